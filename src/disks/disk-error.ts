@@ -1,0 +1,28 @@
+import { errnoOf, StoreError, type ErrorCode } from '../errors.ts';
+
+const CODES: Partial<Record<string, ErrorCode>> = {
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EROFS: 'DISK_READ_ONLY',
+  EACCES: 'DISK_READ_ONLY',
+  EPERM: 'DISK_READ_ONLY',
+};
+
+const WORDS: Partial<Record<ErrorCode, string>> = {
+  DISK_FULL: 'is full',
+  DISK_READ_ONLY: 'refuses access',
+};
+
+/** Wraps a system error of a disk: which disk, what was being done to which path, and the error itself as the cause. */
+export function diskError(disk: string, action: string, path: string, cause: unknown): StoreError {
+  const errno = errnoOf(cause);
+  const code = (errno === undefined ? undefined : CODES[errno]) ?? 'DISK_IO';
+  const what = WORDS[code] ?? 'failed';
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StoreError(
+    code,
+    `disk "${disk}" ${what}: cannot ${action} ${path}: ${reason}`,
+    { disk, path, ...(errno === undefined ? {} : { errno }) },
+    cause,
+  );
+}

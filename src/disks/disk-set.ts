@@ -1,0 +1,76 @@
+import { StoreError } from '../errors.ts';
+import type { Disk, DiskState } from './disk.ts';
+
+/** A disk that does not take part in an operation, and why. */
+export interface OfflineDisk {
+  disk: string;
+  state: DiskState;
+}
+
+/** The disks that an operation works with: looked at once, at its beginning. */
+export interface DiskView {
+  online: Disk[];
+  offline: OfflineDisk[];
+}
+
+/** All n disks of a store, in the store's order, with the quorums that make every read meet every acknowledged write. */
+export class DiskSet {
+  readonly disks: readonly Disk[];
+
+  constructor(disks: readonly Disk[]) {
+    this.disks = disks;
+  }
+
+  /** W = ⌊n/2⌋+1: so many disks must hold a document durably before its write is acknowledged. */
+  get writeQuorum(): number {
+    return Math.floor(this.disks.length / 2) + 1;
+  }
+
+  /** R = ⌈n/2⌉: so many disks must answer a read. W + R > n. */
+  get readQuorum(): number {
+    return Math.ceil(this.disks.length / 2);
+  }
+
+  /** Looks at every disk's mark. */
+  async look(): Promise<DiskView> {
+    const states = await Promise.all(this.disks.map((disk) => disk.state()));
+    const view: DiskView = { online: [], offline: [] };
+    this.disks.forEach((disk, index) => {
+      const state = states[index];
+      if (state?.status === 'online') view.online.push(disk);
+      else if (state !== undefined) view.offline.push({ disk: disk.name, state });
+    });
+    return view;
+  }
+
+  /** The view for a write. @throws TOO_FEW_DISKS_TO_WRITE below the write quorum. */
+  async lookForWriting(): Promise<DiskView> {
+    const view = await this.look();
+    if (view.online.length < this.writeQuorum) {
+      throw new StoreError(
+        'TOO_FEW_DISKS_TO_WRITE',
+        `${String(view.online.length)} of ${String(this.disks.length)} disks are online, a write needs ${String(this.writeQuorum)}: ${describeOffline(view.offline)}`,
+        { expected: this.writeQuorum, found: view.online.length },
+      );
+    }
+    return view;
+  }
+
+  /** The view for a read. @throws TOO_FEW_DISKS_TO_READ below the read quorum, unless `allowStale`. */
+  async lookForReading(allowStale = false): Promise<DiskView> {
+    const view = await this.look();
+    if (view.online.length < this.readQuorum && !(allowStale && view.online.length > 0)) {
+      throw new StoreError(
+        'TOO_FEW_DISKS_TO_READ',
+        `${String(view.online.length)} of ${String(this.disks.length)} disks are online, a read needs ${String(this.readQuorum)}: ${describeOffline(view.offline)}`,
+        { expected: this.readQuorum, found: view.online.length },
+      );
+    }
+    return view;
+  }
+}
+
+/** Offline disks in words: `disk "disk2" is missing (there is no such folder)`. */
+export function describeOffline(offline: OfflineDisk[]): string {
+  return offline.map(({ disk, state }) => `disk "${disk}" is ${state.status} (${state.reason})`).join(', ');
+}

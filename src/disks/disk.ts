@@ -1,0 +1,107 @@
+/**
+ * The contract of a disk: one storage unit that holds named, whole files.
+ *
+ * Paths are relative to the disk, `/`-separated, and already safe as file names. What a caller may rely on:
+ *
+ * - **Missing.** Only a file that is not there reads as `undefined`, stats as `undefined` and is removed without an
+ *   error. Every other failure rejects with a `StoreError` (`DISK_FULL`, `DISK_READ_ONLY`, `DISK_IO`) that names the
+ *   disk and keeps the cause.
+ * - **Whole.** `stage(…).publish()` replaces a file atomically: a reader sees the old bytes or the new ones, after a
+ *   crash too. `create` does not: a crash can leave a part of the file, so nothing may refer to it before it resolved.
+ *   A `create` or `stage` that rejects has removed what it wrote.
+ * - **Durable.** With `durable`, the bytes are on stable storage once `create` or `stage` resolves, and the name of a
+ *   published or removed file once `publish` or `remove` resolves. The names that `create` and `makeFolder` make are
+ *   durable only after `syncFolder` of the folder that holds them. A sync that failed is never tried again: the file
+ *   is discarded instead, because the system may have dropped the bytes and report success the second time.
+ * - **Concurrent.** All calls may overlap, from this process and others; two overlapping calls about one path need a lock.
+ */
+export interface Disk {
+  readonly name: string;
+  readonly capabilities: DiskCapabilities;
+
+  /** Looks at the disk's own mark (`disk.json`) and tells whether this is the disk that the store means. Never rejects. */
+  state(): Promise<DiskState>;
+
+  /** The whole file, or undefined where there is none. `buffer` is used for the bytes if they fit. */
+  read(path: string, buffer?: Buffer): Promise<Buffer | undefined>;
+
+  /** Size in bytes and a stamp that is another one whenever the file has been replaced; undefined where there is none. */
+  stat(path: string): Promise<FileStat | undefined>;
+
+  /** Writes a new file into a folder that is there. Rejects if the file exists. */
+  create(path: string, bytes: Uint8Array, options: WriteOptions): Promise<void>;
+
+  /**
+   * Writes `bytes` beside their place, under a name that begins with `id`, ready to be published. Folders between
+   * `within` (which must be there) and the file are made. The caller ends it with `publish` or `discard`.
+   */
+  stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile>;
+
+  /** Removes a file and then the empty folders above it, up to but not including `within`. */
+  remove(path: string, options: RemoveOptions): Promise<void>;
+
+  /** Makes one folder, in a folder that is there; fine if it exists. */
+  makeFolder(path: string): Promise<void>;
+
+  /** Makes the names in a folder durable. */
+  syncFolder(path: string): Promise<void>;
+
+  /** Removes a folder if it is empty or missing, and tells whether it is gone. */
+  removeFolder(path: string): Promise<boolean>;
+
+  /** What is directly in a folder, in no order. A missing folder is an empty one. */
+  list(path: string): Promise<DiskEntry[]>;
+}
+
+export interface DiskCapabilities {
+  /** False where names are all there is (an S3 engine): folders need not be made, synced or removed, and those calls do nothing. */
+  readonly folders: boolean;
+}
+
+export interface WriteOptions {
+  durable: boolean;
+}
+
+export interface StageOptions extends WriteOptions {
+  /** Identifies the operation at work; what lies staged under an id that nobody has locked is dead. */
+  id: string;
+  within: string;
+}
+
+export interface RemoveOptions extends WriteOptions {
+  within: string;
+}
+
+export interface StagedFile {
+  /** Puts the file under its path, atomically and, if staged so, durably. */
+  publish(): Promise<void>;
+  /** Removes what was staged and the empty folders that were made for it. */
+  discard(): Promise<void>;
+}
+
+export interface FileStat {
+  size: number;
+  stamp: string;
+}
+
+export interface DiskEntry {
+  name: string;
+  isFolder: boolean;
+}
+
+/**
+ * - `online`: the mark is the one that the store knows.
+ * - `missing`: there is no such folder; `empty`: the folder has no mark.
+ * - `swapped`: the mark of another disk of this store; `foreign`: the mark of a disk of another store.
+ * - `unreadable`: the mark cannot be read or understood.
+ */
+export type DiskStatus = 'online' | 'missing' | 'empty' | 'swapped' | 'foreign' | 'unreadable';
+
+export interface DiskState {
+  status: DiskStatus;
+  /** One sentence for people, without the disk's name. */
+  reason: string;
+}
+
+/** Folder for staged files on every disk. */
+export const STAGING_FOLDER = 'tmp';

@@ -1,0 +1,207 @@
+import * as fs from 'node:fs/promises';
+import { errnoOf } from '../errors.ts';
+import { diskError } from './disk-error.ts';
+import {
+  STAGING_FOLDER,
+  type Disk,
+  type DiskEntry,
+  type DiskState,
+  type FileStat,
+  type RemoveOptions,
+  type StagedFile,
+  type StageOptions,
+  type WriteOptions,
+} from './disk.ts';
+import * as files from '../files/calls.ts';
+import { FolderSync } from '../files/folder-sync.ts';
+import { DISK_MARK, judgeDiskMark, type DiskIdentity } from './identity.ts';
+
+/** Most small documents fit in one read of this many bytes, without asking for the size first. */
+const FIRST_READ = 4096;
+
+/** How often a publish makes its folders anew when others keep removing them as empty. */
+const PUBLISH_TRIES = 100;
+
+/** A disk that is a folder of this machine's file system, a mount point, or a link to one. */
+export class LocalDisk implements Disk {
+  readonly name: string;
+  readonly capabilities = { folders: true };
+  readonly #root: string;
+  readonly #identity: DiskIdentity;
+  readonly #folderSync = new FolderSync();
+  #knownMark: string | undefined;
+
+  /** @param root Absolute path of the disk's folder. */
+  constructor(root: string, identity: DiskIdentity) {
+    this.name = identity.name;
+    this.#root = root;
+    this.#identity = identity;
+  }
+
+  async state(): Promise<DiskState> {
+    try {
+      const stat = await this.stat(DISK_MARK);
+      if (stat === undefined) {
+        this.#knownMark = undefined;
+        const folder = await files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR');
+        if (folder?.isDirectory()) return { status: 'empty', reason: `there is no ${DISK_MARK} in it` };
+        return { status: 'missing', reason: 'there is no such folder' };
+      }
+      // The mark is read once; while its stamp stays, this is still the same file on the same file system.
+      if (stat.stamp === this.#knownMark) return { status: 'online', reason: 'online' };
+      const text = await this.read(DISK_MARK);
+      const state = judgeDiskMark(text?.toString('utf8') ?? '', this.#identity);
+      this.#knownMark = state.status === 'online' ? stat.stamp : undefined;
+      return state;
+    } catch (error) {
+      this.#knownMark = undefined;
+      return { status: 'unreadable', reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  read(path: string, buffer?: Buffer): Promise<Buffer | undefined> {
+    return this.#attempt('read', path, (full) =>
+      files.except(
+        files.withFile(full, 'r', async (fd) => {
+          let bytes = buffer ?? Buffer.allocUnsafe(FIRST_READ);
+          let filled = await files.readFully(fd, bytes, 0);
+          while (filled === bytes.length) {
+            const size = (await files.fstat(fd)).size;
+            const larger = Buffer.allocUnsafe(Math.max(size, filled) + 1);
+            bytes.copy(larger);
+            filled += await files.readFully(fd, larger.subarray(filled), filled);
+            bytes = larger;
+          }
+          return bytes.subarray(0, filled);
+        }),
+        'ENOENT',
+      ),
+    );
+  }
+
+  stat(path: string): Promise<FileStat | undefined> {
+    return this.#attempt('look at', path, async (full) => {
+      const stats = await files.except(files.stat(full), 'ENOENT');
+      if (stats === undefined) return undefined;
+      return { size: stats.size, stamp: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':') };
+    });
+  }
+
+  create(path: string, bytes: Uint8Array, { durable }: WriteOptions): Promise<void> {
+    return this.#attempt('write', path, (full) => files.writeNewFile(full, 'wx', bytes, durable));
+  }
+
+  async stage(path: string, bytes: Uint8Array, { id, within, durable }: StageOptions): Promise<StagedFile> {
+    const folders = foldersBetween(within, path);
+    const staged = `${STAGING_FOLDER}/${id}`;
+    const discard = async (): Promise<void> => {
+      await this.#attempt('remove', staged, (full) => files.except(files.unlink(full), 'ENOENT'));
+      await this.#removeEmpty(folders);
+    };
+    const publish = async (): Promise<void> => {
+      for (let tries = 1; ; tries++) {
+        try {
+          await files.rename(this.#full(staged), this.#full(path));
+          break;
+        } catch (error) {
+          // Another operation may just have removed our folders as empty.
+          if (errnoOf(error) !== 'ENOENT' || folders.length === 0 || tries === PUBLISH_TRIES) {
+            throw diskError(this.name, 'publish', path, error);
+          }
+          await this.#makeFolders(folders);
+        }
+      }
+      // The file now holds its folders in place, so their names can be made durable from the inside out.
+      if (durable) for (const folder of [...folders].reverse().concat(within)) await this.syncFolder(folder);
+    };
+    try {
+      await this.#attempt('stage', path, () => files.writeNewFile(this.#full(staged), 'w', bytes, durable));
+      await this.#makeFolders(folders);
+    } catch (error) {
+      await discard().catch(() => undefined);
+      throw error;
+    }
+    return { publish, discard };
+  }
+
+  async remove(path: string, { within, durable }: RemoveOptions): Promise<void> {
+    const folders = foldersBetween(within, path);
+    const removed = await this.#attempt('remove', path, async (full) => {
+      const done = await files.except(files.unlink(full).then(() => true), 'ENOENT');
+      return done ?? false;
+    });
+    if (removed && durable) await this.syncFolder(folders.at(-1) ?? within);
+    await this.#removeEmpty(folders);
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    await this.#attempt('make folder', path, (full) => files.except(files.mkdir(full), 'EEXIST'));
+  }
+
+  syncFolder(path: string): Promise<void> {
+    return this.#attempt('sync folder', path, (full) => this.#folderSync.sync(full));
+  }
+
+  removeFolder(path: string): Promise<boolean> {
+    return this.#attempt('remove folder', path, async (full) => {
+      const removed = files.rmdir(full).then(() => true);
+      try {
+        return (await files.except(removed, 'ENOENT')) ?? true;
+      } catch (error) {
+        if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false;
+        throw error;
+      }
+    });
+  }
+
+  list(path: string): Promise<DiskEntry[]> {
+    return this.#attempt('list', path, async (full) => {
+      const entries = await files.except(fs.readdir(full, { withFileTypes: true }), 'ENOENT');
+      return (entries ?? []).map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+    });
+  }
+
+  #full(path: string): string {
+    return `${this.#root}/${path}`;
+  }
+
+  async #attempt<T>(action: string, path: string, work: (full: string) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#full(path));
+    } catch (error) {
+      throw diskError(this.name, action, path, error);
+    }
+  }
+
+  async #makeFolders(folders: string[]): Promise<void> {
+    for (let index = 0, tries = 1; index < folders.length; index++) {
+      const folder = folders[index] ?? '';
+      try {
+        await files.except(files.mkdir(this.#full(folder)), 'EEXIST');
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT' || index === 0 || tries++ === PUBLISH_TRIES) {
+          throw diskError(this.name, 'make folder', folder, error);
+        }
+        index = -1;
+      }
+    }
+  }
+
+  async #removeEmpty(folders: string[]): Promise<void> {
+    for (const folder of [...folders].reverse()) {
+      const removed = await files.except(
+        files.rmdir(this.#full(folder)).then(() => true),
+        'ENOENT',
+        'ENOTEMPTY',
+        'EEXIST',
+      );
+      if (removed === undefined) return;
+    }
+  }
+}
+
+/** The folders below `within` that lead to `path`, from the outside in. */
+function foldersBetween(within: string, path: string): string[] {
+  const rest = path.slice(within.length + 1).split('/');
+  return rest.slice(0, -1).map((_, index) => `${within}/${rest.slice(0, index + 1).join('/')}`);
+}

@@ -1,0 +1,80 @@
+/**
+ * Every failure that a caller may want to tell apart. Codes are stable; messages are not.
+ *
+ * - `BAD_*`: the caller's input is wrong, nothing was done.
+ * - `NO_SUCH_*`, `STORE_NOT_FOUND`: the thing that was named is not there.
+ * - `DISK_*`: one disk failed; `details.disk` names it.
+ */
+export type ErrorCode =
+  | 'BAD_BUCKET_NAME'
+  | 'BAD_KEY'
+  | 'BAD_DISK_NAME'
+  | 'BAD_RANGE'
+  | 'BAD_ROOT'
+  | 'BAD_SOURCE'
+  | 'BAD_TARGET'
+  | 'STORE_NOT_FOUND'
+  | 'STORE_EXISTS'
+  | 'STORE_DAMAGED'
+  | 'UNKNOWN_FORMAT'
+  | 'NO_SUCH_BUCKET'
+  | 'NO_SUCH_KEY'
+  | 'BUCKET_EXISTS'
+  | 'BUCKET_NOT_EMPTY'
+  | 'KEY_COLLISION'
+  | 'SOURCE_CHANGED'
+  | 'META_DAMAGED'
+  | 'CHUNK_DAMAGED'
+  | 'CHUNK_UNAVAILABLE'
+  | 'TOO_FEW_DISKS_TO_READ'
+  | 'TOO_FEW_DISKS_TO_WRITE'
+  | 'STORE_NOT_WRITABLE'
+  | 'DISK_FULL'
+  | 'DISK_READ_ONLY'
+  | 'DISK_IO'
+  | 'TARGET_IO'
+  | 'ABORTED';
+
+/** Machine-readable facts of an error; which ones are there depends on its code. */
+export interface ErrorDetails {
+  bucket?: string;
+  key?: string;
+  version?: string;
+  disk?: string;
+  /** Number of the chunk in its object, from 0. */
+  chunk?: number;
+  path?: string;
+  expected?: string | number;
+  found?: string | number;
+  /** The system's error code behind this one, such as `EIO`. */
+  errno?: string;
+}
+
+/** The one error class of the library: a stable `code`, machine-readable `details`, and the `cause`. */
+export class StoreError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'StoreError';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** Tells whether `error` is a `StoreError`, with one of the codes if any are given. */
+export function isStoreError(error: unknown, ...codes: ErrorCode[]): error is StoreError {
+  return error instanceof StoreError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** The system's code of an error (`ENOENT`, `EIO`, …), or undefined where there is none. */
+export function errnoOf(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}
+
+/** Throws `ABORTED` once `signal` has been aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new StoreError('ABORTED', 'interrupted', {}, signal.reason);
+}

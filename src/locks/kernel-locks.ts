@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import native from 'fs-native-extensions';
+import { errnoOf, StoreError, throwIfAborted } from '../errors.ts';
+import { close, except, fstat, open, stat } from '../files/calls.ts';
+import type { LockAccess, LockMode, Locks, LockSession } from './locks.ts';
+
+const FIRST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 25;
+
+/**
+ * Locks on byte ranges of one empty file, kept by the kernel (on Linux: open file description locks, `fcntl(2)`).
+ *
+ * A name stands for one byte at a 52-bit offset, so there is no file per lock to make, clean up or leave behind; two
+ * names that fall on one byte would merely wait for each other. Waiting is done by asking again: the blocking call
+ * would keep a thread of Node's small pool, and with all of them waiting no holder could finish its work.
+ */
+export class KernelLocks implements Locks {
+  readonly #path: string;
+
+  /** @param path The lock file. It is made when first needed and must never be removed while the store is in use. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async open(access: LockAccess): Promise<LockSession> {
+    const fd = access === 'write' ? await this.#openForWriting() : await this.#openForReading();
+    return new KernelLockSession(this.#path, fd);
+  }
+
+  async #openForWriting(): Promise<number> {
+    try {
+      return await open(this.#path, 'a+', 0o666);
+    } catch (error) {
+      const errno = errnoOf(error);
+      throw new StoreError(
+        errno === 'ENOSPC' || errno === 'EDQUOT' ? 'DISK_FULL' : 'STORE_NOT_WRITABLE',
+        `the store cannot be written to: ${error instanceof Error ? error.message : String(error)}`,
+        { path: this.#path, ...(errno === undefined ? {} : { errno }) },
+        error,
+      );
+    }
+  }
+
+  async #openForReading(): Promise<number | undefined> {
+    return (await except(open(this.#path, 'r'), 'ENOENT')) ?? except(open(this.#path, 'a+', 0o666), 'EROFS', 'EACCES');
+  }
+}
+
+class KernelLockSession implements LockSession {
+  readonly #path: string;
+  readonly #fd: number | undefined;
+
+  constructor(path: string, fd: number | undefined) {
+    this.#path = path;
+    this.#fd = fd;
+  }
+
+  get effective(): boolean {
+    return this.#fd !== undefined;
+  }
+
+  tryLock(name: string, mode: LockMode): boolean {
+    if (this.#fd === undefined) return true;
+    return native.tryLock(this.#fd, offsetOf(name), 1, { shared: mode === 'shared' });
+  }
+
+  async lock(name: string, mode: LockMode, signal?: AbortSignal): Promise<void> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      throwIfAborted(signal);
+      if (this.tryLock(name, mode)) return;
+      // The random part keeps waiters from asking in step.
+      await sleep(pause * (0.5 + Math.random()));
+    }
+  }
+
+  unlock(name: string): void {
+    if (this.#fd !== undefined) native.unlock(this.#fd, offsetOf(name), 1);
+  }
+
+  async isCurrent(): Promise<boolean> {
+    if (this.#fd === undefined) return true;
+    const [mine, named] = await Promise.all([fstat(this.#fd), except(stat(this.#path), 'ENOENT')]);
+    return mine.ino === named?.ino && mine.dev === named.dev;
+  }
+
+  async close(): Promise<void> {
+    if (this.#fd !== undefined) await close(this.#fd).catch(() => undefined);
+  }
+}
+
+function offsetOf(name: string): number {
+  return Number.parseInt(createHash('sha256').update(name).digest('hex').slice(0, 13), 16);
+}

@@ -1,0 +1,39 @@
+/**
+ * The contract of locks: names that processes, and operations inside one process, hold shared or exclusively.
+ *
+ * A lock lives exactly as long as its session: when the process dies, kill -9 included, it is free. So what nobody
+ * locks is dead, and nobody has to guess from a process id, a heartbeat or a file's age.
+ */
+export interface Locks {
+  /** Opens a session. `write` sessions may lock exclusively. */
+  open(access: LockAccess): Promise<LockSession>;
+}
+
+export type LockAccess = 'read' | 'write';
+export type LockMode = 'shared' | 'exclusive';
+
+export interface LockSession {
+  /** False where locks can't be had because the store is read-only and has never been written to. */
+  readonly effective: boolean;
+  /** Takes the lock now, or tells that somebody holds it. A session that has it in the other mode changes modes. */
+  tryLock(name: string, mode: LockMode): boolean;
+  /** Waits for the lock. @throws ABORTED when `signal` is aborted first. */
+  lock(name: string, mode: LockMode, signal?: AbortSignal): Promise<void>;
+  unlock(name: string): void;
+  /** False once the locks' own file has been removed or replaced: then others lock elsewhere. */
+  isCurrent(): Promise<boolean>;
+  /** Frees everything that the session holds. */
+  close(): Promise<void>;
+}
+
+/** Names of locks, in one place, because two operations that mean the same thing must say the same name. */
+export const lockName = {
+  /** Exclusive: making the store. */
+  store: (): string => 'store',
+  /** Shared: a commit in the bucket. Exclusive: creating or deleting the bucket. */
+  bucket: (bucket: string): string => `bucket ${bucket}`,
+  /** Exclusive: a commit of the key. */
+  key: (bucket: string, key: string): string => `key ${bucket}/${key}`,
+  /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */
+  version: (id: string): string => `version ${id}`,
+};
