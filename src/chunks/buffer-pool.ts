@@ -1,0 +1,26 @@
+import { CHUNK_SIZE } from '../metadata/meta.ts';
+
+/** One byte more than a chunk, so that one read tells a chunk that is too long from one that is right. */
+const BUFFER_SIZE = CHUNK_SIZE + 1;
+
+/** Smaller buffers come from Node's own allocator: they cost less than a pooled one would hold back. */
+const SMALL = 64 * 1024;
+
+/**
+ * Chunk-sized buffers that are used again. Fresh memory costs a page fault for every 4 KiB that is touched, which would
+ * be a good part of the time that a chunk takes. Bounded by the callers: each asks for as many as it has chunks in flight.
+ */
+export class BufferPool {
+  readonly #free: Buffer[] = [];
+
+  /** A buffer of at least `size` bytes, of any content. */
+  take(size: number): Buffer {
+    if (size <= SMALL || size > BUFFER_SIZE) return Buffer.allocUnsafe(size);
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_SIZE);
+  }
+
+  /** Gives a buffer back. Nobody may use it afterwards. */
+  give(buffer: Buffer): void {
+    if (buffer.length === BUFFER_SIZE) this.#free.push(buffer);
+  }
+}

@@ -1,0 +1,144 @@
+import { hash } from 'node:crypto';
+import type { Disk } from '../disks/disk.ts';
+import { isStoreError, StoreError, throwIfAborted } from '../errors.ts';
+import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, type ChunkEntry } from '../metadata/meta.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import { placeShard, startOf } from './placement.ts';
+import type { ChunkSource } from './source.ts';
+
+export interface ChunkWriterOptions {
+  /** Names the folder of the chunks on each disk; locked by the caller until after the commit. */
+  id: string;
+  durable: boolean;
+  /** Chunks in flight at most. */
+  concurrency: number;
+  pool: BufferPool;
+  signal?: AbortSignal | undefined;
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Writes the chunks of one version: cuts, hashes, places, and makes durable. */
+export class ChunkWriter {
+  readonly #options: ChunkWriterOptions;
+  readonly #folder: string;
+  /** Disks that still take chunks. */
+  #disks: Disk[];
+  /** Disks on which the version's folder is being made, or has been. */
+  readonly #folders = new Map<Disk, Promise<void>>();
+  readonly #chunks: ChunkEntry[] = [];
+  readonly #failures = new Map<Disk, StoreError>();
+
+  constructor(disks: readonly Disk[], options: ChunkWriterOptions) {
+    this.#disks = [...disks];
+    this.#options = options;
+    this.#folder = `${CHUNKS_FOLDER}/${options.id}`;
+  }
+
+  /** Disks that failed to take a chunk, with their errors; their chunks went elsewhere. */
+  get failures(): ReadonlyMap<Disk, StoreError> {
+    return this.#failures;
+  }
+
+  /**
+   * Writes everything that the source has. When it resolves, every chunk and the name of every chunk is durable.
+   * @throws the disks' error when none is left to write to, the source's errors, ABORTED
+   */
+  async write(source: ChunkSource): Promise<ChunkEntry[]> {
+    let reading: Promise<unknown> = Promise.resolve();
+    let ended = false;
+    let failed = false;
+    let order = 0;
+
+    const work = async (): Promise<void> => {
+      while (!ended && !failed) {
+        const { pool, signal } = this.#options;
+        throwIfAborted(signal);
+        const buffer = pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE));
+        try {
+          // Chunks are read one after the other, and hashed and written side by side.
+          const mine = reading.then(async () => {
+            if (ended || failed) return undefined;
+            const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
+            if (bytes.length === 0) ended = true;
+            return bytes.length === 0 ? undefined : { bytes, order: order++ };
+          });
+          reading = mine.catch(() => undefined);
+          const chunk = await mine;
+          if (chunk !== undefined) await this.#writeChunk(chunk.order, chunk.bytes);
+        } catch (error) {
+          failed = true;
+          throw error;
+        } finally {
+          pool.give(buffer);
+        }
+      }
+    };
+
+    const workers = Math.min(this.#options.concurrency, Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1);
+    // All workers must have stopped before anybody cleans up behind them.
+    const results = await Promise.allSettled(Array.from({ length: workers }, work));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    throwIfAborted(this.#options.signal);
+    await this.#makeNamesDurable();
+    return this.#chunks;
+  }
+
+  /** Removes everything that was written. What can't be removed is left for `gc`. */
+  async discard(): Promise<void> {
+    await Promise.all(
+      this.#chunks.map(async ({ disk: name, file }) => {
+        const disk = [...this.#folders.keys()].find((candidate) => candidate.name === name);
+        await disk?.remove(`${this.#folder}/${file}`, { within: this.#folder, durable: false }).catch(() => undefined);
+      }),
+    );
+    await Promise.all([...this.#folders.keys()].map((disk) => disk.removeFolder(this.#folder).catch(() => false)));
+  }
+
+  async #writeChunk(order: number, bytes: Uint8Array): Promise<void> {
+    const sha256 = hash('sha256', bytes, 'hex');
+    const file = chunkFile(order);
+    for (;;) {
+      const disk = this.#place(order);
+      try {
+        await this.#makeFolder(disk);
+        await disk.create(`${this.#folder}/${file}`, bytes, { durable: this.#options.durable });
+        this.#chunks[order] = { order, disk: disk.name, file, size: bytes.length, sha256 };
+        this.#options.onBytes?.(bytes.length);
+        return;
+      } catch (error) {
+        if (!isStoreError(error)) throw error;
+        this.#failures.set(disk, error);
+        this.#disks = this.#disks.filter((candidate) => candidate !== disk);
+      }
+    }
+  }
+
+  #place(order: number): Disk {
+    const disk = this.#disks[placeShard(startOf(this.#options.id), order, 0, this.#disks.length)];
+    if (disk !== undefined) return disk;
+    const errors = [...this.#failures.values()];
+    const error = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
+    throw error ?? new StoreError('TOO_FEW_DISKS_TO_WRITE', 'there is no disk to write to');
+  }
+
+  #makeFolder(disk: Disk): Promise<void> {
+    let folder = this.#folders.get(disk);
+    if (folder === undefined) {
+      folder = disk.makeFolder(this.#folder);
+      this.#folders.set(disk, folder);
+    }
+    return folder;
+  }
+
+  async #makeNamesDurable(): Promise<void> {
+    if (!this.#options.durable) return;
+    const used = new Set(this.#chunks.map((chunk) => chunk.disk));
+    const disks = [...this.#folders.keys()].filter((disk) => used.has(disk.name));
+    await Promise.all(
+      disks.map(async (disk) => {
+        await disk.syncFolder(this.#folder);
+        await disk.syncFolder(CHUNKS_FOLDER);
+      }),
+    );
+  }
+}

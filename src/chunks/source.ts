@@ -1,0 +1,174 @@
+import * as fs from 'node:fs';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { close, fstat, open, readFully } from '../files/calls.ts';
+import { errnoOf, StoreError } from '../errors.ts';
+
+/** What `put` takes: a path, bytes, or a stream of bytes. */
+export type PutSource = string | Uint8Array | Readable | ReadableStream<Uint8Array>;
+
+/** An object's bytes on their way in, chunk by chunk and in order. */
+export interface ChunkSource {
+  /** Bytes to come, where that is known beforehand. */
+  readonly size: number | undefined;
+  /** The next bytes, in `buffer` or elsewhere: as many as fit into `buffer`, fewer only at the end, none after it. */
+  next(buffer: Buffer): Promise<Uint8Array>;
+  /** Tells, once all has been read, that the source did not change meanwhile. @throws SOURCE_CHANGED */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws BAD_SOURCE for a path that is missing, unreadable or no regular file */
+export async function openSource(source: PutSource): Promise<ChunkSource> {
+  if (typeof source === 'string') return openFile(source);
+  if (source instanceof Uint8Array) return new BytesSource(source);
+  return new StreamSource(source instanceof Readable ? source : Readable.fromWeb(source));
+}
+
+async function openFile(path: string): Promise<ChunkSource> {
+  let fd: number | undefined;
+  try {
+    // Without O_NONBLOCK, opening a FIFO would wait for its writer.
+    fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const stats = await fstat(fd);
+    if (!stats.isFile()) {
+      const kind = stats.isDirectory() ? 'a folder' : 'not a regular file';
+      throw new StoreError('BAD_SOURCE', `cannot read "${path}": it is ${kind}`, { path });
+    }
+    return new FileSource(path, fd, stats);
+  } catch (error) {
+    if (fd !== undefined) await close(fd);
+    if (error instanceof StoreError) throw error;
+    throw sourceError(path, error);
+  }
+}
+
+function sourceError(path: string, cause: unknown): StoreError {
+  const errno = errnoOf(cause);
+  const reasons: Partial<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    ENOTDIR: 'there is no such file',
+    EACCES: 'permission denied',
+    ENXIO: 'it is not a regular file',
+  };
+  const reason = reasons[errno ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new StoreError('BAD_SOURCE', `cannot read "${path}": ${reason}`, { path, ...(errno === undefined ? {} : { errno }) }, cause);
+}
+
+class FileSource implements ChunkSource {
+  readonly size: number;
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #stats: fs.Stats;
+  #position = 0;
+
+  constructor(path: string, fd: number, stats: fs.Stats) {
+    this.size = stats.size;
+    this.#path = path;
+    this.#fd = fd;
+    this.#stats = stats;
+  }
+
+  async next(buffer: Buffer): Promise<Uint8Array> {
+    let count: number;
+    try {
+      count = await readFully(this.#fd, buffer, this.#position);
+    } catch (error) {
+      throw sourceError(this.#path, error);
+    }
+    this.#position += count;
+    // A file that keeps growing would otherwise never end.
+    if (this.#position > this.size) await this.check();
+    return buffer.subarray(0, count);
+  }
+
+  async check(): Promise<void> {
+    const now = await fstat(this.#fd);
+    const same = now.size === this.size && now.mtimeMs === this.#stats.mtimeMs;
+    if (same && this.#position === this.size) return;
+    throw new StoreError(
+      'SOURCE_CHANGED',
+      `"${this.#path}" changed while it was being read (${String(this.size)} bytes before, ${String(now.size)} now)`,
+      { path: this.#path, expected: this.size, found: now.size },
+    );
+  }
+
+  async close(): Promise<void> {
+    await close(this.#fd).catch(() => undefined);
+  }
+}
+
+class BytesSource implements ChunkSource {
+  readonly size: number;
+  readonly #bytes: Uint8Array;
+  #position = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.size = bytes.length;
+    this.#bytes = bytes;
+  }
+
+  next(buffer: Buffer): Promise<Uint8Array> {
+    const bytes = this.#bytes.subarray(this.#position, this.#position + buffer.length);
+    this.#position += bytes.length;
+    return Promise.resolve(bytes);
+  }
+
+  check(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class StreamSource implements ChunkSource {
+  readonly size = undefined;
+  readonly #stream: Readable;
+  readonly #pieces: AsyncIterator<unknown>;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  constructor(stream: Readable) {
+    this.#stream = stream;
+    this.#pieces = stream[Symbol.asyncIterator]();
+  }
+
+  async next(buffer: Buffer): Promise<Uint8Array> {
+    let filled = 0;
+    while (filled < buffer.length) {
+      if (this.#rest.length === 0) {
+        const piece = await this.#pull();
+        if (piece === undefined) break;
+        this.#rest = piece;
+      }
+      const part = this.#rest.subarray(0, buffer.length - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  check(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#stream.destroy();
+    return Promise.resolve();
+  }
+
+  async #pull(): Promise<Uint8Array | undefined> {
+    let result: IteratorResult<unknown>;
+    try {
+      result = await this.#pieces.next();
+    } catch (error) {
+      throw new StoreError('BAD_SOURCE', `the stream failed: ${error instanceof Error ? error.message : String(error)}`, {}, error);
+    }
+    if (result.done === true) return undefined;
+    if (result.value instanceof Uint8Array) return result.value;
+    if (typeof result.value === 'string') return Buffer.from(result.value, 'utf8');
+    throw new TypeError('a source stream must give bytes or strings');
+  }
+}

@@ -1,0 +1,25 @@
+import * as v from 'valibot';
+import { FORMAT, seal, versionSchema, type VersionedDocument } from './document.ts';
+
+/** File name of a bucket's settings; no key's path begins with a dot. */
+export const BUCKET_FILE = '.bucket.json';
+
+export const bucketSchema = v.looseObject({
+  format: v.literal(FORMAT),
+  bucket: v.string(),
+  version: versionSchema,
+  createdAt: v.pipe(v.string(), v.isoTimestamp()),
+  deleted: v.optional(v.literal(true)),
+  checksum: v.string(),
+});
+
+/** A bucket's `.bucket.json`; with `deleted`, the bucket's tombstone. */
+export interface BucketDocument extends VersionedDocument {
+  bucket: string;
+  createdAt: string;
+  deleted?: true | undefined;
+}
+
+export function makeBucketDocument(content: Omit<BucketDocument, 'format' | 'checksum'>): BucketDocument {
+  return seal({ format: FORMAT, ...content });
+}

@@ -1,0 +1,31 @@
+import { BUCKET_FILE, bucketSchema, type BucketDocument } from './bucket-document.ts';
+import type { DocumentKind } from './copies.ts';
+import { keyToPath } from './key-path.ts';
+import { metaSchema, type Meta } from './meta.ts';
+
+/** Where buckets are on a disk. */
+export const BUCKETS_FOLDER = 'buckets';
+
+export function bucketFolder(bucket: string): string {
+  return `${BUCKETS_FOLDER}/${bucket}`;
+}
+
+/** How to find and recognise the meta of a key. */
+export function metaKind(bucket: string, key: string): DocumentKind<Meta> {
+  return {
+    path: `${bucketFolder(bucket)}/${keyToPath(key).join('/')}`,
+    schema: metaSchema,
+    name: `${bucket}/${key}`,
+    nameOf: (meta) => `${meta.bucket}/${meta.key}`,
+  };
+}
+
+/** How to find and recognise the document of a bucket. */
+export function bucketKind(bucket: string): DocumentKind<BucketDocument> {
+  return {
+    path: `${bucketFolder(bucket)}/${BUCKET_FILE}`,
+    schema: bucketSchema,
+    name: bucket,
+    nameOf: (document) => document.bucket,
+  };
+}

@@ -1,0 +1,91 @@
+import type * as v from 'valibot';
+import type { Disk } from '../disks/disk.ts';
+import type { DiskSet, DiskView } from '../disks/disk-set.ts';
+import { isStoreError, StoreError } from '../errors.ts';
+import { parseDocument, type VersionedDocument } from './document.ts';
+
+/** What one disk says about a document. */
+export type Copy<T> =
+  | { disk: Disk; state: 'valid'; document: T; bytes: Buffer }
+  | { disk: Disk; state: 'absent' }
+  /** A document of another name lies there: the disk's file system takes both names for one. */
+  | { disk: Disk; state: 'other'; name: string; bytes: Buffer }
+  /** Damaged, or unreadable (then without bytes): not an answer. */
+  | { disk: Disk; state: 'bad'; error: StoreError; bytes: Buffer | undefined };
+
+export type ValidCopy<T> = Extract<Copy<T>, { state: 'valid' }>;
+
+/** How to read and recognise a kind of document. */
+export interface DocumentKind<T> {
+  path: string;
+  schema: v.GenericSchema<unknown, T>;
+  /** The name that the document must carry. */
+  name: string;
+  nameOf: (document: T) => string;
+}
+
+/** Reads a document's copies on the given disks, and judges each. Never rejects. */
+export function readCopies<T extends VersionedDocument>(
+  disks: readonly Disk[],
+  kind: DocumentKind<T>,
+): Promise<Copy<T>[]> {
+  return Promise.all(disks.map((disk) => readCopy(disk, kind)));
+}
+
+async function readCopy<T extends VersionedDocument>(disk: Disk, kind: DocumentKind<T>): Promise<Copy<T>> {
+  const details = { disk: disk.name, path: `${disk.name}/${kind.path}` };
+  let bytes: Buffer | undefined;
+  try {
+    bytes = await disk.read(kind.path);
+    if (bytes === undefined) return { disk, state: 'absent' };
+    const document = parseDocument(bytes, kind.schema, details);
+    const name = kind.nameOf(document);
+    if (name === kind.name) return { disk, state: 'valid', document, bytes };
+    if (fold(name) === fold(kind.name)) return { disk, state: 'other', name, bytes };
+    const error = new StoreError('META_DAMAGED', `${details.path} is the document of ${JSON.stringify(name)}`, details);
+    return { disk, state: 'bad', error, bytes };
+  } catch (error) {
+    if (isStoreError(error)) return { disk, state: 'bad', error, bytes };
+    throw error;
+  }
+}
+
+/** What case-folding and normalising file systems make of a name. */
+function fold(name: string): string {
+  return name.normalize('NFC').toLowerCase();
+}
+
+/** The newest valid copy, or undefined where no copy is valid. */
+export function newestCopy<T extends VersionedDocument>(copies: readonly Copy<T>[]): ValidCopy<T> | undefined {
+  let newest: ValidCopy<T> | undefined;
+  for (const copy of copies) {
+    if (copy.state !== 'valid') continue;
+    if (newest === undefined || copy.document.version > newest.document.version) newest = copy;
+  }
+  return newest;
+}
+
+/**
+ * The newest document that R disks together vouch for, or undefined where they say that there is none.
+ * @throws the first bad copy's error (META_DAMAGED, DISK_IO, …) where so many are bad that too few disks answered
+ */
+export function agreedDocument<T extends VersionedDocument>(
+  set: DiskSet,
+  view: DiskView,
+  copies: readonly Copy<T>[],
+  allowStale: boolean,
+): T | undefined {
+  const bad = copies.filter((copy) => copy.state === 'bad');
+  const newest = newestCopy(copies)?.document;
+  const needed = Math.min(set.readQuorum, allowStale ? 1 : set.readQuorum);
+  if (copies.length - bad.length < needed || (allowStale && newest === undefined && bad.length > 0)) {
+    const first = bad[0];
+    if (first !== undefined) throw first.error;
+    throw new StoreError(
+      'TOO_FEW_DISKS_TO_READ',
+      `${String(copies.length)} of ${String(set.disks.length)} disks answered, a read needs ${String(needed)}`,
+      { expected: needed, found: view.online.length },
+    );
+  }
+  return newest;
+}

@@ -1,0 +1,66 @@
+import { hash } from 'node:crypto';
+import * as v from 'valibot';
+import { StoreError, type ErrorDetails } from '../errors.ts';
+import { isVersion } from './version.ts';
+
+/** The only format there is. A reader refuses others. */
+export const FORMAT = 1;
+
+export const versionSchema = v.pipe(v.string(), v.check(isVersion, 'not a UUIDv7'));
+
+/** What every document that lies in copies on all disks has in common. */
+export interface VersionedDocument {
+  format: typeof FORMAT;
+  version: string;
+  /** SHA-256, in hex, of the document's compact JSON without this member, members in their order. */
+  checksum: string;
+}
+
+/** Adds the checksum. */
+export function seal<T extends object>(content: T): T & { checksum: string } {
+  return { ...content, checksum: hash('sha256', JSON.stringify(content), 'hex') };
+}
+
+/** The text of a document: JSON, one member a line, and in a list of objects one object a line. */
+export function formatDocument(document: object): string {
+  const lines = Object.entries(document).map(([name, value]: [string, unknown]) => {
+    const isTable = Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'object');
+    const text = isTable
+      ? `[\n${value.map((item) => `    ${JSON.stringify(item)}`).join(',\n')}\n  ]`
+      : JSON.stringify(value);
+    return `  ${JSON.stringify(name)}: ${text}`;
+  });
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+/**
+ * Reads a document back: JSON, known format, checksum, shape.
+ * @throws META_DAMAGED, or UNKNOWN_FORMAT where it is whole but from a later time
+ */
+export function parseDocument<T>(bytes: Buffer, schema: v.GenericSchema<unknown, T>, details: ErrorDetails): T {
+  const damaged = (reason: string, cause?: unknown): StoreError =>
+    new StoreError('META_DAMAGED', `${details.path ?? 'document'} is damaged: ${reason}`, details, cause);
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw damaged('it is not JSON', error);
+  }
+  if (typeof json !== 'object' || json === null) throw damaged('it is not an object');
+  const { checksum, ...content } = json as Record<string, unknown>;
+  const found = hash('sha256', JSON.stringify(content), 'hex');
+  if (checksum !== found) throw damaged('its checksum does not match');
+  if (content['format'] !== FORMAT) {
+    throw new StoreError(
+      'UNKNOWN_FORMAT',
+      `${details.path ?? 'document'} has format ${JSON.stringify(content['format'])}; this program knows format ${String(FORMAT)}`,
+      details,
+    );
+  }
+  const parsed = v.safeParse(schema, json);
+  if (!parsed.success) {
+    const issue = parsed.issues[0];
+    throw damaged(`${v.getDotPath(issue) ?? 'document'}: ${issue.message}`);
+  }
+  return parsed.output;
+}

@@ -1,0 +1,122 @@
+import * as v from 'valibot';
+import { FORMAT, seal, versionSchema, type VersionedDocument } from './document.ts';
+import { isDiskName } from './names.ts';
+import { isVersion } from './version.ts';
+
+/** Bytes of a chunk, the last one of an object excepted. */
+export const CHUNK_SIZE = 1024 * 1024;
+
+/** Where versions keep their chunks on a disk. */
+export const CHUNKS_FOLDER = 'chunks';
+
+const FILE = /^\d{6,}\.(chunk|parity\d+)$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const shard = {
+  // A meta may have been tampered with: a name that is no plain disk or chunk name could lead out of the store.
+  disk: v.pipe(v.string(), v.check(isDiskName, 'not a disk name')),
+  file: v.pipe(v.string(), v.regex(FILE, 'not a chunk file name')),
+  size,
+  sha256: v.pipe(v.string(), v.regex(SHA256, 'not a SHA-256')),
+};
+
+const chunkSchema = v.looseObject({ order: size, ...shard });
+const paritySchema = v.looseObject({ protects: v.array(size), row: size, ...shard });
+
+const common = {
+  format: v.literal(FORMAT),
+  bucket: v.string(),
+  key: v.string(),
+  version: versionSchema,
+  createdAt: v.pipe(v.string(), v.isoTimestamp()),
+};
+
+/** Whether a meta's `directory` is a version's folder below `chunks/`, and nothing else. */
+function isVersionFolder(directory: string): boolean {
+  return directory.startsWith(`${CHUNKS_FOLDER}/`) && isVersion(directory.slice(CHUNKS_FOLDER.length + 1));
+}
+
+const objectSchema = v.pipe(
+  v.looseObject({
+    ...common,
+    size,
+    contentType: v.string(),
+    chunkSize: size,
+    redundancy: v.pipe(v.string(), v.regex(/^\d+\+\d+$/, 'not k+m')),
+    directory: v.pipe(v.string(), v.check(isVersionFolder, 'not a version folder')),
+    chunks: v.array(chunkSchema),
+    parity: v.array(paritySchema),
+    checksum: v.string(),
+  }),
+  v.check((meta) => meta.chunks.every((chunk, index) => chunk.order === index), 'chunks are not in order'),
+  v.check((meta) => meta.chunks.reduce((sum, chunk) => sum + chunk.size, 0) === meta.size, 'sizes do not add up'),
+);
+
+const tombstoneSchema = v.looseObject({ ...common, deleted: v.literal(true), checksum: v.string() });
+
+export const metaSchema = v.union([objectSchema, tombstoneSchema]);
+
+/** One chunk of an object: its place, its size in bytes and its SHA-256 in hex. */
+export interface ChunkEntry {
+  order: number;
+  disk: string;
+  file: string;
+  size: number;
+  sha256: string;
+}
+
+/** One parity chunk: row `row` of the stripe of the chunks whose orders are in `protects`. */
+export interface ParityEntry extends Omit<ChunkEntry, 'order'> {
+  protects: number[];
+  row: number;
+}
+
+/** An object version's `.meta.json`. Other members that a later program added are kept. */
+export interface ObjectMeta extends VersionedDocument {
+  bucket: string;
+  key: string;
+  createdAt: string;
+  /** Bytes. */
+  size: number;
+  contentType: string;
+  /** Bytes of a chunk as it was cut; offsets come from the chunks' own sizes. */
+  chunkSize: number;
+  redundancy: string;
+  /** The chunks' folder on each disk: `chunks/` and the id that the upload began with, usually its version. */
+  directory: string;
+  chunks: ChunkEntry[];
+  parity: ParityEntry[];
+}
+
+/** A meta that says "deleted". */
+export interface Tombstone extends VersionedDocument {
+  bucket: string;
+  key: string;
+  createdAt: string;
+  deleted: true;
+}
+
+export type Meta = ObjectMeta | Tombstone;
+
+export function isTombstone(meta: Meta): meta is Tombstone {
+  return 'deleted' in meta;
+}
+
+export function makeObjectMeta(content: Omit<ObjectMeta, 'format' | 'checksum'>): ObjectMeta {
+  return seal({ format: FORMAT, ...content });
+}
+
+export function makeTombstone(content: Omit<Tombstone, 'format' | 'checksum' | 'deleted'>): Tombstone {
+  return seal({ format: FORMAT, ...content, deleted: true as const });
+}
+
+/** The id that locks and names the folder of an object version's chunks. */
+export function directoryId(meta: ObjectMeta): string {
+  return meta.directory.slice(CHUNKS_FOLDER.length + 1);
+}
+
+/** File name of data chunk `order`. */
+export function chunkFile(order: number): string {
+  return `${String(order).padStart(6, '0')}.chunk`;
+}

@@ -1,0 +1,114 @@
+import type { Disk, StagedFile } from '../disks/disk.ts';
+import { isStoreError, type StoreError } from '../errors.ts';
+import type { Copy } from './copies.ts';
+
+export interface PublishOptions {
+  path: string;
+  /** Folder that must be there; folders below it are made. */
+  within: string;
+  /** The operation's id, locked by the caller. */
+  id: string;
+  durable: boolean;
+  /** So many disks must hold the document for it to count. */
+  quorum: number;
+}
+
+/** A disk that could not take a document, and why. */
+export interface DiskFailure {
+  disk: Disk;
+  error: StoreError;
+}
+
+/**
+ * A write that did not reach its quorum. `undone`: every disk is again as it was; otherwise some disk may still show
+ * the new document, so whatever that one refers to must stay.
+ */
+export class PublishError extends Error {
+  readonly failures: DiskFailure[];
+  readonly undone: boolean;
+
+  constructor(failures: DiskFailure[], undone: boolean) {
+    super('too few disks took the document');
+    this.failures = failures;
+    this.undone = undone;
+  }
+}
+
+/**
+ * Puts one document under one path on many disks.
+ *
+ * All disks stage it before the first publishes it: what fails for want of room fails in the first step, unseen. If the
+ * second step does not reach the quorum, the disks get back what `before` says they had. The caller holds the
+ * document's lock from before it read `before`.
+ *
+ * @returns the disks that failed although the quorum was reached; they hold an older copy, or none
+ * @throws PublishError
+ */
+export async function publish(
+  before: readonly Copy<unknown>[],
+  bytes: Uint8Array,
+  options: PublishOptions,
+): Promise<DiskFailure[]> {
+  const { path, quorum } = options;
+  const staged: { copy: Copy<unknown>; file: StagedFile }[] = [];
+  const failures: DiskFailure[] = [];
+  await Promise.all(
+    before.map(async (copy) => {
+      try {
+        staged.push({ copy, file: await copy.disk.stage(path, bytes, options) });
+      } catch (error) {
+        failures.push(failure(copy.disk, error));
+      }
+    }),
+  );
+  if (staged.length < quorum) {
+    await Promise.all(staged.map(({ file }) => file.discard().catch(() => undefined)));
+    throw new PublishError(failures, true);
+  }
+
+  let published = 0;
+  const touched: Copy<unknown>[] = [];
+  await Promise.all(
+    staged.map(async ({ copy, file }) => {
+      try {
+        await file.publish();
+        published++;
+        touched.push(copy);
+      } catch (error) {
+        failures.push(failure(copy.disk, error));
+        await file.discard().catch(() => undefined);
+        touched.push(copy);
+      }
+    }),
+  );
+  if (published >= quorum) return failures;
+  const undone = await Promise.all(touched.map((copy) => putBack(copy, options)));
+  throw new PublishError(failures, undone.every(Boolean));
+}
+
+/** Makes a disk's copy what it was, and tells whether that worked. */
+export async function putBack(copy: Copy<unknown>, options: Omit<PublishOptions, 'quorum'>): Promise<boolean> {
+  try {
+    if (copy.state === 'absent') {
+      await copy.disk.remove(options.path, options);
+      return true;
+    }
+    if (copy.bytes === undefined) return false;
+    const file = await copy.disk.stage(options.path, copy.bytes, options);
+    try {
+      await file.publish();
+    } catch (error) {
+      await file.discard().catch(() => undefined);
+      throw error;
+    }
+    return true;
+  } catch (error) {
+    if (isStoreError(error)) return false;
+    throw error;
+  }
+}
+
+function failure(disk: Disk, error: unknown): DiskFailure {
+  if (isStoreError(error)) return { disk, error };
+  throw error;
+}
