@@ -1,0 +1,115 @@
+import { isStoreError, StoreError } from '../errors.ts';
+import { lockName } from '../locks/locks.ts';
+import { BUCKETS_FOLDER, bucketFolder, bucketKind } from '../metadata/catalog.ts';
+import { makeBucketDocument, type BucketDocument } from '../metadata/bucket-document.ts';
+import { newestCopy, type Copy } from '../metadata/copies.ts';
+import { formatDocument } from '../metadata/document.ts';
+import { checkBucketName, compareUtf8 } from '../metadata/names.ts';
+import { publish, PublishError, type DiskFailure, type PublishOptions } from '../metadata/publish.ts';
+import { retract } from '../metadata/retract.ts';
+import { mintVersion } from '../metadata/version.ts';
+import { makeBucketFolder, quorumError, throwAsDiskError, withWriter, type Writer } from './commit.ts';
+import type { StoreContext } from './context.ts';
+import { readBucket, requireBucket } from './documents.ts';
+import { list } from './list.ts';
+
+/** A bucket in a list. */
+export interface ListedBucket {
+  bucket: string;
+  createdAt: string;
+}
+
+/** @throws BUCKET_EXISTS */
+export async function createBucket(context: StoreContext, bucket: string): Promise<void> {
+  await alone(context, bucket, async (writer) => {
+    const { document: existing, copies } = await readBucket(context, writer.view, bucket);
+    if (existing !== undefined) throw new StoreError('BUCKET_EXISTS', `there is a bucket "${bucket}" already`, { bucket });
+    const version = mintVersion(newestCopy(copies)?.document.version);
+    const able: Copy<BucketDocument>[] = [];
+    const failures: DiskFailure[] = [];
+    for (const copy of copies) {
+      try {
+        await makeBucketFolder(copy.disk, bucket, writer.durable);
+        able.push(copy);
+      } catch (error) {
+        if (!isStoreError(error)) throw error;
+        failures.push({ disk: copy.disk, error });
+      }
+    }
+    const document = makeBucketDocument({ bucket, version, createdAt: new Date().toISOString() });
+    try {
+      await publish(able, Buffer.from(formatDocument(document)), publishOptions(context, writer, bucket));
+    } catch (error) {
+      // What was made for nothing goes again; a bucket's folder is empty without its document.
+      await removeFolders(writer, bucket);
+      if (error instanceof PublishError) throw quorumError(context, [...failures, ...error.failures]);
+      throw error;
+    }
+  });
+}
+
+/** Deletes a bucket that holds no object. @throws NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
+export async function deleteBucket(context: StoreContext, bucket: string): Promise<void> {
+  await alone(context, bucket, async (writer) => {
+    const { document, copies } = await requireBucket(context, writer.view, bucket);
+    for await (const entry of list(context, bucket, {})) {
+      const name = entry.kind === 'object' ? entry.key : entry.prefix;
+      throw new StoreError('BUCKET_NOT_EMPTY', `bucket "${bucket}" is not empty: it holds ${JSON.stringify(name)}`, {
+        bucket,
+        key: name,
+      });
+    }
+    const tombstone = makeBucketDocument({
+      bucket,
+      version: mintVersion(document.version),
+      createdAt: new Date().toISOString(),
+      deleted: true,
+    });
+    try {
+      await retract(copies, Buffer.from(formatDocument(tombstone)), {
+        ...publishOptions(context, writer, bucket),
+        allDisksOnline: writer.view.offline.length === 0,
+      });
+    } catch (error) {
+      throwAsDiskError(context, error);
+    }
+    await removeFolders(writer, bucket);
+  });
+}
+
+/** The buckets, in the order of their names. */
+export async function listBuckets(context: StoreContext, allowStale: boolean): Promise<ListedBucket[]> {
+  const view = await context.disks.lookForReading(allowStale);
+  const lists = await Promise.all(view.online.map((disk) => disk.list(BUCKETS_FOLDER)));
+  const names = new Set(lists.flat().flatMap(({ name, isFolder }) => (isFolder ? [name] : [])));
+  const buckets: ListedBucket[] = [];
+  for (const bucket of [...names].sort(compareUtf8)) {
+    const { document } = await readBucket(context, view, bucket, allowStale);
+    if (document !== undefined) buckets.push({ bucket, createdAt: document.createdAt });
+  }
+  return buckets;
+}
+
+/** Removes a bucket's folders where nothing is in them. The caller holds the bucket's lock alone. */
+async function removeFolders({ view }: Writer, bucket: string): Promise<void> {
+  await Promise.all(view.online.map((disk) => disk.removeFolder(bucketFolder(bucket)).catch(() => false)));
+}
+
+/** Runs `work` as the only one to change the bucket: no commit in it, no other create or delete. */
+async function alone(context: StoreContext, bucket: string, work: (writer: Writer) => Promise<void>): Promise<void> {
+  checkBucketName(bucket);
+  await withWriter(context, {}, async (writer) => {
+    await writer.session.lock(lockName.bucket(bucket), 'exclusive');
+    await work(writer);
+  });
+}
+
+function publishOptions(context: StoreContext, { id, durable }: Writer, bucket: string): PublishOptions {
+  return {
+    path: bucketKind(bucket).path,
+    within: bucketFolder(bucket),
+    id,
+    durable,
+    quorum: context.disks.writeQuorum,
+  };
+}

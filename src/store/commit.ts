@@ -1,0 +1,142 @@
+import type { Disk } from '../disks/disk.ts';
+import type { DiskView } from '../disks/disk-set.ts';
+import { StoreError, throwIfAborted } from '../errors.ts';
+import { lockName, type LockSession } from '../locks/locks.ts';
+import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../metadata/catalog.ts';
+import { newestCopy, readCopies, type Copy } from '../metadata/copies.ts';
+import { formatDocument } from '../metadata/document.ts';
+import { isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
+import { publish, PublishError, type DiskFailure } from '../metadata/publish.ts';
+import { mintVersion } from '../metadata/version.ts';
+import type { StoreContext } from './context.ts';
+import { refuseCollision, requireBucket } from './documents.ts';
+import type { Durability } from './store-document.ts';
+
+/** An operation that writes: its locks, its id (locked as a version), and its disks. */
+export interface Writer {
+  session: LockSession;
+  id: string;
+  view: DiskView;
+  durable: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs `work` as an operation that writes. Its id is locked all the while, so that what it stages, and the chunks that
+ * it writes under that id, are known to be in use. @throws STORE_NOT_WRITABLE, TOO_FEW_DISKS_TO_WRITE
+ */
+export async function withWriter<T>(
+  context: StoreContext,
+  options: { durability?: Durability | undefined; signal?: AbortSignal | undefined },
+  work: (writer: Writer) => Promise<T>,
+): Promise<T> {
+  throwIfAborted(options.signal);
+  const session = await context.locks.open('write');
+  try {
+    const id = mintVersion();
+    await session.lock(lockName.version(id), 'shared');
+    const view = await context.disks.lookForWriting();
+    const durable = (options.durability ?? context.durability) === 'fsync';
+    return await work({ session, id, view, durable, signal: options.signal });
+  } finally {
+    await session.close();
+  }
+}
+
+/** A failed commit after which some disk may still show the new document, so that its chunks must stay. */
+export class UncertainCommitError extends Error {
+  readonly reason: StoreError;
+  constructor(reason: StoreError) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
+/** Takes the locks of a commit of `key`: nobody else changes its meta, and the bucket stays. @throws NO_SUCH_BUCKET */
+export async function lockForCommit(
+  context: StoreContext,
+  { session, id, view, durable, signal }: Writer,
+  bucket: string,
+  key: string,
+): Promise<Copy<Meta>[]> {
+  await session.lock(lockName.bucket(bucket), 'shared', signal);
+  await session.lock(lockName.key(bucket, key), 'exclusive', signal);
+  const { document, copies } = await requireBucket(context, view, bucket);
+  const behind = copies.filter((copy) => copy.state !== 'valid' || copy.document.version !== document.version);
+  const source = newestCopy(copies);
+  // A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted.
+  if (behind.length > 0 && source !== undefined) await bringBucket(behind, source.bytes, bucket, id, durable);
+  const metas = await readCopies(view.online, metaKind(bucket, key));
+  refuseCollision(bucket, key, metas);
+  return metas;
+}
+
+/**
+ * Publishes a meta on all disks of the view; the caller holds the commit's locks and read `copies` under them.
+ * @throws the disks' error when the quorum was not reached and every disk is as before; otherwise UncertainCommitError
+ */
+export async function publishMeta(
+  context: StoreContext,
+  writer: Writer,
+  copies: readonly Copy<Meta>[],
+  meta: Meta,
+): Promise<DiskFailure[]> {
+  const { id, durable } = writer;
+  const { path } = metaKind(meta.bucket, meta.key);
+  const options = { path, within: bucketFolder(meta.bucket), id, durable, quorum: context.disks.writeQuorum };
+  try {
+    return await publish(copies, Buffer.from(formatDocument(meta)), options);
+  } catch (error) {
+    if (!(error instanceof PublishError)) throw error;
+    const reason = quorumError(context, error.failures);
+    throw error.undone ? reason : new UncertainCommitError(reason);
+  }
+}
+
+/** Puts a bucket's document, as it is, on disks that do not have it, as far as they can take it. */
+export async function bringBucket(
+  behind: readonly Copy<unknown>[],
+  bytes: Uint8Array,
+  bucket: string,
+  id: string,
+  durable: boolean,
+): Promise<void> {
+  await Promise.all(
+    behind.map(async (copy) => {
+      await makeBucketFolder(copy.disk, bucket, durable).catch(() => undefined);
+      const options = { path: bucketKind(bucket).path, within: bucketFolder(bucket), id, durable, quorum: 1 };
+      await publish([copy], bytes, options).catch(() => undefined);
+    }),
+  );
+}
+
+export async function makeBucketFolder(disk: Disk, bucket: string, durable: boolean): Promise<void> {
+  await disk.makeFolder(bucketFolder(bucket));
+  if (durable) await disk.syncFolder(BUCKETS_FOLDER);
+}
+
+/** Rethrows an error, a failed publish as the error of its disks. */
+export function throwAsDiskError(context: StoreContext, error: unknown): never {
+  throw error instanceof PublishError ? quorumError(context, error.failures) : error;
+}
+
+/** The error for a write that too few disks took: their own, the one that is worst first. */
+export function quorumError(context: StoreContext, failures: readonly DiskFailure[]): StoreError {
+  const errors = failures.map((failure) => failure.error);
+  const first = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
+  const needed = context.disks.writeQuorum;
+  if (first === undefined) {
+    return new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${String(needed)} disks`, { expected: needed });
+  }
+  return new StoreError(first.code, `too few disks took the write (${String(needed)} must): ${first.message}`, first.details, first);
+}
+
+/** The object versions among a key's copies that are older than `version`. */
+export function olderVersions(copies: readonly Copy<Meta>[], version: string): ObjectMeta[] {
+  const older = new Map<string, ObjectMeta>();
+  for (const copy of copies) {
+    if (copy.state !== 'valid' || isTombstone(copy.document) || copy.document.version >= version) continue;
+    older.set(copy.document.directory, copy.document);
+  }
+  return [...older.values()];
+}

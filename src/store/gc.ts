@@ -1,0 +1,189 @@
+import pMap from 'p-map';
+import type { Disk } from '../disks/disk.ts';
+import { STAGING_FOLDER } from '../disks/disk.ts';
+import { describeOffline } from '../disks/disk-set.ts';
+import { lockName } from '../locks/locks.ts';
+import { BUCKETS_FOLDER, bucketFolder } from '../metadata/catalog.ts';
+import { readKeyLevel } from '../metadata/key-tree.ts';
+import { CHUNKS_FOLDER } from '../metadata/meta.ts';
+import { isVersion } from '../metadata/version.ts';
+import { withWriter, type Writer } from './commit.ts';
+import type { StoreContext } from './context.ts';
+import { settleBucket, settleKey } from './settle.ts';
+
+export interface GcOptions {
+  /** Look and report, change nothing. */
+  dryRun?: boolean | undefined;
+}
+
+/** What `gc` removed or mended, or would have with `dryRun`. */
+export interface GcReport {
+  /** Chunk files that no meta refers to, and their bytes. */
+  leftoverChunks: number;
+  leftoverBytes: number;
+  /** Documents that an operation staged and died before it published them. */
+  stagedFiles: number;
+  /** Objects and buckets whose tombstone had reached all disks and is gone now. */
+  tombstones: number;
+  /** Objects and buckets whose copies differed, because a commit died or a disk was away, and agree now. */
+  settled: number;
+  /** Versions that somebody was writing or reading: left alone. */
+  inUse: number;
+  /** Why leftovers may have been kept, in words. */
+  kept: string[];
+}
+
+const AT_ONCE = 16;
+
+/**
+ * Reclaims what operations that died have left behind.
+ *
+ * The order of steps is what makes it safe beside live operations. An upload holds its version's lock from before its
+ * first file until after its commit. So a version's folder that is there, and that nobody locks, will never be committed
+ * later than now; if the walk over all metas, which comes after, does not meet it, nothing refers to it.
+ */
+export async function gc(context: StoreContext, options: GcOptions): Promise<GcReport> {
+  return withWriter(context, {}, (writer) => new Sweep(context, writer, options.dryRun ?? false).run());
+}
+
+class Sweep {
+  readonly #context: StoreContext;
+  readonly #writer: Writer;
+  readonly #dryRun: boolean;
+  readonly #report: GcReport = {
+    leftoverChunks: 0,
+    leftoverBytes: 0,
+    stagedFiles: 0,
+    tombstones: 0,
+    settled: 0,
+    inUse: 0,
+    kept: [],
+  };
+  /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
+  readonly #folders = new Map<string, Map<Disk, Set<string>>>();
+
+  constructor(context: StoreContext, writer: Writer, dryRun: boolean) {
+    this.#context = context;
+    this.#writer = writer;
+    this.#dryRun = dryRun;
+  }
+
+  async run(): Promise<GcReport> {
+    const { offline } = this.#writer.view;
+    await this.#removeStaged();
+    await this.#findIdleVersions();
+    await this.#walkBuckets();
+    // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
+    if (offline.length > 0) this.#report.kept.unshift(describeOffline(offline));
+    if (this.#report.kept.length === 0) await this.#removeLeftovers();
+    return this.#report;
+  }
+
+  async #removeStaged(): Promise<void> {
+    for (const disk of this.#writer.view.online) {
+      for (const { name } of await disk.list(STAGING_FOLDER)) {
+        if (!this.#isIdle(name)) continue;
+        this.#report.stagedFiles++;
+        if (!this.#dryRun) await disk.remove(`${STAGING_FOLDER}/${name}`, { within: STAGING_FOLDER, durable: false });
+      }
+    }
+  }
+
+  /** Nobody is at work on the id now; and since every operation mints its own, nobody will be. */
+  #isIdle(id: string): boolean {
+    const name = lockName.version(id);
+    if (id === this.#writer.id || !this.#writer.session.tryLock(name, 'exclusive')) return false;
+    this.#writer.session.unlock(name);
+    return true;
+  }
+
+  async #findIdleVersions(): Promise<void> {
+    const busy = new Set<string>();
+    for (const disk of this.#writer.view.online) {
+      for (const { name, isFolder } of await disk.list(CHUNKS_FOLDER)) {
+        if (!isFolder || !isVersion(name) || busy.has(name)) continue;
+        const folder = `${CHUNKS_FOLDER}/${name}`;
+        let disks = this.#folders.get(folder);
+        if (disks === undefined) {
+          if (!this.#isIdle(name)) {
+            busy.add(name);
+            continue;
+          }
+          disks = new Map();
+          this.#folders.set(folder, disks);
+        }
+        disks.set(disk, new Set());
+      }
+    }
+    this.#report.inUse = busy.size;
+  }
+
+  async #walkBuckets(): Promise<void> {
+    const { online } = this.#writer.view;
+    const lists = await Promise.all(online.map((disk) => disk.list(BUCKETS_FOLDER)));
+    const buckets = new Set(lists.flat().flatMap(({ name, isFolder }) => (isFolder ? [name] : [])));
+    for (const bucket of buckets) {
+      await this.#walk(bucket, bucketFolder(bucket), '', online);
+      await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, this.#dryRun));
+    }
+  }
+
+  async #walk(bucket: string, folder: string, base: string, disks: readonly Disk[]): Promise<void> {
+    const { nodes, parts } = await readKeyLevel(disks, folder, base);
+    await pMap(
+      nodes.filter((node) => node.folder === undefined),
+      ({ name }) => this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, this.#dryRun)),
+      { concurrency: AT_ONCE },
+    );
+    const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
+    for (const node of below) await this.#walk(bucket, node.folder, node.name, node.disks);
+    if (this.#dryRun) return;
+    // Folders that lead to no key any more. One that an upload needs this moment it makes again.
+    for (const node of [...parts, ...below]) {
+      for (const disk of node.disks) await disk.removeFolder(node.folder);
+    }
+  }
+
+  async #settle(settle: () => Promise<Awaited<ReturnType<typeof settleKey>>>): Promise<void> {
+    const { outcome, live, problem } = await settle();
+    if (outcome === 'settled') this.#report.settled++;
+    if (outcome === 'removed') this.#report.tombstones++;
+    if (problem !== undefined) this.#report.kept.push(problem);
+    for (const meta of live) {
+      const disks = this.#folders.get(meta.directory);
+      for (const { disk: name, file } of [...meta.chunks, ...meta.parity]) {
+        for (const [disk, files] of disks ?? []) if (disk.name === name) files.add(file);
+      }
+    }
+  }
+
+  async #removeLeftovers(): Promise<void> {
+    await pMap([...this.#folders], ([folder, disks]) => this.#removeLeftover(folder, disks), { concurrency: AT_ONCE });
+  }
+
+  async #removeLeftover(folder: string, disks: Map<Disk, Set<string>>): Promise<void> {
+    const lock = lockName.version(folder.slice(CHUNKS_FOLDER.length + 1));
+    // A reader may have come to this version since it was found idle, and lost it to a newer one while it reads.
+    if (!this.#writer.session.tryLock(lock, 'exclusive')) {
+      this.#report.inUse++;
+      return;
+    }
+    try {
+      for (const [disk, referred] of disks) {
+        const entries = await disk.list(folder);
+        const leftovers = entries.filter(({ name }) => !referred.has(name));
+        for (const { name } of leftovers) await this.#removeChunk(disk, folder, name);
+        if (!this.#dryRun && referred.size === 0) await disk.removeFolder(folder);
+      }
+    } finally {
+      this.#writer.session.unlock(lock);
+    }
+  }
+
+  async #removeChunk(disk: Disk, folder: string, name: string): Promise<void> {
+    const path = `${folder}/${name}`;
+    this.#report.leftoverBytes += (await disk.stat(path))?.size ?? 0;
+    this.#report.leftoverChunks++;
+    if (!this.#dryRun) await disk.remove(path, { within: folder, durable: false });
+  }
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import * as path from 'node:path';
+import pMap from 'p-map';
+import { ChunkReader, sliceChunks } from '../chunks/chunk-reader.ts';
+import { errnoOf, isStoreError, StoreError, throwIfAborted } from '../errors.ts';
+import { close, fsync, open, rename, syncFolderNow, unlink, writeFully } from '../files/calls.ts';
+import type { ObjectMeta } from '../metadata/meta.ts';
+import type { StoreContext } from './context.ts';
+import type { GetOptions } from './get.ts';
+import { openVersion } from './open-version.ts';
+import { resolveRange } from './range.ts';
+
+/**
+ * Reads an object, or a range of it, into a file. Chunks are read, checked and written in parallel, in whatever order
+ * they arrive. The file appears under its name when it is whole and durable; on any failure nothing of it stays.
+ * @throws TARGET_IO where the file cannot be written
+ */
+export async function getToFile(
+  context: StoreContext,
+  bucket: string,
+  key: string,
+  file: string,
+  options: GetOptions,
+): Promise<ObjectMeta> {
+  const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
+  try {
+    const { from, to } = resolveRange(options.range, meta.size);
+    const slices = sliceChunks(meta.chunks, from, to);
+    const reader = new ChunkReader(meta, view.online, view.offline);
+    reader.checkDisks(slices);
+    await writeWhole(file, async (fd) => {
+      await pMap(
+        slices,
+        async (slice) => {
+          throwIfAborted(options.signal);
+          const buffer = context.pool.take(slice.chunk.size + 1);
+          try {
+            const bytes = await reader.read(slice.chunk, buffer);
+            await targeting(file, writeFully(fd, bytes.subarray(slice.from, slice.to), slice.target));
+          } finally {
+            context.pool.give(buffer);
+          }
+          options.onBytes?.(slice.to - slice.from);
+        },
+        { concurrency: context.concurrency },
+      );
+      throwIfAborted(options.signal);
+    });
+    return meta;
+  } finally {
+    await release();
+  }
+}
+
+/** Writes a file under a name of its own beside its place, syncs it, and renames it when `work` is done. */
+async function writeWhole(file: string, work: (fd: number) => Promise<void>): Promise<void> {
+  const folder = path.dirname(file);
+  // The name stays short: the file's own name may be as long as a name can be.
+  const part = path.join(folder, `.${randomUUID()}.part`);
+  const fd = await targeting(file, open(part, 'wx', 0o666));
+  try {
+    try {
+      await work(fd);
+      await targeting(file, fsync(fd));
+    } finally {
+      await close(fd);
+    }
+    await targeting(file, rename(part, file));
+  } catch (error) {
+    await unlink(part).catch(() => undefined);
+    throw error;
+  }
+  await targeting(file, syncFolderNow(folder));
+}
+
+async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isStoreError(error)) throw error;
+    const errno = errnoOf(error);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new StoreError('TARGET_IO', `cannot write "${file}": ${message}`, { path: file, ...(errno === undefined ? {} : { errno }) }, error);
+  }
+}

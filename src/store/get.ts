@@ -1,0 +1,58 @@
+import { Readable } from 'node:stream';
+import { pMapIterable } from 'p-map';
+import { ChunkReader, sliceChunks } from '../chunks/chunk-reader.ts';
+import type { ObjectMeta } from '../metadata/meta.ts';
+import type { StoreContext } from './context.ts';
+import { openVersion } from './open-version.ts';
+import { resolveRange, type ByteRange } from './range.ts';
+
+export interface GetOptions {
+  range?: ByteRange | undefined;
+  /** Read even where fewer disks answer than it takes to be sure that this is the newest version. */
+  allowStale?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called with the bytes of every chunk that has been read and checked. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** An object's version and its bytes. The body must be read to its end or destroyed: until then it holds the version. */
+export interface GetResult {
+  meta: ObjectMeta;
+  body: Readable;
+}
+
+/**
+ * Opens an object for reading. Chunks are read and checked in parallel, ahead of the reader by a bounded number, and
+ * handed out in order; the body fails with the first one that is damaged, before any byte of it.
+ */
+export async function get(
+  context: StoreContext,
+  bucket: string,
+  key: string,
+  options: GetOptions,
+): Promise<GetResult> {
+  const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
+  try {
+    const { from, to } = resolveRange(options.range, meta.size);
+    const slices = sliceChunks(meta.chunks, from, to);
+    const reader = new ChunkReader(meta, view.online, view.offline);
+    reader.checkDisks(slices);
+    const chunks = pMapIterable(
+      slices,
+      async (slice) => {
+        // One byte more than the chunk has, so that one read shows a chunk that is too long.
+        const bytes = await reader.read(slice.chunk, Buffer.allocUnsafeSlow(slice.chunk.size + 1));
+        options.onBytes?.(slice.to - slice.from);
+        return bytes.subarray(slice.from, slice.to);
+      },
+      { concurrency: context.concurrency, backpressure: context.concurrency },
+    );
+    const signal = options.signal === undefined ? {} : { signal: options.signal };
+    const body = Readable.from(chunks, { objectMode: false, ...signal });
+    body.once('close', () => void release());
+    return { meta, body };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}

@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { DISK_MARK, formatDiskMark } from '../disks/identity.ts';
+import { STAGING_FOLDER } from '../disks/disk.ts';
+import { errnoOf, isStoreError, StoreError } from '../errors.ts';
+import { except, rename, syncFolderNow, unlink, writeNewFile } from '../files/calls.ts';
+import { KernelLocks } from '../locks/kernel-locks.ts';
+import { lockName } from '../locks/locks.ts';
+import { FORMAT } from '../metadata/document.ts';
+import { CHUNKS_FOLDER } from '../metadata/meta.ts';
+import { BUCKETS_FOLDER } from '../metadata/catalog.ts';
+import { checkDiskName } from '../metadata/names.ts';
+import { formatStoreDocument, parseStoreDocument, STORE_FILE, type Durability, type StoreDocument } from './store-document.ts';
+
+/** The store's lock file. */
+export const LOCK_FILE = '.lock';
+
+/** What an init is about to do. It becomes `store.json` when it is done, and an init that dies is gone on with from it. */
+const PLAN_FILE = '.store.json.plan';
+
+const DEFAULT_DISKS = 3;
+
+/** What the store's folders may hold before they are made disks: file systems make this one by themselves. */
+const IGNORED = new Set(['lost+found']);
+
+export interface InitOptions {
+  /** Number of disks to make, `disk1`, `disk2`, … */
+  disks?: number;
+  /** Disks by name, each an empty or missing folder: linked into the store's folder where it is elsewhere. */
+  places?: { name: string; path: string }[];
+  durability?: Durability;
+}
+
+/**
+ * Makes a store in `root`, whole or not at all. Without `disks` and `places`, the empty folders (or links to folders)
+ * named `disk…` that stand in `root` become its disks, and where there are none, `disk1` to `disk3` are made.
+ * @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, STORE_NOT_WRITABLE, DISK_FULL
+ */
+export async function initStore(root: string, options: InitOptions = {}): Promise<StoreDocument> {
+  const made = new Made();
+  try {
+    return await withStoreLock(root, made, () => initLocked(root, options, made));
+  } catch (error) {
+    await made.undo();
+    if (isStoreError(error)) throw error;
+    throw rootError(root, error);
+  }
+}
+
+/** Runs `work` alone in the root, which is made if need be. What it made is taken back, still alone, if it fails. */
+async function withStoreLock<T>(root: string, made: Made, work: () => Promise<T>): Promise<T> {
+  const lockFile = path.join(root, LOCK_FILE);
+  for (;;) {
+    const isNew = await made.folder(root);
+    const session = await new KernelLocks(lockFile).open('write');
+    try {
+      await session.lock(lockName.store(), 'exclusive');
+      // A failed init may have removed the root that it made while we waited for its lock.
+      if (!(await session.isCurrent())) continue;
+      try {
+        return await work();
+      } catch (error) {
+        if (isNew) await unlink(lockFile).catch(() => undefined);
+        await made.undo();
+        throw error;
+      }
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+async function initLocked(root: string, options: InitOptions, made: Made): Promise<StoreDocument> {
+  const storeFile = path.join(root, STORE_FILE);
+  const planFile = path.join(root, PLAN_FILE);
+  if ((await readText(storeFile)) !== undefined) {
+    throw new StoreError('STORE_EXISTS', `there is a store in "${root}" already`, { path: root });
+  }
+  const unfinished = await readPlan(planFile);
+  const plan = unfinished ?? (await makePlan(root, options));
+  // The plan must be durable before the first disk is touched: a marked disk without it would look foreign.
+  if (unfinished === undefined) await made.file(planFile, Buffer.from(formatStoreDocument(plan)));
+  await syncFolderNow(root);
+  for (const disk of plan.disks) await initDisk(root, plan.id, disk, made);
+  await syncFolderNow(root);
+  await rename(planFile, storeFile);
+  made.keep();
+  await syncFolderNow(root);
+  if (unfinished !== undefined && (options.disks !== undefined || options.places !== undefined)) {
+    throw new StoreError('STORE_EXISTS', `an unfinished store stood in "${root}"; it has been finished as it was begun`, {
+      path: root,
+    });
+  }
+  return plan;
+}
+
+/** A plan that an init left behind when it died; one that was not even whole says that no disk has been touched. */
+async function readPlan(planFile: string): Promise<StoreDocument | undefined> {
+  const text = await readText(planFile);
+  if (text === undefined) return undefined;
+  try {
+    return parseStoreDocument(text, planFile);
+  } catch {
+    return undefined;
+  }
+}
+
+async function makePlan(root: string, options: InitOptions): Promise<StoreDocument> {
+  const places = options.places ?? (options.disks === undefined ? await standingDisks(root) : numbered(options.disks));
+  if (places.length === 0) throw new StoreError('BAD_ROOT', 'a store needs at least one disk', { path: root });
+  const disks: StoreDocument['disks'] = [];
+  for (const place of places) {
+    checkDiskName(place.name);
+    const folder = path.resolve(options.places === undefined ? root : '.', place.path);
+    for (const other of disks) {
+      if (other.name === place.name || path.resolve(root, other.path) === folder) {
+        throw new StoreError('BAD_DISK_NAME', `disk "${place.name}" is named twice`, { disk: place.name });
+      }
+    }
+    await checkPlace(root, place.name, folder);
+    disks.push({ name: place.name, id: randomUUID(), path: folder === path.join(root, place.name) ? place.name : folder });
+  }
+  return {
+    format: FORMAT,
+    id: randomUUID(),
+    createdAt: new Date().toISOString(),
+    redundancy: '1+0',
+    durability: options.durability ?? 'fsync',
+    disks,
+  };
+}
+
+function numbered(count: number): { name: string; path: string }[] {
+  return Array.from({ length: count }, (_, index) => {
+    const name = `disk${String(index + 1)}`;
+    return { name, path: name };
+  });
+}
+
+/** The empty folders and links named `disk…` in the root, in the order of their numbers, or the default disks. */
+async function standingDisks(root: string): Promise<{ name: string; path: string }[]> {
+  const names: string[] = [];
+  for (const name of await fs.readdir(root)) {
+    if (name.startsWith('disk') && (await folderContent(path.join(root, name)))?.length === 0) names.push(name);
+  }
+  names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return names.length > 0 ? names.map((name) => ({ name, path: name })) : numbered(DEFAULT_DISKS);
+}
+
+/** A disk begins as an empty folder or as none; one elsewhere gets a link in the root, whose name must be free. */
+async function checkPlace(root: string, name: string, folder: string): Promise<void> {
+  const refuse = (what: string, where: string): never => {
+    throw new StoreError('BAD_ROOT', `"${where}" ${what}, so it cannot become disk "${name}"`, { disk: name, path: where });
+  };
+  const content = await folderContent(folder);
+  if (content !== undefined && content.length > 0) refuse('is not empty', folder);
+  if (content === undefined && (await except(fs.lstat(folder), 'ENOENT')) !== undefined) refuse('is not a folder', folder);
+  const inside = path.join(root, name);
+  if (folder !== inside && (await except(fs.lstat(inside), 'ENOENT')) !== undefined) refuse('is there already', inside);
+}
+
+/** The names in a folder, or undefined where there is no such folder. */
+async function folderContent(folder: string): Promise<string[] | undefined> {
+  const entries = await except(fs.readdir(folder), 'ENOTDIR', 'ENOENT');
+  return entries?.filter((entry) => !IGNORED.has(entry));
+}
+
+async function initDisk(root: string, storeId: string, disk: StoreDocument['disks'][number], made: Made): Promise<void> {
+  const folder = path.resolve(root, disk.path);
+  const inside = path.join(root, disk.name);
+  await made.folder(folder);
+  if (folder !== inside) await made.link(folder, inside);
+  for (const name of [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER]) await made.folder(path.join(folder, name));
+  const mark = formatDiskMark({ storeId, name: disk.name, id: disk.id });
+  await made.file(path.join(folder, DISK_MARK), Buffer.from(mark));
+  await syncFolderNow(folder);
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  return except(fs.readFile(file, 'utf8'), 'ENOENT');
+}
+
+/** What an init has made so far, so that a failure can take it back. */
+class Made {
+  #undo: (() => Promise<void>)[] = [];
+
+  /** Makes a folder and those above it, durably, and tells whether it is new. */
+  async folder(folder: string): Promise<boolean> {
+    const first = await fs.mkdir(folder, { recursive: true });
+    if (first === undefined) return false;
+    const chain: string[] = [];
+    for (let made = folder; made.length >= first.length; made = path.dirname(made)) chain.unshift(made);
+    this.#undo.push(...chain.map((made) => () => fs.rmdir(made)));
+    for (const made of chain) await syncFolderNow(path.dirname(made));
+    return true;
+  }
+
+  async file(file: string, bytes: Uint8Array): Promise<void> {
+    this.#undo.push(() => unlink(file));
+    await writeNewFile(file, 'w', bytes, true);
+  }
+
+  async link(target: string, link: string): Promise<void> {
+    const done = await except(fs.symlink(target, link).then(() => true), 'EEXIST');
+    if (done === true) this.#undo.push(() => unlink(link));
+  }
+
+  /** What has been made so far stays. */
+  keep(): void {
+    this.#undo = [];
+  }
+
+  async undo(): Promise<void> {
+    for (const step of this.#undo.reverse()) await step().catch(() => undefined);
+    this.#undo = [];
+  }
+}
+
+function rootError(root: string, error: unknown): StoreError {
+  const errno = errnoOf(error);
+  const details = { path: root, ...(errno === undefined ? {} : { errno }) };
+  const message = error instanceof Error ? error.message : String(error);
+  if (errno === 'EEXIST' || errno === 'ENOTDIR') {
+    return new StoreError('BAD_ROOT', `"${root}" is not a folder`, details, error);
+  }
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    return new StoreError('DISK_FULL', `no room to make a store in "${root}": ${message}`, details, error);
+  }
+  return new StoreError('STORE_NOT_WRITABLE', `cannot make a store in "${root}": ${message}`, details, error);
+}

@@ -1,0 +1,125 @@
+import { pMapIterable } from 'p-map';
+import type { Disk } from '../disks/disk.ts';
+import type { DiskView } from '../disks/disk-set.ts';
+import { bucketFolder, metaKind } from '../metadata/catalog.ts';
+import { agreedDocument, readCopies, type Copy } from '../metadata/copies.ts';
+import { prefixToFolder } from '../metadata/key-path.ts';
+import { readKeyLevel, type KeyNode } from '../metadata/key-tree.ts';
+import { isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
+import { checkBucketName, compareUtf8 } from '../metadata/names.ts';
+import type { StoreContext } from './context.ts';
+import { requireBucket } from './documents.ts';
+
+export interface ListOptions {
+  /** Only keys that begin with it. */
+  prefix?: string | undefined;
+  /** Folds all keys under one "folder", such as `photos/`, into one entry. */
+  folders?: boolean | undefined;
+  allowStale?: boolean | undefined;
+}
+
+/** An object in a list. */
+export interface ListedObject {
+  kind: 'object';
+  key: string;
+  size: number;
+  version: string;
+  createdAt: string;
+  contentType: string;
+}
+
+/** All keys that begin with `prefix`, which ends in `/`. */
+export interface ListedFolder {
+  kind: 'folder';
+  prefix: string;
+}
+
+export type Listed = ListedObject | ListedFolder;
+
+/** Metas read side by side. */
+const READ_AHEAD = 16;
+
+/**
+ * The objects of a bucket in the UTF-8 byte order of their keys, read folder by folder: memory is bounded by the
+ * largest folder. Objects that come or go while the list runs may or may not be in it.
+ * @throws NO_SUCH_BUCKET, META_DAMAGED for a key whose meta too few disks can give
+ */
+export async function* list(context: StoreContext, bucket: string, options: ListOptions): AsyncGenerator<Listed> {
+  checkBucketName(bucket);
+  const allowStale = options.allowStale ?? false;
+  const view = await context.disks.lookForReading(allowStale);
+  await requireBucket(context, view, bucket, allowStale);
+  yield* new Walk(context, view, bucket, options.prefix ?? '', allowStale).run(options.folders ?? false);
+}
+
+class Walk {
+  readonly #context: StoreContext;
+  readonly #view: DiskView;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #allowStale: boolean;
+
+  constructor(context: StoreContext, view: DiskView, bucket: string, prefix: string, allowStale: boolean) {
+    this.#context = context;
+    this.#view = view;
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.#allowStale = allowStale;
+  }
+
+  run(folders: boolean): AsyncGenerator<Listed> {
+    const base = this.#prefix.slice(0, this.#prefix.lastIndexOf('/') + 1);
+    const folder = [bucketFolder(this.#bucket), ...prefixToFolder(base)].join('/');
+    return this.#walk(folder, base, this.#view.online, folders);
+  }
+
+  async *#walk(folder: string, base: string, disks: readonly Disk[], folders: boolean): AsyncGenerator<Listed> {
+    const level = await readKeyLevel(disks, folder, base);
+    const nodes = level.nodes
+      .filter(({ name }) => name.startsWith(this.#prefix) || this.#prefix.startsWith(name))
+      .sort((a, b) => compareUtf8(a.name, b.name));
+    const entries = pMapIterable(
+      nodes,
+      async (node) => (node.folder === undefined ? await this.#read(node) : { ...node, folder: node.folder }),
+      { concurrency: READ_AHEAD },
+    );
+    for await (const entry of entries) {
+      if (entry === undefined) continue;
+      if ('version' in entry) {
+        yield toListed(entry);
+      } else if (!folders) {
+        yield* this.#walk(entry.folder, entry.name, entry.disks, false);
+      } else if (await this.#hasObject(entry.folder, entry.name, entry.disks)) {
+        yield { kind: 'folder', prefix: entry.name };
+      }
+    }
+  }
+
+  /** Folders may hold nothing but tombstones. */
+  async #hasObject(folder: string, base: string, disks: readonly Disk[]): Promise<boolean> {
+    for await (const object of this.#walk(folder, base, disks, false)) return object.kind === 'object';
+    return false;
+  }
+
+  /**
+   * The key's newest meta. R disks are enough to know it (a disk that has no file has answered too); the others are
+   * asked only where one of those is bad.
+   */
+  async #read({ name: key, disks }: KeyNode): Promise<ObjectMeta | undefined> {
+    const kind = metaKind(this.#bucket, key);
+    const { online } = this.#view;
+    const without = online.filter((disk) => !disks.includes(disk));
+    const asked = disks.slice(0, this.#context.disks.readQuorum);
+    const copies: Copy<Meta>[] = await readCopies(asked, kind);
+    if (copies.some((copy) => copy.state === 'bad') || copies.every((copy) => copy.state === 'absent')) {
+      copies.push(...(await readCopies(disks.slice(asked.length), kind)));
+    }
+    const answers = [...copies, ...without.map((disk) => ({ disk, state: 'absent' as const }))];
+    const meta = agreedDocument(this.#context.disks, this.#view, answers, this.#allowStale);
+    return meta === undefined || isTombstone(meta) ? undefined : meta;
+  }
+}
+
+function toListed({ key, size, version, createdAt, contentType }: ObjectMeta): ListedObject {
+  return { kind: 'object', key, size, version, createdAt, contentType };
+}
