@@ -1,6 +1,7 @@
 /** The library: `ObjectStore` and the types of what goes into it and comes out. */
 export { ObjectStore, type OpenOptions } from './store/object-store.ts';
 export { isStoreError, StoreError, type ErrorCode, type ErrorDetails } from './errors.ts';
+export { checkBucketName, checkKey } from './metadata/names.ts';
 export type { PutSource } from './chunks/source.ts';
 export type { DiskState, DiskStatus } from './disks/disk.ts';
 export type { OfflineDisk } from './disks/disk-set.ts';

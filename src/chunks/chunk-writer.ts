@@ -77,8 +77,9 @@ export class ChunkWriter {
     const workers = Math.min(this.#options.concurrency, Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1);
     // All workers must have stopped before anybody cleans up behind them.
     const results = await Promise.allSettled(Array.from({ length: workers }, work));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    // An aborted source fails as streams do; what matters is that it was aborted.
     throwIfAborted(this.#options.signal);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
     await this.#makeNamesDurable();
     return this.#chunks;
   }

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { close, fstat, open, readFully } from '../files/calls.ts';
 import { errnoOf, StoreError } from '../errors.ts';
@@ -18,11 +18,15 @@ export interface ChunkSource {
   close(): Promise<void>;
 }
 
-/** @throws BAD_SOURCE for a path that is missing, unreadable or no regular file */
-export async function openSource(source: PutSource): Promise<ChunkSource> {
+/**
+ * A stream is destroyed when `signal` is aborted: a read of it may otherwise wait for ever.
+ * @throws BAD_SOURCE for a path that is missing, unreadable or no regular file
+ */
+export async function openSource(source: PutSource, signal?: AbortSignal): Promise<ChunkSource> {
   if (typeof source === 'string') return openFile(source);
   if (source instanceof Uint8Array) return new BytesSource(source);
-  return new StreamSource(source instanceof Readable ? source : Readable.fromWeb(source));
+  const stream = source instanceof Readable ? source : Readable.fromWeb(source);
+  return new StreamSource(signal === undefined ? stream : addAbortSignal(signal, stream));
 }
 
 async function openFile(path: string): Promise<ChunkSource> {

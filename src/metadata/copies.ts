@@ -1,6 +1,6 @@
 import type * as v from 'valibot';
 import type { Disk } from '../disks/disk.ts';
-import type { DiskSet, DiskView } from '../disks/disk-set.ts';
+import type { DiskSet } from '../disks/disk-set.ts';
 import { isStoreError, StoreError } from '../errors.ts';
 import { parseDocument, type VersionedDocument } from './document.ts';
 
@@ -67,11 +67,10 @@ export function newestCopy<T extends VersionedDocument>(copies: readonly Copy<T>
 
 /**
  * The newest document that R disks together vouch for, or undefined where they say that there is none.
- * @throws the first bad copy's error (META_DAMAGED, DISK_IO, …) where so many are bad that too few disks answered
+ * @throws META_DAMAGED, UNKNOWN_FORMAT or TOO_FEW_DISKS_TO_READ where so many copies are bad that too few disks answered
  */
 export function agreedDocument<T extends VersionedDocument>(
   set: DiskSet,
-  view: DiskView,
   copies: readonly Copy<T>[],
   allowStale: boolean,
 ): T | undefined {
@@ -79,12 +78,15 @@ export function agreedDocument<T extends VersionedDocument>(
   const newest = newestCopy(copies)?.document;
   const needed = Math.min(set.readQuorum, allowStale ? 1 : set.readQuorum);
   if (copies.length - bad.length < needed || (allowStale && newest === undefined && bad.length > 0)) {
-    const first = bad[0];
-    if (first !== undefined) throw first.error;
+    const first = bad[0]?.error;
+    if (first?.code === 'META_DAMAGED' || first?.code === 'UNKNOWN_FORMAT') throw first;
+    const answers = copies.length - bad.length;
+    const reason = first === undefined ? '' : `: ${first.message}`;
     throw new StoreError(
       'TOO_FEW_DISKS_TO_READ',
-      `${String(copies.length)} of ${String(set.disks.length)} disks answered, a read needs ${String(needed)}`,
-      { expected: needed, found: view.online.length },
+      `${String(answers)} of ${String(set.disks.length)} disks answered, a read needs ${String(needed)}${reason}`,
+      { ...first?.details, expected: needed, found: answers },
+      first,
     );
   }
   return newest;

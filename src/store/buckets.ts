@@ -48,6 +48,18 @@ export async function createBucket(context: StoreContext, bucket: string): Promi
   });
 }
 
+/** Makes the bucket if it is not there. */
+export async function ensureBucket(context: StoreContext, bucket: string): Promise<void> {
+  checkBucketName(bucket);
+  const { document } = await readBucket(context, await context.disks.lookForReading(), bucket);
+  if (document !== undefined) return;
+  try {
+    await createBucket(context, bucket);
+  } catch (error) {
+    if (!isStoreError(error, 'BUCKET_EXISTS')) throw error;
+  }
+}
+
 /** Deletes a bucket that holds no object. @throws NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
 export async function deleteBucket(context: StoreContext, bucket: string): Promise<void> {
   await alone(context, bucket, async (writer) => {

@@ -27,7 +27,7 @@ export async function deleteObject(
   await withWriter(context, options, async (writer) => {
     const { session, id, view, durable } = writer;
     const copies = await lockForCommit(context, writer, bucket, key);
-    const meta = agreedDocument(context.disks, view, copies, false);
+    const meta = agreedDocument(context.disks, copies, false);
     if (meta === undefined || isTombstone(meta)) throw noSuchKey(bucket, key);
     const version = mintVersion(meta.version);
     const tombstone = makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });

@@ -16,7 +16,7 @@ export async function readObjectMeta(
   allowStale: boolean,
 ): Promise<ObjectMeta> {
   const copies = await readCopies(view.online, metaKind(bucket, key));
-  const meta = agreedDocument(context.disks, view, copies, allowStale);
+  const meta = agreedDocument(context.disks, copies, allowStale);
   if (meta !== undefined && !isTombstone(meta)) return meta;
   await requireBucket(context, view, bucket, allowStale);
   throw noSuchKey(bucket, key);
@@ -30,7 +30,7 @@ export async function readBucket(
   allowStale = false,
 ): Promise<{ document: BucketDocument | undefined; copies: Copy<BucketDocument>[] }> {
   const copies = await readCopies(view.online, bucketKind(bucket));
-  const document = agreedDocument(context.disks, view, copies, allowStale);
+  const document = agreedDocument(context.disks, copies, allowStale);
   return { document: document?.deleted === true ? undefined : document, copies };
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import * as path from 'node:path';
 import pMap from 'p-map';
 import { ChunkReader, sliceChunks } from '../chunks/chunk-reader.ts';
 import { errnoOf, isStoreError, StoreError, throwIfAborted } from '../errors.ts';
-import { close, fsync, open, rename, syncFolderNow, unlink, writeFully } from '../files/calls.ts';
+import { close, fsync, open, rename, rmdir, syncFolderNow, unlink, writeFully } from '../files/calls.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
 import type { GetOptions } from './get.ts';
@@ -11,7 +12,7 @@ import { openVersion } from './open-version.ts';
 import { resolveRange } from './range.ts';
 
 /**
- * Reads an object, or a range of it, into a file. Chunks are read, checked and written in parallel, in whatever order
+ * Reads an object, or a range of it, into a file, whose folders are made. Chunks are read, checked and written in parallel, in whatever order
  * they arrive. The file appears under its name when it is whole and durable; on any failure nothing of it stays.
  * @throws TARGET_IO where the file cannot be written
  */
@@ -22,13 +23,14 @@ export async function getToFile(
   file: string,
   options: GetOptions,
 ): Promise<ObjectMeta> {
+  const target = path.resolve(file);
   const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
   try {
     const { from, to } = resolveRange(options.range, meta.size);
     const slices = sliceChunks(meta.chunks, from, to);
     const reader = new ChunkReader(meta, view.online, view.offline);
     reader.checkDisks(slices);
-    await writeWhole(file, async (fd) => {
+    await writeWhole(target, async (fd) => {
       await pMap(
         slices,
         async (slice) => {
@@ -55,10 +57,11 @@ export async function getToFile(
 /** Writes a file under a name of its own beside its place, syncs it, and renames it when `work` is done. */
 async function writeWhole(file: string, work: (fd: number) => Promise<void>): Promise<void> {
   const folder = path.dirname(file);
+  const firstMade = await targeting(file, mkdir(folder, { recursive: true }));
   // The name stays short: the file's own name may be as long as a name can be.
   const part = path.join(folder, `.${randomUUID()}.part`);
-  const fd = await targeting(file, open(part, 'wx', 0o666));
   try {
+    const fd = await targeting(file, open(part, 'wx', 0o666));
     try {
       await work(fd);
       await targeting(file, fsync(fd));
@@ -68,9 +71,17 @@ async function writeWhole(file: string, work: (fd: number) => Promise<void>): Pr
     await targeting(file, rename(part, file));
   } catch (error) {
     await unlink(part).catch(() => undefined);
+    if (firstMade !== undefined) await removeEmptyFolders(folder, firstMade);
     throw error;
   }
   await targeting(file, syncFolderNow(folder));
+}
+
+/** Removes folders from the inside out, up to and including `last`, as far as they are empty. */
+async function removeEmptyFolders(folder: string, last: string): Promise<void> {
+  for (let at = folder; at.length >= last.length; at = path.dirname(at)) {
+    if (!(await rmdir(at).then(() => true, () => false))) return;
+  }
 }
 
 async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {

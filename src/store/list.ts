@@ -1,6 +1,7 @@
 import { pMapIterable } from 'p-map';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
+import { isStoreError, type StoreError } from '../errors.ts';
 import { bucketFolder, metaKind } from '../metadata/catalog.ts';
 import { agreedDocument, readCopies, type Copy } from '../metadata/copies.ts';
 import { prefixToFolder } from '../metadata/key-path.ts';
@@ -16,6 +17,8 @@ export interface ListOptions {
   /** Folds all keys under one "folder", such as `photos/`, into one entry. */
   folders?: boolean | undefined;
   allowStale?: boolean | undefined;
+  /** Told of each key whose meta too few disks can give; without it, the list fails at the first. */
+  onDamaged?: ((key: string, error: StoreError) => void) | undefined;
 }
 
 /** An object in a list. */
@@ -49,28 +52,28 @@ export async function* list(context: StoreContext, bucket: string, options: List
   const allowStale = options.allowStale ?? false;
   const view = await context.disks.lookForReading(allowStale);
   await requireBucket(context, view, bucket, allowStale);
-  yield* new Walk(context, view, bucket, options.prefix ?? '', allowStale).run(options.folders ?? false);
+  yield* new Walk(context, view, bucket, options).run();
 }
 
 class Walk {
   readonly #context: StoreContext;
   readonly #view: DiskView;
   readonly #bucket: string;
+  readonly #options: ListOptions;
   readonly #prefix: string;
-  readonly #allowStale: boolean;
 
-  constructor(context: StoreContext, view: DiskView, bucket: string, prefix: string, allowStale: boolean) {
+  constructor(context: StoreContext, view: DiskView, bucket: string, options: ListOptions) {
     this.#context = context;
     this.#view = view;
     this.#bucket = bucket;
-    this.#prefix = prefix;
-    this.#allowStale = allowStale;
+    this.#options = options;
+    this.#prefix = options.prefix ?? '';
   }
 
-  run(folders: boolean): AsyncGenerator<Listed> {
+  run(): AsyncGenerator<Listed> {
     const base = this.#prefix.slice(0, this.#prefix.lastIndexOf('/') + 1);
     const folder = [bucketFolder(this.#bucket), ...prefixToFolder(base)].join('/');
-    return this.#walk(folder, base, this.#view.online, folders);
+    return this.#walk(folder, base, this.#view.online, this.#options.folders ?? false);
   }
 
   async *#walk(folder: string, base: string, disks: readonly Disk[], folders: boolean): AsyncGenerator<Listed> {
@@ -115,8 +118,14 @@ class Walk {
       copies.push(...(await readCopies(disks.slice(asked.length), kind)));
     }
     const answers = [...copies, ...without.map((disk) => ({ disk, state: 'absent' as const }))];
-    const meta = agreedDocument(this.#context.disks, this.#view, answers, this.#allowStale);
-    return meta === undefined || isTombstone(meta) ? undefined : meta;
+    try {
+      const meta = agreedDocument(this.#context.disks, answers, this.#options.allowStale ?? false);
+      return meta === undefined || isTombstone(meta) ? undefined : meta;
+    } catch (error) {
+      if (!isStoreError(error) || this.#options.onDamaged === undefined) throw error;
+      this.#options.onDamaged(key, error);
+      return undefined;
+    }
   }
 }
 

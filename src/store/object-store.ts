@@ -9,7 +9,7 @@ import { errnoOf, isStoreError, StoreError } from '../errors.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
-import { createBucket, deleteBucket, listBuckets, type ListedBucket } from './buckets.ts';
+import { createBucket, deleteBucket, ensureBucket, listBuckets, type ListedBucket } from './buckets.ts';
 import type { StoreContext } from './context.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import { readObjectMeta } from './documents.ts';
@@ -124,12 +124,8 @@ export class ObjectStore {
   }
 
   /** Makes the bucket if it is not there. */
-  async ensureBucket(bucket: string): Promise<void> {
-    try {
-      await this.createBucket(bucket);
-    } catch (error) {
-      if (!isStoreError(error, 'BUCKET_EXISTS')) throw error;
-    }
+  ensureBucket(bucket: string): Promise<void> {
+    return ensureBucket(this.#context, bucket);
   }
 
   /** Deletes an empty bucket. @throws NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */

@@ -47,7 +47,7 @@ export async function put(
 ): Promise<PutResult> {
   checkBucketName(bucket);
   checkKey(key);
-  const input = await openSource(source);
+  const input = await openSource(source, options.signal);
   try {
     return await withWriter(context, options, (writer) => write(context, writer, bucket, key, input, options));
   } finally {

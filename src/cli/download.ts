@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import * as path from 'node:path';
+import type { Writable } from 'node:stream';
+import pMap from 'p-map';
+import { isStoreError, ObjectStore, StoreError, type ByteRange, type GetOptions, type ObjectMeta } from '../index.ts';
+import { parseAddress } from './address.ts';
+import type { DownloadOptions } from './download-command.ts';
+import { EXIT } from './exit-codes.ts';
+import { formatSummary, formatTransfer, printable } from './format.ts';
+import type { Io } from './io.ts';
+import { LaterLines } from './later.ts';
+import { describe, UsageError } from './main.ts';
+import { startProgress } from './progress.ts';
+import { resolveTarget, targetBelow, type Target } from './target.ts';
+
+export const DEFAULT_FOLDER = 'downloaded_files';
+
+const FILES_AT_ONCE = 4;
+
+/** Downloads an object, or everything under a prefix, and tells the exit code. */
+export async function runDownload(address: string, options: DownloadOptions, io: Io): Promise<number> {
+  const isMany = options.recursive === true || options.prefix !== undefined;
+  const { bucket, key } = parseAddress(address);
+  if (isMany && options.range !== undefined) throw new UsageError('--range goes with one object');
+  if (isMany && options.output === '-') throw new UsageError('-o - (standard output) goes with one object');
+  if (options.prefix !== undefined && key !== undefined) throw new UsageError('--prefix goes with a bucket alone');
+  if (!isMany && (key === undefined || key === '')) throw new UsageError(`"${address}" names no object; it needs <bucket>/<key>`);
+  const range = options.range === undefined ? undefined : parseRange(options.range);
+  const store = await ObjectStore.open(options.root, { concurrency: options.concurrency });
+  if (isMany) return downloadMany(store, bucket, options.prefix ?? key ?? '', options, io);
+  return downloadOne(store, bucket, key ?? '', range, options, io);
+}
+
+/** @throws UsageError */
+function parseRange(text: string): ByteRange {
+  const match = /^(\d*)-(\d*)$/.exec(text);
+  const [from, to] = [match?.[1], match?.[2]].map((end) => (end === undefined || end === '' ? undefined : Number(end)));
+  if (match === null || (from === undefined && to === undefined)) {
+    throw new UsageError(`bad range "${text}": ranges are like 0-99, 100- or -100`);
+  }
+  return { from, to };
+}
+
+async function downloadOne(
+  store: ObjectStore,
+  bucket: string,
+  key: string,
+  range: ByteRange | undefined,
+  options: DownloadOptions,
+  io: Io,
+): Promise<number> {
+  const common = { range, allowStale: options.allowStale, signal: io.signal };
+  if (options.output === '-') {
+    await copyTo(store, bucket, key, io.stdout.stream, common, () => io.stdout.broken);
+    return EXIT.done;
+  }
+  const target: Target =
+    options.output === undefined
+      ? { kind: 'file', path: await targetBelow(DEFAULT_FOLDER, key) }
+      : await resolveTarget(options.output);
+  const file = target.kind === 'folder' ? await targetBelow(target.path, path.posix.basename(key)) : target.path;
+  const began = performance.now();
+  const isQuiet = options.quiet === true || !io.stderr.isTerminal;
+  const total = isQuiet || range !== undefined ? undefined : (await store.head(bucket, key, common)).size;
+  const progress = await startProgress(io.stderr, printable(key), total, isQuiet);
+  try {
+    const onBytes = progress.add;
+    let meta: ObjectMeta;
+    let bytes = 0;
+    const count = (read: number): void => {
+      bytes += read;
+      onBytes(read);
+    };
+    if (target.kind === 'stream') {
+      const out = createWriteStream(file);
+      meta = await copyTo(store, bucket, key, out, { ...common, onBytes: count });
+      out.end();
+      await once(out, 'close');
+    } else {
+      meta = await store.getToFile(bucket, key, file, { ...common, onBytes: count });
+    }
+    progress.stop();
+    await report(meta, file, bytes, performance.now() - began, options, io);
+    return EXIT.done;
+  } finally {
+    progress.stop();
+  }
+}
+
+async function downloadMany(store: ObjectStore, bucket: string, prefix: string, options: DownloadOptions, io: Io): Promise<number> {
+  const folder = options.output ?? DEFAULT_FOLDER;
+  const began = performance.now();
+  const progress = await startProgress(io.stderr, printable(`${bucket}/${prefix}`), undefined, options.quiet === true);
+  let files = 0;
+  let bytes = 0;
+  let failed = 0;
+  const lines = new LaterLines(io);
+  const fail = async (error: StoreError): Promise<void> => {
+    failed++;
+    await lines.add(() => io.stderr.line(describe(error)));
+  };
+  try {
+    await pMap(
+      store.list(bucket, { prefix, allowStale: options.allowStale, onDamaged: (_, error) => void fail(error) }),
+      async ({ key }) => {
+        if (io.signal.aborted) return;
+        const start = performance.now();
+        try {
+          const file = await targetBelow(folder, key);
+          const meta = await store.getToFile(bucket, key, file, {
+            allowStale: options.allowStale,
+            signal: io.signal,
+            onBytes: progress.add,
+          });
+          files++;
+          bytes += meta.size;
+          const milliseconds = performance.now() - start;
+          await lines.add(() => report(meta, file, meta.size, milliseconds, options, io));
+        } catch (error) {
+          // Deleted since it was listed: it is not there, as asked.
+          if (isStoreError(error, 'NO_SUCH_KEY')) return;
+          if (!isStoreError(error)) throw error;
+          if (error.code !== 'ABORTED') await fail(error);
+        }
+      },
+      { concurrency: FILES_AT_ONCE },
+    );
+  } finally {
+    progress.stop();
+  }
+  await lines.flush();
+  if (io.signal.aborted) return EXIT.interrupted;
+  if (files + failed === 0) {
+    throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, { bucket, key: prefix });
+  }
+  if (options.quiet !== true && options.json !== true) {
+    await io.stdout.line(formatSummary(files, bytes, failed, performance.now() - began));
+  }
+  return failed === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** Writes an object to a stream, in order and no faster than it takes; ends quietly when nobody reads any more. */
+async function copyTo(
+  store: ObjectStore,
+  bucket: string,
+  key: string,
+  out: Writable,
+  options: GetOptions,
+  isBroken: () => boolean = () => false,
+): Promise<ObjectMeta> {
+  const { meta, body } = await store.get(bucket, key, options);
+  try {
+    for await (const piece of body) {
+      if (isBroken()) break;
+      if (out.write(piece)) continue;
+      await Promise.race([once(out, 'drain', { signal: options.signal }), once(out, 'close')]).catch((error: unknown) => {
+        if (!isBroken()) throw error;
+      });
+    }
+    return meta;
+  } catch (error) {
+    if (options.signal?.aborted === true) throw new StoreError('ABORTED', 'interrupted', {}, error);
+    if (isBroken()) return meta;
+    throw error;
+  } finally {
+    body.destroy();
+  }
+}
+
+async function report(meta: ObjectMeta, file: string, bytes: number, milliseconds: number, options: DownloadOptions, io: Io): Promise<void> {
+  const { bucket, key, version, size, contentType } = meta;
+  if (options.json === true) {
+    const bytesPerSecond = Math.round((bytes / Math.max(milliseconds, 1)) * 1000);
+    await io.stdout.json({ bucket, key, version, size, contentType, file, bytes, seconds: milliseconds / 1000, bytesPerSecond });
+  } else if (options.quiet !== true) {
+    await io.stdout.line(`${printable(`${bucket}/${key}`)} → ${printable(file)}  ${formatTransfer(bytes, milliseconds)}`);
+  }
+}

@@ -1,0 +1,48 @@
+import type { ErrorCode } from '../errors.ts';
+
+export const EXIT = { done: 0, failed: 1, badInput: 2, notFound: 3, unavailable: 4, notWritable: 5, interrupted: 130 } as const;
+
+export const EXIT_CODES_HELP = `
+Exit codes:
+  0  done                     3  not found
+  1  failed                   4  data damaged or unavailable
+  2  usage or bad input       5  store not writable (too few disks, disk full)
+  130  interrupted`;
+
+interface Answer {
+  exit: (typeof EXIT)[keyof typeof EXIT];
+  /** What to do about it. */
+  hint?: string;
+}
+
+/** For every error code, the exit code and, where there is one, what to do. */
+export const ANSWERS: Record<ErrorCode, Answer> = {
+  BAD_BUCKET_NAME: { exit: EXIT.badInput },
+  BAD_KEY: { exit: EXIT.badInput },
+  BAD_DISK_NAME: { exit: EXIT.badInput },
+  BAD_RANGE: { exit: EXIT.badInput, hint: 'ranges are like 0-99, 100- or -100, both ends included' },
+  BAD_ROOT: { exit: EXIT.badInput, hint: 'name the store with --root <dir> or MINI_OBJECT_STORE_ROOT' },
+  BAD_SOURCE: { exit: EXIT.badInput },
+  BAD_TARGET: { exit: EXIT.badInput, hint: 'choose another place with -o <path>' },
+  STORE_NOT_FOUND: { exit: EXIT.notFound, hint: 'the first upload makes a store; name one with --root <dir> or MINI_OBJECT_STORE_ROOT' },
+  STORE_EXISTS: { exit: EXIT.failed },
+  STORE_DAMAGED: { exit: EXIT.unavailable, hint: 'the README says how to get data back by hand' },
+  UNKNOWN_FORMAT: { exit: EXIT.unavailable, hint: 'a newer version of this program wrote it' },
+  NO_SUCH_BUCKET: { exit: EXIT.notFound, hint: '"store ls" lists the buckets' },
+  NO_SUCH_KEY: { exit: EXIT.notFound, hint: '"store ls -r <bucket>" lists its objects' },
+  BUCKET_EXISTS: { exit: EXIT.failed },
+  BUCKET_NOT_EMPTY: { exit: EXIT.failed, hint: '"store rm -r <bucket>" deletes its objects' },
+  KEY_COLLISION: { exit: EXIT.failed, hint: 'choose a key that differs in more than case' },
+  SOURCE_CHANGED: { exit: EXIT.failed, hint: 'upload it again when nobody is writing to it' },
+  META_DAMAGED: { exit: EXIT.unavailable, hint: 'upload the object again; the README says how to get data back by hand' },
+  CHUNK_DAMAGED: { exit: EXIT.unavailable, hint: 'upload the object again, or bring the chunk back from a backup' },
+  CHUNK_UNAVAILABLE: { exit: EXIT.unavailable, hint: 'bring the disk back, or upload the object again' },
+  TOO_FEW_DISKS_TO_READ: { exit: EXIT.unavailable, hint: 'bring disks back, or read a possibly stale copy with --allow-stale' },
+  TOO_FEW_DISKS_TO_WRITE: { exit: EXIT.notWritable, hint: 'bring disks back' },
+  STORE_NOT_WRITABLE: { exit: EXIT.notWritable },
+  DISK_FULL: { exit: EXIT.notWritable, hint: 'make room: delete objects, or run "store gc"' },
+  DISK_READ_ONLY: { exit: EXIT.notWritable },
+  DISK_IO: { exit: EXIT.failed, hint: 'check the disk; nothing was changed' },
+  TARGET_IO: { exit: EXIT.failed },
+  ABORTED: { exit: EXIT.interrupted },
+};

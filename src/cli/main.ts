@@ -1,0 +1,107 @@
+import type { Command} from 'commander';
+import { CommanderError } from 'commander';
+import { errnoOf, isStoreError } from '../errors.ts';
+import { ANSWERS, EXIT } from './exit-codes.ts';
+import { Output, type Io } from './io.ts';
+
+/** Makes a command whose action tells its exit code through `finish`. */
+export type CommandFactory = (io: Io, finish: (exitCode: number) => void) => Command;
+
+/** Thrown by a command for a mistake in its options that commander can't see. */
+export class UsageError extends Error {}
+
+/** Runs a command on the process: its arguments, streams, signals and exit code. */
+export async function main(factory: CommandFactory): Promise<void> {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () => {
+      controller.abort();
+    });
+  }
+  const io: Io = {
+    stdin: process.stdin,
+    stdout: new Output(process.stdout),
+    stderr: new Output(process.stderr),
+    env: process.env,
+    signal: controller.signal,
+  };
+  process.exitCode = await run(factory, process.argv.slice(2), io);
+}
+
+/** Runs a command with these arguments, and tells its exit code. Never rejects. */
+export async function run(factory: CommandFactory, args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = factory(io, (code) => {
+    exitCode = code;
+  });
+  for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])]) {
+    prepare(command, io);
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return report(error, program, args, io);
+  }
+}
+
+function prepare(command: Command, io: Io): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => io.stdout.stream.write(text),
+      writeErr: (text) => io.stderr.stream.write(text),
+      outputError: (text, write) => {
+        write(`${text.trim().replaceAll('\n', ' ')}\n${usageHint(command)}\n`);
+      },
+    });
+}
+
+function usageHint(command: Command): string {
+  const names: string[] = [];
+  for (let at: Command | null = command; at !== null; at = at.parent) names.unshift(at.name());
+  return `usage: ${names.join(' ')} ${command.usage()}   (${names.join(' ')} --help says more)`;
+}
+
+async function report(error: unknown, program: Command, args: readonly string[], io: Io): Promise<number> {
+  // Commander has written its own message: help, version, or a mistake in the arguments.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+  if (error instanceof UsageError) {
+    await io.stderr.line(`error: ${error.message}\n${usageHint(findCommand(program, args))}`);
+    return EXIT.badInput;
+  }
+  await io.stderr.line(describe(error));
+  if (isDebugging(args, io) && error instanceof Error) await io.stderr.line(inspect(error));
+  return exitCodeOf(error);
+}
+
+function findCommand(program: Command, args: readonly string[]): Command {
+  const child = program.commands.find((command) => args.includes(command.name()));
+  return child === undefined ? program : findCommand(child, args);
+}
+
+/** An error in one or two lines: what is wrong with what, and what to do. */
+export function describe(error: unknown): string {
+  if (isStoreError(error)) {
+    const { hint } = ANSWERS[error.code];
+    return `error: ${error.message}${hint === undefined ? '' : `\n  ${hint}`}`;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  // A system error has a reason that a person can act on; anything else is a mistake of this program.
+  if (errnoOf(error) !== undefined) return `error: ${message}`;
+  return `error: ${message}\n  this is a bug; --debug shows where`;
+}
+
+export function exitCodeOf(error: unknown): number {
+  return isStoreError(error) ? ANSWERS[error.code].exit : EXIT.failed;
+}
+
+function isDebugging(args: readonly string[], io: Io): boolean {
+  return args.includes('--debug') || (io.env['DEBUG'] ?? '') !== '';
+}
+
+function inspect(error: Error): string {
+  const stack = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${stack}\ncaused by ${inspect(error.cause)}` : stack;
+}

@@ -1,0 +1,62 @@
+import { createRequire } from 'node:module';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { EXIT_CODES_HELP } from './exit-codes.ts';
+import type { Io } from './io.ts';
+
+export const ROOT_VARIABLE = 'MINI_OBJECT_STORE_ROOT';
+export const DEFAULT_ROOT = 'storage_nodes';
+
+/** Options that every command has. */
+export interface CommonOptions {
+  root: string;
+  json?: true;
+  quiet?: true;
+  debug?: true;
+}
+
+/** A command with its examples and the exit codes at the end of its help. */
+export function command(name: string, description: string, examples: readonly string[]): Command {
+  return new Command(name)
+    .description(description)
+    .helpOption('-h, --help', 'show this help')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}\n${EXIT_CODES_HELP}`);
+}
+
+/** Adds the options that every command has; subcommands see them through `optsWithGlobals`. */
+export function withCommonOptions(command: Command, io: Io): Command {
+  return command
+    .version(packageVersion(), '--version', 'show the version')
+    .addOption(
+      new Option('--root <dir>', `the store's folder (env ${ROOT_VARIABLE})`).default(io.env[ROOT_VARIABLE] ?? DEFAULT_ROOT),
+    )
+    .option('--json', 'results as JSON, one object a line')
+    .option('--debug', 'show where an error came from (env DEBUG)');
+}
+
+function packageVersion(): string {
+  const description: unknown = createRequire(import.meta.url)('#package.json');
+  const hasVersion = typeof description === 'object' && description !== null && 'version' in description;
+  return hasVersion ? String(description.version) : 'unknown';
+}
+
+export function concurrencyOption(): Option {
+  return new Option('--concurrency <n>', 'chunks in flight at most').argParser(wholeNumber(1, 256)).default(8);
+}
+
+export function allowStaleOption(): Option {
+  return new Option('--allow-stale', 'read even where too few disks answer to be sure of the newest version');
+}
+
+export function durabilityOption(): Option {
+  return new Option('--durability <how>', "fsync: done means on stable storage; none: handed to the system (default: the store's setting)").choices(['fsync', 'none']);
+}
+
+/** A parser of whole numbers from `least` to `most`. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`A whole number from ${String(least)} to ${String(most)} is needed.`);
+  };
+}

@@ -1,0 +1,43 @@
+import { checkBucketName, ObjectStore } from '../index.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Io } from './io.ts';
+import { describe, exitCodeOf } from './main.ts';
+import type { CommonOptions } from './options.ts';
+
+/** Creates buckets, and the store if there is none. */
+export function runBucketCreate(buckets: readonly string[], options: CommonOptions, io: Io): Promise<number> {
+  return forEach(buckets, options, io, true, async (store, bucket) => {
+    await store.createBucket(bucket);
+    await (options.json === true ? io.stdout.json({ bucket, created: true }) : io.stdout.line(`created ${bucket}`));
+  });
+}
+
+/** Deletes empty buckets. */
+export function runBucketRemove(buckets: readonly string[], options: CommonOptions, io: Io): Promise<number> {
+  return forEach(buckets, options, io, false, async (store, bucket) => {
+    await store.deleteBucket(bucket);
+    await (options.json === true ? io.stdout.json({ bucket, deleted: true }) : io.stdout.line(`deleted ${bucket}`));
+  });
+}
+
+async function forEach(
+  buckets: readonly string[],
+  options: CommonOptions,
+  io: Io,
+  create: boolean,
+  work: (store: ObjectStore, bucket: string) => Promise<void>,
+): Promise<number> {
+  for (const bucket of buckets) checkBucketName(bucket);
+  const store = await ObjectStore.open(options.root, { create });
+  const failures: unknown[] = [];
+  for (const bucket of buckets) {
+    try {
+      await work(store, bucket);
+    } catch (error) {
+      failures.push(error);
+      await io.stderr.line(describe(error));
+    }
+  }
+  if (failures.length === 0) return EXIT.done;
+  return buckets.length === 1 ? exitCodeOf(failures[0]) : EXIT.failed;
+}

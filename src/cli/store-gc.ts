@@ -1,0 +1,26 @@
+import { ObjectStore } from '../index.ts';
+import { EXIT } from './exit-codes.ts';
+import { formatBytes, plural } from './format.ts';
+import type { Io } from './io.ts';
+import type { GcCommandOptions } from './store-command.ts';
+
+/** Reclaims leftovers, and tells what it did. */
+export async function runGc(options: GcCommandOptions, io: Io): Promise<number> {
+  const store = await ObjectStore.open(options.root);
+  const dryRun = options.dryRun === true;
+  const report = await store.gc({ dryRun });
+  if (options.json === true) {
+    await io.stdout.json({ dryRun, ...report });
+    return EXIT.done;
+  }
+  const remove = dryRun ? 'would remove' : 'removed';
+  const lines = [
+    `${remove} ${plural(report.leftoverChunks, 'leftover chunk')} (${formatBytes(report.leftoverBytes)})`,
+    `${remove} ${plural(report.stagedFiles, 'staged file')} and ${plural(report.tombstones, 'tombstone')}`,
+  ];
+  if (report.settled > 0) lines.push(`${dryRun ? 'would bring' : 'brought'} the copies of ${plural(report.settled, 'document')} into step`);
+  if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
+  for (const line of lines) await io.stdout.line(line);
+  for (const reason of report.kept) await io.stderr.line(`warning: leftover chunks are kept: ${reason}`);
+  return EXIT.done;
+}

@@ -1,0 +1,48 @@
+import pMap from 'p-map';
+import { isStoreError, ObjectStore } from '../index.ts';
+import { parseAddress, parseObjectAddress } from './address.ts';
+import { EXIT } from './exit-codes.ts';
+import { printable } from './format.ts';
+import type { Io } from './io.ts';
+import { describe, exitCodeOf } from './main.ts';
+import type { RemoveCommandOptions } from './store-command.ts';
+
+const AT_ONCE = 16;
+
+/** Deletes objects. One that can't be deleted doesn't stop the others. */
+export async function runRemove(addresses: readonly string[], options: RemoveCommandOptions, io: Io): Promise<number> {
+  const isRecursive = options.recursive === true;
+  const places = addresses.map((address) => (isRecursive ? parseAddress(address) : parseObjectAddress(address)));
+  const store = await ObjectStore.open(options.root);
+  const failures: unknown[] = [];
+
+  const remove = async (bucket: string, key: string): Promise<void> => {
+    if (io.signal.aborted) return;
+    try {
+      await store.delete(bucket, key, { signal: io.signal });
+    } catch (error) {
+      if (isStoreError(error, 'ABORTED')) return;
+      // Under -r, what somebody else has deleted meanwhile is gone, as asked.
+      if (isRecursive && isStoreError(error, 'NO_SUCH_KEY')) return;
+      failures.push(error);
+      await io.stderr.line(describe(error));
+      return;
+    }
+    await (options.json === true ? io.stdout.json({ bucket, key, deleted: true }) : io.stdout.line(`deleted ${printable(`${bucket}/${key}`)}`));
+  };
+
+  for (const { bucket, key } of places) {
+    if (!isRecursive) {
+      await remove(bucket, key ?? '');
+      continue;
+    }
+    const onDamaged = (_: string, error: Error): void => {
+      failures.push(error);
+      void io.stderr.line(describe(error));
+    };
+    await pMap(store.list(bucket, { prefix: key ?? '', onDamaged }), (object) => remove(bucket, object.key), { concurrency: AT_ONCE });
+  }
+  if (io.signal.aborted) return EXIT.interrupted;
+  if (failures.length === 0) return EXIT.done;
+  return addresses.length === 1 && !isRecursive ? exitCodeOf(failures[0]) : EXIT.failed;
+}

@@ -1,0 +1,33 @@
+import { Chalk } from 'chalk';
+import { ObjectStore } from '../index.ts';
+import { parseObjectAddress } from './address.ts';
+import { drawChunks } from './chunk-picture.ts';
+import { EXIT } from './exit-codes.ts';
+import { formatBytes, plural, printable } from './format.ts';
+import type { Io } from './io.ts';
+import type { ListCommandOptions } from './store-command.ts';
+
+/** Shows an object's meta; for people with a picture of its chunks. */
+export async function runStat(address: string, options: ListCommandOptions, io: Io): Promise<number> {
+  const { bucket, key } = parseObjectAddress(address);
+  const store = await ObjectStore.open(options.root);
+  const meta = await store.head(bucket, key, options);
+  if (options.json === true) {
+    await io.stdout.json(meta);
+    return EXIT.done;
+  }
+  const chalk = io.stdout.isTerminal ? new Chalk() : new Chalk({ level: 0 });
+  const rows = [
+    ['object', printable(`${meta.bucket}/${meta.key}`)],
+    ['size', `${formatBytes(meta.size)} (${String(meta.size)} bytes)`],
+    ['type', printable(meta.contentType)],
+    ['version', meta.version],
+    ['created', meta.createdAt],
+    ['redundancy', meta.redundancy],
+    ['chunks', `${plural(meta.chunks.length, 'chunk')} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`],
+  ] as const;
+  for (const [name, value] of rows) await io.stdout.line(`${chalk.dim(name.padEnd(10))}  ${value}`);
+  const disks = store.document.disks.map((disk) => disk.name);
+  for (const line of drawChunks(meta.chunks, disks, io.stdout.columns, chalk)) await io.stdout.line(line);
+  return EXIT.done;
+}

@@ -1,0 +1,144 @@
+import pMap from 'p-map';
+import { checkBucketName, checkKey, isStoreError, ObjectStore, type PutResult } from '../index.ts';
+import { EXIT } from './exit-codes.ts';
+import { findFiles, type Found } from './find-files.ts';
+import { formatSummary, formatTransfer, plural, printable } from './format.ts';
+import type { Io } from './io.ts';
+import { LaterLines } from './later.ts';
+import { describe, UsageError } from './main.ts';
+import { startProgress, type Progress } from './progress.ts';
+import type { UploadOptions } from './upload-command.ts';
+
+/** Files on their way at once; each has chunks of its own in flight. */
+const FILES_AT_ONCE = 4;
+
+interface Job {
+  /** A path, or undefined for standard input. */
+  path: string | undefined;
+  key: string;
+  size: number | undefined;
+}
+
+/** Uploads files into a bucket, and tells the exit code. A file that fails does not stop the others. */
+export async function runUpload(bucket: string, files: readonly string[], options: UploadOptions, io: Io): Promise<number> {
+  checkBucketName(bucket);
+  const { jobs, failures } = await findJobs(files, options);
+  const isSingle = jobs.length + failures.length === 1;
+  const [first] = failures;
+  if (isSingle && first !== undefined) throw first.error;
+  for (const { error } of failures) await io.stderr.line(describe(error));
+  if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
+
+  const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency });
+  await store.ensureBucket(bucket);
+  const total = jobs.every((job) => job.size !== undefined) ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
+  const progress = await startProgress(io.stderr, isSingle ? (jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
+  const began = performance.now();
+  const done: PutResult[] = [];
+  const failed: unknown[] = [];
+  const lines = new LaterLines(io);
+  try {
+    await pMap(
+      jobs,
+      async (job) => {
+        if (io.signal.aborted) return;
+        try {
+          const start = performance.now();
+          const result = await upload(store, bucket, job, options, progress, io);
+          done.push(result);
+          const milliseconds = performance.now() - start;
+          await lines.add(() => report(result, milliseconds, options, io));
+        } catch (error) {
+          failed.push(error);
+          if (!isSingle && !isStoreError(error, 'ABORTED')) await lines.add(() => io.stderr.line(describe(error)));
+        }
+      },
+      { concurrency: FILES_AT_ONCE },
+    );
+  } finally {
+    progress.stop();
+  }
+  await lines.flush();
+  if (io.signal.aborted) return EXIT.interrupted;
+  if (isSingle) {
+    if (failed.length > 0) throw failed[0];
+    return EXIT.done;
+  }
+  const failedCount = failed.length + failures.length;
+  if (options.quiet !== true && options.json !== true) {
+    const bytes = done.reduce((sum, { meta }) => sum + meta.size, 0);
+    await io.stdout.line(formatSummary(done.length, bytes, failedCount, performance.now() - began));
+  }
+  return failedCount === 0 ? EXIT.done : EXIT.failed;
+}
+
+async function findJobs(
+  files: readonly string[],
+  options: UploadOptions,
+): Promise<{ jobs: Job[]; failures: Extract<Found, { error: unknown }>[] }> {
+  const prefix = options.prefix ?? '';
+  const fromInput = files.includes('-');
+  if (options.key !== undefined && (files.length > 1 || options.recursive === true)) throw new UsageError('--key goes with one file');
+  if (fromInput && (files.length > 1 || options.key === undefined)) throw new UsageError('- (standard input) stands alone and needs --key');
+  if (fromInput) {
+    const key = prefix + (options.key ?? '');
+    checkKey(key);
+    return { jobs: [{ path: undefined, key, size: undefined }], failures: [] };
+  }
+  const jobs: Job[] = [];
+  const failures: Extract<Found, { error: unknown }>[] = [];
+  const keys = new Map<string, string>();
+  for await (const found of findFiles(files, { recursive: options.recursive === true, prefix, root: options.root })) {
+    if ('error' in found) {
+      failures.push(found);
+      continue;
+    }
+    const key = options.key === undefined ? found.key : prefix + options.key;
+    const other = keys.get(key);
+    if (other !== undefined) throw new UsageError(`"${other}" and "${found.path}" would have one key, ${JSON.stringify(key)}`);
+    keys.set(key, found.path);
+    try {
+      checkKey(key);
+      jobs.push({ path: found.path, key, size: found.size });
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      failures.push({ path: found.path, error });
+    }
+  }
+  return { jobs, failures };
+}
+
+async function upload(store: ObjectStore, bucket: string, job: Job, options: UploadOptions, progress: Progress, io: Io): Promise<PutResult> {
+  return store.put(bucket, job.key, job.path ?? io.stdin, {
+    contentType: options.contentType ?? (await guessType(job.key)),
+    durability: options.durability,
+    signal: io.signal,
+    onBytes: progress.add,
+  });
+}
+
+async function guessType(key: string): Promise<string | undefined> {
+  const { default: mime } = await import('mime/lite');
+  return mime.getType(key) ?? undefined;
+}
+
+async function report(result: PutResult, milliseconds: number, options: UploadOptions, io: Io): Promise<void> {
+  const { meta, offline, failed } = result;
+  const chunks: Record<string, number> = {};
+  for (const { disk } of meta.chunks) chunks[disk] = (chunks[disk] ?? 0) + 1;
+  for (const { disk, state } of offline) await io.stderr.line(`warning: disk "${disk}" is ${state.status} (${state.reason}); the upload went on without it`);
+  for (const { reason } of failed) await io.stderr.line(`warning: ${reason}; the upload went on without it`);
+  if (options.json === true) {
+    const { bucket, key, version, size, contentType } = meta;
+    const bytesPerSecond = Math.round((size / Math.max(milliseconds, 1)) * 1000);
+    await io.stdout.json({ bucket, key, version, size, contentType, chunks, seconds: milliseconds / 1000, bytesPerSecond, offline, failed });
+  } else if (options.quiet !== true) {
+    const spread = Object.entries(chunks)
+      .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
+      .map(([disk, count]) => `${disk}: ${String(count)}`);
+    const where = spread.length === 0 ? '' : ` (${spread.join(', ')})`;
+    const name = printable(`${meta.bucket}/${meta.key}`);
+    const count = plural(meta.chunks.length, 'chunk') + where;
+    await io.stdout.line(`${name}  ${count}  ${formatTransfer(meta.size, milliseconds)}`);
+  }
+}
