@@ -1,5 +1,5 @@
 import { checkBucketName, checkKey } from '../index.ts';
-import { UsageError } from './main.ts';
+import { UsageError } from './failure.ts';
 
 /** Splits `bucket/key` at the first `/`. The key is undefined where there is no `/`. @throws BAD_BUCKET_NAME */
 export function parseAddress(address: string): { bucket: string; key: string | undefined } {

@@ -7,10 +7,10 @@ import { isStoreError, ObjectStore, StoreError, type ByteRange, type GetOptions,
 import { parseAddress } from './address.ts';
 import type { DownloadOptions } from './download-command.ts';
 import { EXIT } from './exit-codes.ts';
+import { printError, UsageError } from './failure.ts';
 import { formatSummary, formatTransfer, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
-import { describe, UsageError } from './main.ts';
 import { startProgress } from './progress.ts';
 import { resolveTarget, targetBelow, type Target } from './target.ts';
 
@@ -98,7 +98,7 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
   const lines = new LaterLines(io);
   const fail = async (error: StoreError): Promise<void> => {
     failed++;
-    await lines.add(() => io.stderr.line(describe(error)));
+    await lines.add(() => printError(error, io));
   };
   try {
     await pMap(

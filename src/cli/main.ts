@@ -1,14 +1,11 @@
 import type { Command} from 'commander';
 import { CommanderError } from 'commander';
-import { errnoOf, isStoreError } from '../errors.ts';
-import { ANSWERS, EXIT } from './exit-codes.ts';
+import { EXIT } from './exit-codes.ts';
+import { exitCodeOf, printError, UsageError } from './failure.ts';
 import { Output, type Io } from './io.ts';
 
 /** Makes a command whose action tells its exit code through `finish`. */
 export type CommandFactory = (io: Io, finish: (exitCode: number) => void) => Command;
-
-/** Thrown by a command for a mistake in its options that commander can't see. */
-export class UsageError extends Error {}
 
 /** Runs a command on the process: its arguments, streams, signals and exit code. */
 export async function main(factory: CommandFactory): Promise<void> {
@@ -71,7 +68,7 @@ async function report(error: unknown, program: Command, args: readonly string[],
     await io.stderr.line(`error: ${error.message}\n${usageHint(findCommand(program, args))}`);
     return EXIT.badInput;
   }
-  await io.stderr.line(describe(error));
+  await printError(error, io);
   if (isDebugging(args, io) && error instanceof Error) await io.stderr.line(inspect(error));
   return exitCodeOf(error);
 }
@@ -79,22 +76,6 @@ async function report(error: unknown, program: Command, args: readonly string[],
 function findCommand(program: Command, args: readonly string[]): Command {
   const child = program.commands.find((command) => args.includes(command.name()));
   return child === undefined ? program : findCommand(child, args);
-}
-
-/** An error in one or two lines: what is wrong with what, and what to do. */
-export function describe(error: unknown): string {
-  if (isStoreError(error)) {
-    const { hint } = ANSWERS[error.code];
-    return `error: ${error.message}${hint === undefined ? '' : `\n  ${hint}`}`;
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  // A system error has a reason that a person can act on; anything else is a mistake of this program.
-  if (errnoOf(error) !== undefined) return `error: ${message}`;
-  return `error: ${message}\n  this is a bug; --debug shows where`;
-}
-
-export function exitCodeOf(error: unknown): number {
-  return isStoreError(error) ? ANSWERS[error.code].exit : EXIT.failed;
 }
 
 function isDebugging(args: readonly string[], io: Io): boolean {

@@ -1,7 +1,7 @@
 import { checkBucketName, ObjectStore } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
+import { exitCodeOf, printError } from './failure.ts';
 import type { Io } from './io.ts';
-import { describe, exitCodeOf } from './main.ts';
 import type { CommonOptions } from './options.ts';
 
 /** Creates buckets, and the store if there is none. */
@@ -35,7 +35,7 @@ async function forEach(
       await work(store, bucket);
     } catch (error) {
       failures.push(error);
-      await io.stderr.line(describe(error));
+      await printError(error, io);
     }
   }
   if (failures.length === 0) return EXIT.done;

@@ -1,5 +1,6 @@
 import { ObjectStore } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
+import { printWarning } from './failure.ts';
 import { formatBytes, plural } from './format.ts';
 import type { Io } from './io.ts';
 import type { GcCommandOptions } from './store-command.ts';
@@ -21,6 +22,6 @@ export async function runGc(options: GcCommandOptions, io: Io): Promise<number> 
   if (report.settled > 0) lines.push(`${dryRun ? 'would bring' : 'brought'} the copies of ${plural(report.settled, 'document')} into step`);
   if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
   for (const line of lines) await io.stdout.line(line);
-  for (const reason of report.kept) await io.stderr.line(`warning: leftover chunks are kept: ${reason}`);
+  for (const reason of report.kept) await printWarning(`leftover chunks are kept: ${reason}`, io);
   return EXIT.done;
 }

@@ -1,7 +1,7 @@
 import { ObjectStore, type InitOptions } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
+import { UsageError } from './failure.ts';
 import type { Io } from './io.ts';
-import { UsageError } from './main.ts';
 import type { InitCommandOptions } from './store-command.ts';
 
 /** Makes a store, and shows its disks. */

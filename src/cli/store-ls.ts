@@ -1,9 +1,9 @@
 import { ObjectStore, type Listed } from '../index.ts';
 import { parseAddress } from './address.ts';
 import { EXIT } from './exit-codes.ts';
+import { printError } from './failure.ts';
 import { formatBytes, printable } from './format.ts';
 import type { Io } from './io.ts';
-import { describe } from './main.ts';
 import type { ListCommandOptions } from './store-command.ts';
 
 /** Lists buckets, or a bucket's objects. What is damaged is named, and the rest is listed all the same. */
@@ -22,7 +22,7 @@ export async function runList(address: string | undefined, options: ListCommandO
     allowStale: options.allowStale,
     onDamaged: (_: string, error: Error): void => {
       damaged++;
-      void io.stderr.line(describe(error));
+      void printError(error, io);
     },
   };
   const entries: AsyncIterable<Listed> =

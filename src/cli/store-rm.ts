@@ -2,9 +2,9 @@ import pMap from 'p-map';
 import { isStoreError, ObjectStore } from '../index.ts';
 import { parseAddress, parseObjectAddress } from './address.ts';
 import { EXIT } from './exit-codes.ts';
+import { exitCodeOf, printError } from './failure.ts';
 import { printable } from './format.ts';
 import type { Io } from './io.ts';
-import { describe, exitCodeOf } from './main.ts';
 import type { RemoveCommandOptions } from './store-command.ts';
 
 const AT_ONCE = 16;
@@ -25,7 +25,7 @@ export async function runRemove(addresses: readonly string[], options: RemoveCom
       // Under -r, what somebody else has deleted meanwhile is gone, as asked.
       if (isRecursive && isStoreError(error, 'NO_SUCH_KEY')) return;
       failures.push(error);
-      await io.stderr.line(describe(error));
+      await printError(error, io);
       return;
     }
     await (options.json === true ? io.stdout.json({ bucket, key, deleted: true }) : io.stdout.line(`deleted ${printable(`${bucket}/${key}`)}`));
@@ -38,7 +38,7 @@ export async function runRemove(addresses: readonly string[], options: RemoveCom
     }
     const onDamaged = (_: string, error: Error): void => {
       failures.push(error);
-      void io.stderr.line(describe(error));
+      void printError(error, io);
     };
     await pMap(store.list(bucket, { prefix: key ?? '', onDamaged }), (object) => remove(bucket, object.key), { concurrency: AT_ONCE });
   }

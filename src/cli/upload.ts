@@ -1,11 +1,11 @@
 import pMap from 'p-map';
 import { checkBucketName, checkKey, isStoreError, ObjectStore, type PutResult } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
+import { printError, printWarning, UsageError } from './failure.ts';
 import { findFiles, type Found } from './find-files.ts';
 import { formatSummary, formatTransfer, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
-import { describe, UsageError } from './main.ts';
 import { startProgress, type Progress } from './progress.ts';
 import type { UploadOptions } from './upload-command.ts';
 
@@ -26,7 +26,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   const isSingle = jobs.length + failures.length === 1;
   const [first] = failures;
   if (isSingle && first !== undefined) throw first.error;
-  for (const { error } of failures) await io.stderr.line(describe(error));
+  for (const { error } of failures) await printError(error, io);
   if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
 
   const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency });
@@ -50,7 +50,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
           await lines.add(() => report(result, milliseconds, options, io));
         } catch (error) {
           failed.push(error);
-          if (!isSingle && !isStoreError(error, 'ABORTED')) await lines.add(() => io.stderr.line(describe(error)));
+          if (!isSingle && !isStoreError(error, 'ABORTED')) await lines.add(() => printError(error, io));
         }
       },
       { concurrency: FILES_AT_ONCE },
@@ -126,8 +126,8 @@ async function report(result: PutResult, milliseconds: number, options: UploadOp
   const { meta, offline, failed } = result;
   const chunks: Record<string, number> = {};
   for (const { disk } of meta.chunks) chunks[disk] = (chunks[disk] ?? 0) + 1;
-  for (const { disk, state } of offline) await io.stderr.line(`warning: disk "${disk}" is ${state.status} (${state.reason}); the upload went on without it`);
-  for (const { reason } of failed) await io.stderr.line(`warning: ${reason}; the upload went on without it`);
+  for (const { disk, state } of offline) await printWarning(`disk "${disk}" is ${state.status} (${state.reason}); the upload went on without it`, io);
+  for (const { reason } of failed) await printWarning(`${reason}; the upload went on without it`, io);
   if (options.json === true) {
     const { bucket, key, version, size, contentType } = meta;
     const bytesPerSecond = Math.round((size / Math.max(milliseconds, 1)) * 1000);
