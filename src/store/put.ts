@@ -79,7 +79,8 @@ async function write(
     };
   } catch (error) {
     if (error instanceof UncertainCommitError) throw error.reason;
-    await chunkWriter.discard();
+    // A commit that was taken back may have been seen: whoever reads the version finishes on it, and gc removes it later.
+    if (writer.session.tryLock(lockName.version(id), 'exclusive')) await chunkWriter.discard();
     throw error;
   }
 }
