@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import * as path from 'node:path';
 import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import pMap from 'p-map';
 import { isStoreError, ObjectStore, StoreError, type ByteRange, type GetOptions, type ObjectMeta } from '../index.ts';
 import { parseAddress } from './address.ts';
@@ -52,7 +52,7 @@ async function downloadOne(
 ): Promise<number> {
   const common = { range, allowStale: options.allowStale, signal: io.signal };
   if (options.output === '-') {
-    await copyTo(store, bucket, key, io.stdout.stream, common, () => io.stdout.broken);
+    await copyToOutput(store, bucket, key, common, io);
     return EXIT.done;
   }
   const target: Target =
@@ -73,10 +73,7 @@ async function downloadOne(
       onBytes(read);
     };
     if (target.kind === 'stream') {
-      const out = createWriteStream(file);
-      meta = await copyTo(store, bucket, key, out, { ...common, onBytes: count });
-      out.end();
-      await once(out, 'close');
+      meta = await copyTo(store, bucket, key, createWriteStream(file), { ...common, onBytes: count }, true);
     } else {
       meta = await store.getToFile(bucket, key, file, { ...common, onBytes: count });
     }
@@ -140,31 +137,24 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 
-/** Writes an object to a stream, in order and no faster than it takes; ends quietly when nobody reads any more. */
-async function copyTo(
-  store: ObjectStore,
-  bucket: string,
-  key: string,
-  out: Writable,
-  options: GetOptions,
-  isBroken: () => boolean = () => false,
-): Promise<ObjectMeta> {
+/** Writes an object to a stream, in order and no faster than it takes. */
+async function copyTo(store: ObjectStore, bucket: string, key: string, out: Writable, options: GetOptions, end: boolean): Promise<ObjectMeta> {
   const { meta, body } = await store.get(bucket, key, options);
   try {
-    for await (const piece of body) {
-      if (isBroken()) break;
-      if (out.write(piece)) continue;
-      await Promise.race([once(out, 'drain', { signal: options.signal }), once(out, 'close')]).catch((error: unknown) => {
-        if (!isBroken()) throw error;
-      });
-    }
-    return meta;
+    await pipeline(body, out, { end });
   } catch (error) {
     if (options.signal?.aborted === true) throw new StoreError('ABORTED', 'interrupted', {}, error);
-    if (isBroken()) return meta;
     throw error;
-  } finally {
-    body.destroy();
+  }
+  return meta;
+}
+
+/** The same to standard output: whoever closes the pipe has had enough. */
+async function copyToOutput(store: ObjectStore, bucket: string, key: string, options: GetOptions, io: Io): Promise<void> {
+  try {
+    await copyTo(store, bucket, key, io.stdout.stream, options, false);
+  } catch (error) {
+    if (isStoreError(error) || !io.stdout.broken) throw error;
   }
 }
 

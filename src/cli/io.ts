@@ -18,27 +18,30 @@ export class Output {
   readonly isTerminal: boolean;
   /** Width in characters. */
   readonly columns: number;
-  #broken = false;
+  #failure: NodeJS.ErrnoException | undefined;
 
   constructor(stream: Writable & { isTTY?: boolean; columns?: number }) {
     this.stream = stream;
     this.isTerminal = stream.isTTY === true;
     this.columns = stream.columns ?? 80;
-    // Whoever closes the pipe wants no more; that is no failure of ours.
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      this.#broken = true;
+      this.#failure ??= error;
     });
   }
 
-  /** True once the reader has gone. */
+  /** True once nothing more can be written. */
   get broken(): boolean {
-    return this.#broken;
+    return this.#failure !== undefined;
+  }
+
+  /** Why nothing more can be written; a reader that has gone wants no more, and that is no failure. */
+  get failure(): Error | undefined {
+    return this.#failure?.code === 'EPIPE' ? undefined : this.#failure;
   }
 
   /** Writes a line, and waits where the reader is slower. */
   async line(text: string): Promise<void> {
-    if (this.#broken || this.stream.write(`${text}\n`)) return;
+    if (this.broken || this.stream.write(`${text}\n`)) return;
     await Promise.race([once(this.stream, 'drain'), once(this.stream, 'close')]).catch(() => undefined);
   }
 

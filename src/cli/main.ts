@@ -36,6 +36,7 @@ export async function run(factory: CommandFactory, args: readonly string[], io: 
   }
   try {
     await program.parseAsync(args, { from: 'user' });
+    if (io.stdout.failure !== undefined) throw io.stdout.failure;
     return exitCode;
   } catch (error) {
     return report(error, program, args, io);
