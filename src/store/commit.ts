@@ -61,11 +61,15 @@ export async function lockForCommit(
 ): Promise<Copy<Meta>[]> {
   await session.lock(lockName.bucket(bucket), 'shared', signal);
   await session.lock(lockName.key(bucket, key), 'exclusive', signal);
-  const { document, copies } = await requireBucket(context, view, bucket);
-  const behind = copies.filter((copy) => copy.state !== 'valid' || copy.document.version !== document.version);
-  const source = newestCopy(copies);
-  // A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted.
-  if (behind.length > 0 && source !== undefined) await bringBucket(behind, source.bytes, bucket, id, durable);
+  if (!(await context.buckets.isUnchanged(view, bucket))) {
+    const stamps = await context.buckets.stamps(view, bucket);
+    const { document, copies } = await requireBucket(context, view, bucket);
+    const behind = copies.filter((copy) => copy.state !== 'valid' || copy.document.version !== document.version);
+    const source = newestCopy(copies);
+    // A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted.
+    if (behind.length > 0 && source !== undefined) await bringBucket(behind, source.bytes, bucket, id, durable);
+    else context.buckets.remember(bucket, stamps);
+  }
   const metas = await readCopies(view.online, metaKind(bucket, key));
   refuseCollision(bucket, key, metas);
   return metas;

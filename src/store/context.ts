@@ -1,6 +1,7 @@
 import type { BufferPool } from '../chunks/buffer-pool.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
 import type { Locks } from '../locks/locks.ts';
+import type { BucketCache } from './bucket-cache.ts';
 import type { Durability } from './store-document.ts';
 
 /** What every operation of an open store works with. */
@@ -11,4 +12,5 @@ export interface StoreContext {
   /** Chunks in flight at most, for one operation. */
   concurrency: number;
   pool: BufferPool;
+  buckets: BucketCache;
 }

@@ -9,6 +9,7 @@ import { errnoOf, isStoreError, StoreError } from '../errors.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
+import { BucketCache } from './bucket-cache.ts';
 import { createBucket, deleteBucket, ensureBucket, listBuckets, type ListedBucket } from './buckets.ts';
 import type { StoreContext } from './context.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
@@ -51,6 +52,7 @@ export class ObjectStore {
       durability: document.durability,
       concurrency,
       pool: new BufferPool(),
+      buckets: new BucketCache(),
     };
   }
 

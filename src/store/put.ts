@@ -64,7 +64,8 @@ async function write(
   options: PutOptions,
 ): Promise<PutResult> {
   const { id, view, durable, signal } = writer;
-  await requireBucket(context, view, bucket);
+  // Said early where it can be: the commit makes sure.
+  if (!context.buckets.has(bucket)) await requireBucket(context, view, bucket);
   const { concurrency, pool } = context;
   const chunkWriter = new ChunkWriter(view.online, { id, durable, concurrency, pool, signal, onBytes: options.onBytes });
   try {
