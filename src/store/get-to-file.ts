@@ -2,14 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import * as path from 'node:path';
 import pMap from 'p-map';
-import { ChunkReader, sliceChunks } from '../chunks/chunk-reader.ts';
 import { errnoOf, isStoreError, StoreError, throwIfAborted } from '../errors.ts';
 import { close, fsync, open, rename, rmdir, syncFolderNow, unlink, writeFully } from '../files/calls.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
 import type { GetOptions } from './get.ts';
-import { openVersion } from './open-version.ts';
-import { resolveRange } from './range.ts';
+import { openObject } from './open-object.ts';
 
 /**
  * Reads an object, or a range of it, into a file, whose folders are made. Chunks are read, checked and written in parallel, in whatever order
@@ -24,12 +22,8 @@ export async function getToFile(
   options: GetOptions,
 ): Promise<ObjectMeta> {
   const target = path.resolve(file);
-  const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
+  const { meta, slices, reader, release } = await openObject(context, bucket, key, options);
   try {
-    const { from, to } = resolveRange(options.range, meta.size);
-    const slices = sliceChunks(meta.chunks, from, to);
-    const reader = new ChunkReader(meta, view.online, view.offline);
-    reader.checkDisks(slices);
     await writeWhole(target, async (fd) => {
       await pMap(
         slices,

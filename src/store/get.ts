@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
 import { pMapIterable } from 'p-map';
-import { ChunkReader, sliceChunks } from '../chunks/chunk-reader.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
-import { openVersion } from './open-version.ts';
-import { resolveRange, type ByteRange } from './range.ts';
+import { openObject } from './open-object.ts';
+import type { ByteRange } from './range.ts';
 
 export interface GetOptions {
   range?: ByteRange | undefined;
@@ -31,28 +30,19 @@ export async function get(
   key: string,
   options: GetOptions,
 ): Promise<GetResult> {
-  const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
-  try {
-    const { from, to } = resolveRange(options.range, meta.size);
-    const slices = sliceChunks(meta.chunks, from, to);
-    const reader = new ChunkReader(meta, view.online, view.offline);
-    reader.checkDisks(slices);
-    const chunks = pMapIterable(
-      slices,
-      async (slice) => {
-        // One byte more than the chunk has, so that one read shows a chunk that is too long.
-        const bytes = await reader.read(slice.chunk, Buffer.allocUnsafeSlow(slice.chunk.size + 1));
-        options.onBytes?.(slice.to - slice.from);
-        return bytes.subarray(slice.from, slice.to);
-      },
-      { concurrency: context.concurrency, backpressure: context.concurrency },
-    );
-    const signal = options.signal === undefined ? {} : { signal: options.signal };
-    const body = Readable.from(chunks, { objectMode: false, ...signal });
-    body.once('close', () => void release());
-    return { meta, body };
-  } catch (error) {
-    await release();
-    throw error;
-  }
+  const { meta, slices, reader, release } = await openObject(context, bucket, key, options);
+  const chunks = pMapIterable(
+    slices,
+    async (slice) => {
+      // One byte more than the chunk has, so that one read shows a chunk that is too long.
+      const bytes = await reader.read(slice.chunk, Buffer.allocUnsafeSlow(slice.chunk.size + 1));
+      options.onBytes?.(slice.to - slice.from);
+      return bytes.subarray(slice.from, slice.to);
+    },
+    { concurrency: context.concurrency, backpressure: context.concurrency },
+  );
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const body = Readable.from(chunks, { objectMode: false, ...signal });
+  body.once('close', () => void release());
+  return { meta, body };
 }
