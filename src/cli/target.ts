@@ -1,4 +1,4 @@
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { errnoOf, StoreError } from '../errors.ts';
 
@@ -35,7 +35,7 @@ function whyNoFileName(segment: string): string | undefined {
 async function checkInside(folder: string, parent: string, key: string): Promise<void> {
   const base = await realpathOfExisting(folder);
   const real = await realpathOfExisting(parent);
-  if (real === base || real.startsWith(base + path.sep) || !(await exists(folder))) return;
+  if (real === base || real.startsWith(base + path.sep)) return;
   throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`, { key, path: parent });
 }
 
@@ -46,16 +46,6 @@ async function realpathOfExisting(folder: string): Promise<string> {
     const parent = path.dirname(folder);
     if (errnoOf(error) !== 'ENOENT' || parent === folder) throw error;
     return path.join(await realpathOfExisting(parent), path.basename(folder));
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
   }
 }
 
