@@ -11,7 +11,13 @@ const layers = [['errors.ts'], ['files'], ['disks', 'locks'], ['metadata'], ['ch
 
 function mayNotImport(names, message) {
   const group = names.flatMap((name) => [`**/${name}`, `**/${name}/**`]);
-  return { 'no-restricted-imports': ['error', { patterns: [{ group, message }] }] };
+  // The rule for imports does not look at import(…).
+  const path = names.map((name) => name.replace('.', '\\.')).join('|');
+  const selector = `ImportExpression[source.value=/(^|\\u002F)(${path})($|\\u002F)/]`;
+  return {
+    'no-restricted-imports': ['error', { patterns: [{ group, message }] }],
+    'no-restricted-syntax': ['error', { selector, message }],
+  };
 }
 
 const layerRules = layers.flatMap((layer, index) =>

@@ -74,6 +74,12 @@ export function errnoOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** An error's reason in words; a system error's without the call and the path, which the caller names better. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return errnoOf(error) === undefined ? error.message : (error.message.split(', ')[0] ?? error.message);
+}
+
 /** Throws `ABORTED` once `signal` has been aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new StoreError('ABORTED', 'interrupted', {}, signal.reason);

@@ -1,14 +1,19 @@
+import { alignedBuffers, BLOCK_SIZE } from '../files/aligned.ts';
 import { CHUNK_SIZE } from '../metadata/meta.ts';
 
-/** One byte more than a chunk, so that one read tells a chunk that is too long from one that is right. */
-const BUFFER_SIZE = CHUNK_SIZE + 1;
+/** More than a chunk, so that one read tells a chunk that is too long from one that is right. */
+const BUFFER_SIZE = CHUNK_SIZE + BLOCK_SIZE;
+
+/** Buffers are made so many at a time. */
+const SLAB = 4;
 
 /** Smaller buffers come from Node's own allocator: they cost less than a pooled one would hold back. */
 const SMALL = 64 * 1024;
 
 /**
- * Chunk-sized buffers that are used again. Fresh memory costs a page fault for every 4 KiB that is touched, which would
- * be a good part of the time that a chunk takes. Bounded by the callers: each asks for as many as it has chunks in flight.
+ * Chunk-sized buffers that are used again, fit for direct I/O. Fresh memory costs a page fault for every 4 KiB that is
+ * touched, which would be a good part of the time that a chunk takes. The callers bound their number: each asks for as
+ * many as it has chunks in flight.
  */
 export class BufferPool {
   readonly #free: Buffer[] = [];
@@ -16,7 +21,8 @@ export class BufferPool {
   /** A buffer of at least `size` bytes, of any content. */
   take(size: number): Buffer {
     if (size <= SMALL || size > BUFFER_SIZE) return Buffer.allocUnsafe(size);
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_SIZE);
+    if (this.#free.length === 0) this.#free.push(...alignedBuffers(SLAB, BUFFER_SIZE));
+    return this.#free.pop() ?? Buffer.allocUnsafe(size);
   }
 
   /** Gives a buffer back. Nobody may use it afterwards. */

@@ -81,6 +81,7 @@ export class ChunkWriter {
     throwIfAborted(this.#options.signal);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     await this.#makeNamesDurable();
+    await this.#removeUnused();
     return this.#chunks;
   }
 
@@ -131,12 +132,21 @@ export class ChunkWriter {
     return folder;
   }
 
+  /** The disks with a folder for this version, by whether a chunk is in it. */
+  #foldersWith(chunks: boolean): Disk[] {
+    const used = new Set(this.#chunks.map((chunk) => chunk.disk));
+    return [...this.#folders.keys()].filter((disk) => used.has(disk.name) === chunks);
+  }
+
+  /** A disk that refused its first chunk has an empty folder. */
+  async #removeUnused(): Promise<void> {
+    await Promise.all(this.#foldersWith(false).map((disk) => disk.removeFolder(this.#folder).catch(() => false)));
+  }
+
   async #makeNamesDurable(): Promise<void> {
     if (!this.#options.durable) return;
-    const used = new Set(this.#chunks.map((chunk) => chunk.disk));
-    const disks = [...this.#folders.keys()].filter((disk) => used.has(disk.name));
     await Promise.all(
-      disks.map(async (disk) => {
+      this.#foldersWith(true).map(async (disk) => {
         await disk.syncFolder(this.#folder);
         await disk.syncFolder(CHUNKS_FOLDER);
       }),

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { addAbortSignal, Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { close, fstat, open, readFully } from '../files/calls.ts';
-import { errnoOf, StoreError } from '../errors.ts';
+import { errnoOf, reasonOf, StoreError } from '../errors.ts';
 
 /** What `put` takes: a path, bytes, or a stream of bytes. */
 export type PutSource = string | Uint8Array | Readable | ReadableStream<Uint8Array>;
@@ -55,7 +55,7 @@ function sourceError(path: string, cause: unknown): StoreError {
     EACCES: 'permission denied',
     ENXIO: 'it is not a regular file',
   };
-  const reason = reasons[errno ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
+  const reason = reasons[errno ?? ''] ?? reasonOf(cause);
   return new StoreError('BAD_SOURCE', `cannot read "${path}": ${reason}`, { path, ...(errno === undefined ? {} : { errno }) }, cause);
 }
 
@@ -74,16 +74,27 @@ class FileSource implements ChunkSource {
   }
 
   async next(buffer: Buffer): Promise<Uint8Array> {
+    const left = this.size - this.#position;
+    const bytes = left > 0 ? buffer.subarray(0, left) : Buffer.allocUnsafe(1);
     let count: number;
     try {
-      count = await readFully(this.#fd, buffer, this.#position);
+      count = await readFully(this.#fd, bytes, this.#position);
     } catch (error) {
       throw sourceError(this.#path, error);
     }
+    if (left === 0 && count > 0) await this.#refuseMore();
     this.#position += count;
-    // A file that keeps growing would otherwise never end.
-    if (this.#position > this.size) await this.check();
-    return buffer.subarray(0, count);
+    return bytes.subarray(0, count);
+  }
+
+  /** There is more than the size said: the file has grown, or the system makes it up, as in /proc. */
+  async #refuseMore(): Promise<never> {
+    await this.check();
+    throw new StoreError(
+      'BAD_SOURCE',
+      `cannot read "${this.#path}": it has more bytes than its size says; give it as standard input`,
+      { path: this.#path },
+    );
   }
 
   async check(): Promise<void> {
@@ -168,7 +179,7 @@ class StreamSource implements ChunkSource {
     try {
       result = await this.#pieces.next();
     } catch (error) {
-      throw new StoreError('BAD_SOURCE', `the stream failed: ${error instanceof Error ? error.message : String(error)}`, {}, error);
+      throw new StoreError('BAD_SOURCE', `the stream failed: ${reasonOf(error)}`, {}, error);
     }
     if (result.done === true) return undefined;
     if (result.value instanceof Uint8Array) return result.value;

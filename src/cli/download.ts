@@ -12,7 +12,7 @@ import { formatSummary, formatTransfer, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
 import { startProgress } from './progress.ts';
-import { resolveTarget, targetBelow, type Target } from './target.ts';
+import { resolveTarget, targetBelow, targetError, type Target } from './target.ts';
 
 export const DEFAULT_FOLDER = 'downloaded_files';
 
@@ -73,7 +73,7 @@ async function downloadOne(
       onBytes(read);
     };
     if (target.kind === 'stream') {
-      meta = await copyTo(store, bucket, key, createWriteStream(file), { ...common, onBytes: count }, true);
+      meta = await copyToDevice(store, bucket, key, file, { ...common, onBytes: count });
     } else {
       meta = await store.getToFile(bucket, key, file, { ...common, onBytes: count });
     }
@@ -147,6 +147,16 @@ async function copyTo(store: ObjectStore, bucket: string, key: string, out: Writ
     throw error;
   }
   return meta;
+}
+
+/** The same to something that stands there and must stay, such as a device or FIFO. @throws TARGET_IO */
+async function copyToDevice(store: ObjectStore, bucket: string, key: string, file: string, options: GetOptions): Promise<ObjectMeta> {
+  try {
+    return await copyTo(store, bucket, key, createWriteStream(file), options, true);
+  } catch (error) {
+    if (isStoreError(error)) throw error;
+    throw targetError(file, error);
+  }
 }
 
 /** The same to standard output: whoever closes the pipe has had enough. */

@@ -42,7 +42,7 @@ export const ANSWERS: Record<ErrorCode, Answer> = {
   STORE_NOT_WRITABLE: { exit: EXIT.notWritable },
   DISK_FULL: { exit: EXIT.notWritable, hint: 'make room: delete objects, or run "store gc"' },
   DISK_READ_ONLY: { exit: EXIT.notWritable },
-  DISK_IO: { exit: EXIT.failed, hint: 'check the disk; nothing was changed' },
+  DISK_IO: { exit: EXIT.failed, hint: 'check the disk' },
   TARGET_IO: { exit: EXIT.failed },
   ABORTED: { exit: EXIT.interrupted },
 };

@@ -1,5 +1,6 @@
 import { errnoOf, isStoreError } from '../errors.ts';
 import { ANSWERS, EXIT } from './exit-codes.ts';
+import { printable } from './format.ts';
 import type { Io } from './io.ts';
 
 /** Thrown by a command for a mistake in its options that commander can't see. */
@@ -8,12 +9,12 @@ export class UsageError extends Error {}
 /** Writes an error to stderr in one or two lines: what is wrong with what, and what to do. */
 export async function printError(error: unknown, io: Io): Promise<void> {
   const [message, hint] = describe(error);
-  await io.stderr.line(`${await emphasize('error:', 'red', io)} ${message}${hint === undefined ? '' : `\n  ${hint}`}`);
+  await io.stderr.line(`${await emphasize('error:', 'red', io)} ${printable(message)}${hint === undefined ? '' : `\n  ${hint}`}`);
 }
 
 /** Writes something that the user should know of although the command goes on. */
 export async function printWarning(message: string, io: Io): Promise<void> {
-  await io.stderr.line(`${await emphasize('warning:', 'yellow', io)} ${message}`);
+  await io.stderr.line(`${await emphasize('warning:', 'yellow', io)} ${printable(message)}`);
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { errnoOf, StoreError } from '../errors.ts';
+import { errnoOf, reasonOf, StoreError } from '../errors.ts';
 
 /** A file to upload, and its key; or why something that was named cannot be uploaded. */
 export type Found = { path: string; key: string; size: number } | { path: string; error: StoreError };
@@ -8,8 +8,8 @@ export type Found = { path: string; key: string; size: number } | { path: string
 export interface FindOptions {
   recursive: boolean;
   prefix: string;
-  /** The store's own folder: it is never uploaded into itself. */
-  root: string;
+  /** The identity of the store's own folder: it is never uploaded into itself. */
+  root: string | undefined;
 }
 
 /** The files that the arguments stand for. Links are followed; a folder that a link leads back into is not entered twice. */
@@ -32,19 +32,23 @@ export async function* findFiles(names: readonly string[], options: FindOptions)
   }
 }
 
+/** What stays the same by whatever path a folder is reached. */
+export async function identityOf(folder: string): Promise<string> {
+  const { dev, ino } = await stat(folder);
+  return `${String(dev)}:${String(ino)}`;
+}
+
 async function* walk(folder: string, prefix: string, options: FindOptions, above: readonly string[]): AsyncGenerator<Found> {
-  if (path.resolve(folder) === path.resolve(options.root)) return;
   let names: Buffer[];
   let identity: string;
   try {
-    const { dev, ino } = await stat(folder);
-    identity = `${String(dev)}:${String(ino)}`;
+    identity = await identityOf(folder);
     names = await readdir(folder, { encoding: 'buffer' });
   } catch (error) {
     yield { path: folder, error: badSource(folder, error) };
     return;
   }
-  if (above.includes(identity)) return;
+  if (above.includes(identity) || identity === options.root) return;
   for (const bytes of names.sort((a, b) => Buffer.compare(a, b))) {
     const name = bytes.toString('utf8');
     const file = path.join(folder, name);
@@ -64,6 +68,6 @@ async function* walk(folder: string, prefix: string, options: FindOptions, above
 
 function badSource(file: string, cause: unknown): StoreError {
   const errno = errnoOf(cause);
-  const reason = errno === 'ENOENT' ? 'there is no such file' : cause instanceof Error ? cause.message : String(cause);
+  const reason = errno === 'ENOENT' ? 'there is no such file' : reasonOf(cause);
   return new StoreError('BAD_SOURCE', `cannot read "${file}": ${reason}`, { path: file, ...(errno === undefined ? {} : { errno }) }, cause);
 }

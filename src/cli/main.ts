@@ -1,6 +1,7 @@
 import type { Command} from 'commander';
 import { CommanderError } from 'commander';
 import { EXIT } from './exit-codes.ts';
+import { printable } from './format.ts';
 import { exitCodeOf, printError, UsageError } from './failure.ts';
 import { Output, type Io } from './io.ts';
 
@@ -31,6 +32,10 @@ export async function run(factory: CommandFactory, args: readonly string[], io: 
   const program = factory(io, (code) => {
     exitCode = code;
   });
+  let active = program;
+  program.hook('preAction', (_, command) => {
+    active = command;
+  });
   for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])]) {
     prepare(command, io);
   }
@@ -39,7 +44,7 @@ export async function run(factory: CommandFactory, args: readonly string[], io: 
     if (io.stdout.failure !== undefined) throw io.stdout.failure;
     return exitCode;
   } catch (error) {
-    return report(error, program, args, io);
+    return report(error, active, args, io);
   }
 }
 
@@ -51,7 +56,7 @@ function prepare(command: Command, io: Io): void {
       writeOut: (text) => io.stdout.stream.write(text),
       writeErr: (text) => io.stderr.stream.write(text),
       outputError: (text, write) => {
-        write(`${text.trim().replaceAll('\n', ' ')}\n${usageHint(command)}\n`);
+        write(`${printable(text.trim().replaceAll('\n', ' '))}\n${usageHint(command)}\n`);
       },
     });
 }
@@ -62,21 +67,16 @@ function usageHint(command: Command): string {
   return `usage: ${names.join(' ')} ${command.usage()}   (${names.join(' ')} --help says more)`;
 }
 
-async function report(error: unknown, program: Command, args: readonly string[], io: Io): Promise<number> {
+async function report(error: unknown, active: Command, args: readonly string[], io: Io): Promise<number> {
   // Commander has written its own message: help, version, or a mistake in the arguments.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
   if (error instanceof UsageError) {
-    await io.stderr.line(`error: ${error.message}\n${usageHint(findCommand(program, args))}`);
+    await io.stderr.line(`error: ${printable(error.message)}\n${usageHint(active)}`);
     return EXIT.badInput;
   }
   await printError(error, io);
   if (isDebugging(args, io) && error instanceof Error) await io.stderr.line(inspect(error));
   return exitCodeOf(error);
-}
-
-function findCommand(program: Command, args: readonly string[]): Command {
-  const child = program.commands.find((command) => args.includes(command.name()));
-  return child === undefined ? program : findCommand(child, args);
 }
 
 function isDebugging(args: readonly string[], io: Io): boolean {

@@ -28,10 +28,21 @@ export function withCommonOptions(command: Command, io: Io): Command {
   return command
     .version(packageVersion(), '--version', 'show the version')
     .addOption(
-      new Option('--root <dir>', `the store's folder (env ${ROOT_VARIABLE})`).default(io.env[ROOT_VARIABLE] ?? DEFAULT_ROOT),
+      new Option('--root <dir>', `the store's folder (env ${ROOT_VARIABLE})`).default(rootFrom(io)).argParser(notEmpty),
     )
     .option('--json', 'results as JSON, one object a line')
     .option('--debug', 'show where an error came from (env DEBUG)');
+}
+
+/** An empty variable is no name, as the shell's `${NAME:-default}` has it. */
+function rootFrom(io: Io): string {
+  const root = io.env[ROOT_VARIABLE];
+  return root === undefined || root === '' ? DEFAULT_ROOT : root;
+}
+
+function notEmpty(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
 }
 
 function packageVersion(): string {

@@ -10,9 +10,11 @@ export async function runGc(options: GcCommandOptions, io: Io): Promise<number> 
   const store = await ObjectStore.open(options.root);
   const dryRun = options.dryRun === true;
   const report = await store.gc({ dryRun });
+  const exitCode = report.failed.length === 0 ? EXIT.done : EXIT.failed;
+  for (const reason of report.failed) await printWarning(reason, io);
   if (options.json === true) {
     await io.stdout.json({ dryRun, ...report });
-    return EXIT.done;
+    return exitCode;
   }
   const remove = dryRun ? 'would remove' : 'removed';
   const lines = [
@@ -23,5 +25,5 @@ export async function runGc(options: GcCommandOptions, io: Io): Promise<number> 
   if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
   for (const line of lines) await io.stdout.line(line);
   for (const reason of report.kept) await printWarning(`leftover chunks are kept: ${reason}`, io);
-  return EXIT.done;
+  return exitCode;
 }

@@ -1,13 +1,13 @@
 import { realpath, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { errnoOf, StoreError } from '../errors.ts';
+import { errnoOf, reasonOf, StoreError } from '../errors.ts';
 
 /** Longest file name, in bytes, that usual file systems take. */
 const MAX_NAME_BYTES = 255;
 
 /**
  * The file below `folder` for a key. A key may hold anything; one that is no plain relative path is refused, so that
- * nothing lands outside the folder or under another name than its own. @throws BAD_TARGET
+ * nothing lands outside the folder or under another name than its own. @throws BAD_TARGET, TARGET_IO
  */
 export async function targetBelow(folder: string, key: string): Promise<string> {
   const segments = key.split('/');
@@ -18,7 +18,7 @@ export async function targetBelow(folder: string, key: string): Promise<string> 
     }
   }
   const file = path.join(folder, ...segments);
-  await checkInside(folder, path.dirname(file), key);
+  await checkInside(folder, file, key);
   return file;
 }
 
@@ -32,11 +32,17 @@ function whyNoFileName(segment: string): string | undefined {
 }
 
 /** A link that stands below the folder may lead anywhere; a key must not follow it out. */
-async function checkInside(folder: string, parent: string, key: string): Promise<void> {
-  const base = await realpathOfExisting(folder);
-  const real = await realpathOfExisting(parent);
-  if (real === base || real.startsWith(base + path.sep)) return;
-  throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`, { key, path: parent });
+async function checkInside(folder: string, file: string, key: string): Promise<void> {
+  let base: string;
+  let real: string;
+  try {
+    base = await realpathOfExisting(folder);
+    real = await realpathOfExisting(path.dirname(file));
+  } catch (error) {
+    throw targetError(file, error);
+  }
+  if (real === base || real.startsWith(base.endsWith(path.sep) ? base : base + path.sep)) return;
+  throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`, { key, path: file });
 }
 
 async function realpathOfExisting(folder: string): Promise<string> {
@@ -49,7 +55,10 @@ async function realpathOfExisting(folder: string): Promise<string> {
   }
 }
 
-/** Where `-o` leads: a new or regular file (through links), a folder, or something that is written to as it is. */
+/**
+ * Where `-o` leads: a new or regular file (through links), a folder, or something that is written to as it is.
+ * @throws TARGET_IO
+ */
 export type Target = { kind: 'file'; path: string } | { kind: 'folder'; path: string } | { kind: 'stream'; path: string };
 
 export async function resolveTarget(output: string): Promise<Target> {
@@ -60,8 +69,12 @@ export async function resolveTarget(output: string): Promise<Target> {
     if (!stats.isFile()) return { kind: 'stream', path: output };
     return { kind: 'file', path: await realpath(output) };
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw targetError(output, error);
     if (output.endsWith('/')) return { kind: 'folder', path: output };
     return { kind: 'file', path: output };
   }
+}
+
+export function targetError(file: string, cause: unknown): StoreError {
+  return new StoreError('TARGET_IO', `cannot write "${file}": ${reasonOf(cause)}`, { path: file }, cause);
 }

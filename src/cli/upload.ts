@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { checkBucketName, checkKey, isStoreError, ObjectStore, type PutResult } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { printError, printWarning, UsageError } from './failure.ts';
-import { findFiles, type Found } from './find-files.ts';
+import { findFiles, identityOf, type Found } from './find-files.ts';
 import { formatSummary, formatTransfer, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
@@ -32,7 +32,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency });
   await store.ensureBucket(bucket);
   const total = jobs.every((job) => job.size !== undefined) ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
-  const progress = await startProgress(io.stderr, isSingle ? (jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
+  const progress = await startProgress(io.stderr, isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
   const began = performance.now();
   const done: PutResult[] = [];
   const failed: unknown[] = [];
@@ -88,7 +88,8 @@ async function findJobs(
   const jobs: Job[] = [];
   const failures: Extract<Found, { error: unknown }>[] = [];
   const keys = new Map<string, string>();
-  for await (const found of findFiles(files, { recursive: options.recursive === true, prefix, root: options.root })) {
+  const root = await identityOf(options.root).catch(() => undefined);
+  for await (const found of findFiles(files, { recursive: options.recursive === true, prefix, root })) {
     if ('error' in found) {
       failures.push(found);
       continue;

@@ -1,4 +1,4 @@
-import { errnoOf, StoreError, type ErrorCode } from '../errors.ts';
+import { errnoOf, reasonOf, StoreError, type ErrorCode } from '../errors.ts';
 
 const CODES: Partial<Record<string, ErrorCode>> = {
   ENOSPC: 'DISK_FULL',
@@ -18,10 +18,9 @@ export function diskError(disk: string, action: string, path: string, cause: unk
   const errno = errnoOf(cause);
   const code = (errno === undefined ? undefined : CODES[errno]) ?? 'DISK_IO';
   const what = WORDS[code] ?? 'failed';
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return new StoreError(
     code,
-    `disk "${disk}" ${what}: cannot ${action} ${path}: ${reason}`,
+    `disk "${disk}" ${what}: cannot ${action} ${path}: ${reasonOf(cause)}`,
     { disk, path, ...(errno === undefined ? {} : { errno }) },
     cause,
   );

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs/promises';
-import { errnoOf } from '../errors.ts';
+import { errnoOf, reasonOf, StoreError } from '../errors.ts';
 import { diskError } from './disk-error.ts';
 import {
   STAGING_FOLDER,
@@ -55,7 +55,7 @@ export class LocalDisk implements Disk {
       return state;
     } catch (error) {
       this.#knownMark = undefined;
-      return { status: 'unreadable', reason: error instanceof Error ? error.message : String(error) };
+      return { status: 'unreadable', reason: reasonOf(error instanceof StoreError ? error.cause : error) };
     }
   }
 
@@ -64,12 +64,13 @@ export class LocalDisk implements Disk {
       files.except(
         files.withFile(full, 'r', async (fd) => {
           let bytes = buffer ?? Buffer.allocUnsafe(FIRST_READ);
-          let filled = await files.readFully(fd, bytes, 0);
+          let filled = await files.readOnce(fd, bytes, 0);
+          // A file system gives fewer bytes than asked for only at the end of a file.
           while (filled === bytes.length) {
             const size = (await files.fstat(fd)).size;
             const larger = Buffer.allocUnsafe(Math.max(size, filled) + 1);
             bytes.copy(larger);
-            filled += await files.readFully(fd, larger.subarray(filled), filled);
+            filled += await files.readOnce(fd, larger.subarray(filled), filled);
             bytes = larger;
           }
           return bytes.subarray(0, filled);
@@ -88,7 +89,7 @@ export class LocalDisk implements Disk {
   }
 
   create(path: string, bytes: Uint8Array, { durable }: WriteOptions): Promise<void> {
-    return this.#attempt('write', path, (full) => files.writeNewFile(full, 'wx', bytes, durable));
+    return this.#attempt('write', path, (full) => files.writeNewFile(full, files.WRITE_FLAGS.exclusive, bytes, durable));
   }
 
   async stage(path: string, bytes: Uint8Array, { id, within, durable }: StageOptions): Promise<StagedFile> {
@@ -115,7 +116,7 @@ export class LocalDisk implements Disk {
       if (durable) for (const folder of [...folders].reverse().concat(within)) await this.syncFolder(folder);
     };
     try {
-      await this.#attempt('stage', path, () => files.writeNewFile(this.#full(staged), 'w', bytes, durable));
+      await this.#attempt('stage', path, () => files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable));
       await this.#makeFolders(folders);
     } catch (error) {
       await discard().catch(() => undefined);
@@ -130,7 +131,7 @@ export class LocalDisk implements Disk {
       const done = await files.except(files.unlink(full).then(() => true), 'ENOENT');
       return done ?? false;
     });
-    if (removed && durable) await this.syncFolder(folders.at(-1) ?? within);
+    if (removed && durable) await this.#syncNearest([within, ...folders]);
     await this.#removeEmpty(folders);
   }
 
@@ -187,15 +188,19 @@ export class LocalDisk implements Disk {
     }
   }
 
+  /** Syncs the innermost of the folders that is there: another operation may have removed the inner ones as empty. */
+  async #syncNearest(folders: string[]): Promise<void> {
+    for (const folder of [...folders].reverse()) {
+      const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), 'ENOENT'));
+      if (isThere === true) return;
+    }
+  }
+
+  /** Tidies up: what can't be removed stays, and nobody needs to know. */
   async #removeEmpty(folders: string[]): Promise<void> {
     for (const folder of [...folders].reverse()) {
-      const removed = await files.except(
-        files.rmdir(this.#full(folder)).then(() => true),
-        'ENOENT',
-        'ENOTEMPTY',
-        'EEXIST',
-      );
-      if (removed === undefined) return;
+      const isGone = await files.except(files.rmdir(this.#full(folder)), 'ENOENT').then(() => true, () => false);
+      if (!isGone) return;
     }
   }
 }

@@ -1,6 +1,8 @@
 import * as fs from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf } from '../errors.ts';
+import { isAligned } from './aligned.ts';
 
 // Plain descriptors through the callback API: a FileHandle per file costs about as much again as a small file itself.
 export const open: (path: string, flags: number | string, mode?: number) => Promise<number> = promisify(fs.open);
@@ -8,6 +10,7 @@ export const close: (fd: number) => Promise<void> = promisify(fs.close);
 export const fsync: (fd: number) => Promise<void> = promisify(fs.fsync);
 export const stat: (path: string) => Promise<fs.Stats> = promisify(fs.stat);
 export const fstat: (fd: number) => Promise<fs.Stats> = promisify(fs.fstat);
+export const ftruncate: (fd: number, size: number) => Promise<void> = promisify(fs.ftruncate);
 export const rename: (from: string, to: string) => Promise<void> = promisify(fs.rename);
 export const unlink: (path: string) => Promise<void> = promisify(fs.unlink);
 export const rmdir: (path: string) => Promise<void> = promisify(fs.rmdir);
@@ -19,9 +22,10 @@ export const mkdir = (path: string): Promise<void> =>
     });
   });
 
-const readOnce = (fd: number, buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> =>
+/** Reads into `buffer` from `position` of the file with one call, and tells how many bytes came. */
+export const readOnce = (fd: number, buffer: Uint8Array, position: number): Promise<number> =>
   new Promise((resolve, reject) => {
-    fs.read(fd, buffer, offset, length, position, (error, count) => {
+    fs.read(fd, buffer, 0, buffer.length, position, (error, count) => {
       if (error) reject(error);
       else resolve(count);
     });
@@ -39,7 +43,7 @@ const writeOnce = (fd: number, buffer: Uint8Array, offset: number, position: num
 export async function readFully(fd: number, buffer: Uint8Array, position: number): Promise<number> {
   let filled = 0;
   while (filled < buffer.length) {
-    const count = await readOnce(fd, buffer, filled, buffer.length - filled, position + filled);
+    const count = await readOnce(fd, buffer.subarray(filled), position + filled);
     if (count === 0) break;
     filled += count;
   }
@@ -66,9 +70,44 @@ export async function withFile<T>(path: string, flags: number | string, work: (f
   return result;
 }
 
+/**
+ * Opens a file for writing; with `direct`, past the page cache if the file system can do that. Then only whole, aligned
+ * blocks can be written (`isAligned`). The copy into the page cache is the largest part of the time that writing a chunk
+ * takes, and a chunk that has been synced does not need it.
+ */
+export async function openForWriting(path: string, flags: number, direct: boolean): Promise<number> {
+  if (direct && DIRECT !== undefined) {
+    try {
+      return await open(path, flags | DIRECT, 0o666);
+    } catch (error) {
+      if (errnoOf(error) !== 'EINVAL') throw error;
+      // A file system that does not know direct I/O says so only after it has made the file, which is ours then.
+      return open(path, flags & ~O_EXCL, 0o666);
+    }
+  }
+  return open(path, flags, 0o666);
+}
+
+const DIRECT: number | undefined = (fs.constants as Partial<typeof fs.constants>).O_DIRECT;
+
+const { O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = fs.constants;
+
+/** How a file is opened to be written: over what was there, only where nothing was, or once more. */
+export const WRITE_FLAGS = { replace: O_WRONLY | O_CREAT | O_TRUNC, exclusive: O_WRONLY | O_CREAT | O_EXCL, again: O_WRONLY };
+
 /** Writes a whole new file, synced if `durable`. If that fails, the file is removed: a failed sync is never tried again. */
-export async function writeNewFile(path: string, flags: 'w' | 'wx', bytes: Uint8Array, durable: boolean): Promise<void> {
-  const fd = await open(path, flags, 0o666);
+export async function writeNewFile(path: string, flags: number, bytes: Uint8Array, durable: boolean): Promise<void> {
+  const direct = durable && isAligned(bytes);
+  try {
+    await writeOnceOpened(path, await openForWriting(path, flags, direct), bytes, durable);
+  } catch (error) {
+    // Direct I/O that opens and then does not take our blocks: an unusual device.
+    if (!direct || errnoOf(error) !== 'EINVAL') throw error;
+    await writeOnceOpened(path, await open(path, flags, 0o666), bytes, durable);
+  }
+}
+
+async function writeOnceOpened(path: string, fd: number, bytes: Uint8Array, durable: boolean): Promise<void> {
   try {
     try {
       await writeFully(fd, bytes, 0);
@@ -79,6 +118,31 @@ export async function writeNewFile(path: string, flags: 'w' | 'wx', bytes: Uint8
   } catch (error) {
     await unlink(path).catch(() => undefined);
     throw error;
+  }
+}
+
+/**
+ * Makes a folder and those above it, and tells which ones are new, from the outside in. One by one: Node's recursive
+ * `mkdir` says ENOENT where the file system is read-only.
+ */
+export async function makeFolders(folder: string): Promise<string[]> {
+  try {
+    await mkdir(folder);
+    return [folder];
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST' && (await stat(folder)).isDirectory()) return [];
+    if (errno !== 'ENOENT') throw error;
+    const above = await makeFolders(dirname(folder));
+    const isNew = await except(mkdir(folder).then(() => true), 'EEXIST');
+    return isNew === true ? [...above, folder] : above;
+  }
+}
+
+/** Removes folders from the inside out, as `makeFolders` has named them, as far as they are empty. */
+export async function removeFolders(folders: readonly string[]): Promise<void> {
+  for (const folder of [...folders].reverse()) {
+    if (!(await rmdir(folder).then(() => true, () => false))) return;
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import native from 'fs-native-extensions';
-import { errnoOf, StoreError, throwIfAborted } from '../errors.ts';
+import { errnoOf, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
 import { close, except, fstat, open, stat } from '../files/calls.ts';
 import type { LockAccess, LockMode, Locks, LockSession } from './locks.ts';
 
@@ -34,8 +34,8 @@ export class KernelLocks implements Locks {
     } catch (error) {
       const errno = errnoOf(error);
       throw new StoreError(
-        errno === 'ENOSPC' || errno === 'EDQUOT' ? 'DISK_FULL' : 'STORE_NOT_WRITABLE',
-        `the store cannot be written to: ${error instanceof Error ? error.message : String(error)}`,
+        'STORE_NOT_WRITABLE',
+        `the store cannot be written to: ${reasonOf(error)}`,
         { path: this.#path, ...(errno === undefined ? {} : { errno }) },
         error,
       );

@@ -24,20 +24,42 @@ export interface DocumentKind<T> {
   nameOf: (document: T) => string;
 }
 
-/** Reads a document's copies on the given disks, and judges each. Never rejects. */
-export function readCopies<T extends VersionedDocument>(
+/**
+ * Reads a document's copies on the given disks, and judges each. Never rejects. Copies that are the same to the byte, as
+ * they mostly are, are parsed once; so are those that are the same as a copy that is `known`.
+ */
+export async function readCopies<T extends VersionedDocument>(
   disks: readonly Disk[],
   kind: DocumentKind<T>,
+  known: readonly Copy<T>[] = [],
 ): Promise<Copy<T>[]> {
-  return Promise.all(disks.map((disk) => readCopy(disk, kind)));
+  const copies: Copy<T>[] = [];
+  const files = await Promise.all(disks.map((disk) => readFile(disk, kind.path)));
+  for (const file of files) copies.push(judge(file, kind, [...known, ...copies]));
+  return copies;
 }
 
-async function readCopy<T extends VersionedDocument>(disk: Disk, kind: DocumentKind<T>): Promise<Copy<T>> {
-  const details = { disk: disk.name, path: `${disk.name}/${kind.path}` };
-  let bytes: Buffer | undefined;
+type ReadFile = { disk: Disk; bytes: Buffer | undefined } | { disk: Disk; error: StoreError };
+
+async function readFile(disk: Disk, path: string): Promise<ReadFile> {
   try {
-    bytes = await disk.read(kind.path);
-    if (bytes === undefined) return { disk, state: 'absent' };
+    return { disk, bytes: await disk.read(path) };
+  } catch (error) {
+    if (isStoreError(error)) return { disk, error };
+    throw error;
+  }
+}
+
+function judge<T extends VersionedDocument>(file: ReadFile, kind: DocumentKind<T>, known: readonly Copy<T>[]): Copy<T> {
+  const { disk } = file;
+  if ('error' in file) return { disk, state: 'bad', error: file.error, bytes: undefined };
+  const { bytes } = file;
+  if (bytes === undefined) return { disk, state: 'absent' };
+  for (const copy of known) {
+    if (copy.state === 'valid' && copy.bytes.equals(bytes)) return { disk, state: 'valid', document: copy.document, bytes };
+  }
+  const details = { disk: disk.name, path: `${disk.name}/${kind.path}` };
+  try {
     const document = parseDocument(bytes, kind.schema, details);
     const name = kind.nameOf(document);
     if (name === kind.name) return { disk, state: 'valid', document, bytes };
@@ -52,7 +74,8 @@ async function readCopy<T extends VersionedDocument>(disk: Disk, kind: DocumentK
 
 /** What case-folding and normalising file systems make of a name. */
 function fold(name: string): string {
-  return name.normalize('NFC').toLowerCase();
+  // Upper case first: some letters have two lower-case forms (final sigma) or upper-case forms of several letters.
+  return name.normalize('NFD').toUpperCase().toLowerCase().normalize('NFC');
 }
 
 /** The newest valid copy, or undefined where no copy is valid. */

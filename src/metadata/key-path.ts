@@ -66,7 +66,7 @@ function encodeSegment(segment: string, isLast: boolean): string[] {
     const text = encodeEnds(part.map(encodeCharacter));
     if (index < parts.length - 1) return `${text}%`;
     if (isLast) return `${text}${META_SUFFIX}`;
-    return text.replace(/\.(meta\.json)$/i, '%2E$1');
+    return text.replace(/\.(meta\.json)$/iu, '%2E$1');
   });
 }
 

@@ -100,7 +100,7 @@ export interface Tombstone extends VersionedDocument {
 export type Meta = ObjectMeta | Tombstone;
 
 export function isTombstone(meta: Meta): meta is Tombstone {
-  return 'deleted' in meta;
+  return 'deleted' in meta && meta.deleted;
 }
 
 export function makeObjectMeta(content: Omit<ObjectMeta, 'format' | 'checksum'>): ObjectMeta {

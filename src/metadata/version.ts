@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { UUID, uuidv7 } from 'uuidv7';
 
 const VERSION = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -12,8 +11,23 @@ const LATEST_TIME = 2 ** 47;
  */
 export function mintVersion(after?: string): string {
   const fresh = uuidv7();
-  if (after === undefined || fresh > after) return fresh;
-  return UUID.fromFieldsV7(versionTime(after) + 1, randomInt(2 ** 12), randomInt(2 ** 30), randomInt(2 ** 32)).toString();
+  return after === undefined || fresh > after ? fresh : successor(after);
+}
+
+/** The next UUIDv7 after this one: time, `rand_a` and `rand_b` counted up as one number of 48 + 12 + 62 bits. */
+function successor(version: string): string {
+  const digits = version.replaceAll('-', '');
+  const time = BigInt(`0x${digits.slice(0, 12)}`);
+  const randA = BigInt(`0x${digits.slice(13, 16)}`);
+  const randB = BigInt.asUintN(62, BigInt(`0x${digits.slice(16)}`));
+  const next = ((time << 74n) | (randA << 62n) | randB) + 1n;
+  const low = BigInt.asUintN(62, next);
+  return UUID.fromFieldsV7(
+    Number(next >> 74n),
+    Number(BigInt.asUintN(12, next >> 62n)),
+    Number(low >> 32n),
+    Number(BigInt.asUintN(32, low)),
+  ).toString();
 }
 
 export function isVersion(text: string): boolean {

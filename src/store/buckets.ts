@@ -51,7 +51,7 @@ export async function createBucket(context: StoreContext, bucket: string): Promi
 /** Makes the bucket if it is not there. */
 export async function ensureBucket(context: StoreContext, bucket: string): Promise<void> {
   checkBucketName(bucket);
-  const { document } = await readBucket(context, await context.disks.lookForReading(), bucket);
+  const { document } = await readBucket(context, await context.disks.lookForWriting(), bucket);
   if (document !== undefined) return;
   try {
     await createBucket(context, bucket);

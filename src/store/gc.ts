@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import type { Disk } from '../disks/disk.ts';
 import { STAGING_FOLDER } from '../disks/disk.ts';
 import { describeOffline } from '../disks/disk-set.ts';
+import { isStoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { BUCKETS_FOLDER, bucketFolder } from '../metadata/catalog.ts';
 import { readKeyLevel } from '../metadata/key-tree.ts';
@@ -9,7 +10,7 @@ import { CHUNKS_FOLDER } from '../metadata/meta.ts';
 import { isVersion } from '../metadata/version.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
-import { settleBucket, settleKey } from './settle.ts';
+import { settleBucket, settleKey, type Settled } from './settle.ts';
 
 export interface GcOptions {
   /** Look and report, change nothing. */
@@ -29,8 +30,10 @@ export interface GcReport {
   settled: number;
   /** Versions that somebody was writing or reading: left alone. */
   inUse: number;
-  /** Why leftovers may have been kept, in words. */
+  /** Why leftover chunks were kept, in words; none if they were not. */
   kept: string[];
+  /** What could not be removed or mended, in words; the rest has been. */
+  failed: string[];
 }
 
 const AT_ONCE = 16;
@@ -58,6 +61,7 @@ class Sweep {
     settled: 0,
     inUse: 0,
     kept: [],
+    failed: [],
   };
   /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
   readonly #folders = new Map<string, Map<Disk, Set<string>>>();
@@ -82,9 +86,7 @@ class Sweep {
   async #removeStaged(): Promise<void> {
     for (const disk of this.#writer.view.online) {
       for (const { name } of await disk.list(STAGING_FOLDER)) {
-        if (!this.#isIdle(name)) continue;
-        this.#report.stagedFiles++;
-        if (!this.#dryRun) await disk.remove(`${STAGING_FOLDER}/${name}`, { within: STAGING_FOLDER, durable: false });
+        if (this.#isIdle(name) && (await this.#remove(disk, STAGING_FOLDER, name))) this.#report.stagedFiles++;
       }
     }
   }
@@ -140,12 +142,20 @@ class Sweep {
     if (this.#dryRun) return;
     // Folders that lead to no key any more. One that an upload needs this moment it makes again.
     for (const node of [...parts, ...below]) {
-      for (const disk of node.disks) await disk.removeFolder(node.folder);
+      for (const disk of node.disks) await disk.removeFolder(node.folder).catch((error: unknown) => { this.#fail(error); });
     }
   }
 
-  async #settle(settle: () => Promise<Awaited<ReturnType<typeof settleKey>>>): Promise<void> {
-    const { outcome, live, problem } = await settle();
+  async #settle(settle: () => Promise<Settled>): Promise<void> {
+    let settled: Settled;
+    try {
+      settled = await settle();
+    } catch (error) {
+      this.#fail(error);
+      this.#report.kept.push('copies of a document could not be brought into step');
+      return;
+    }
+    const { outcome, live, problem } = settled;
     if (outcome === 'settled') this.#report.settled++;
     if (outcome === 'removed') this.#report.tombstones++;
     if (problem !== undefined) this.#report.kept.push(problem);
@@ -173,7 +183,7 @@ class Sweep {
         const entries = await disk.list(folder);
         const leftovers = entries.filter(({ name }) => !referred.has(name));
         for (const { name } of leftovers) await this.#removeChunk(disk, folder, name);
-        if (!this.#dryRun && referred.size === 0) await disk.removeFolder(folder);
+        if (!this.#dryRun && referred.size === 0) await disk.removeFolder(folder).catch((error: unknown) => { this.#fail(error); });
       }
     } finally {
       this.#writer.session.unlock(lock);
@@ -181,9 +191,26 @@ class Sweep {
   }
 
   async #removeChunk(disk: Disk, folder: string, name: string): Promise<void> {
-    const path = `${folder}/${name}`;
-    this.#report.leftoverBytes += (await disk.stat(path))?.size ?? 0;
+    const size = (await disk.stat(`${folder}/${name}`))?.size ?? 0;
+    if (!(await this.#remove(disk, folder, name))) return;
+    this.#report.leftoverBytes += size;
     this.#report.leftoverChunks++;
-    if (!this.#dryRun) await disk.remove(path, { within: folder, durable: false });
+  }
+
+  /** Removes a file, or would, and tells whether it is gone. One that can't be removed must not keep the others. */
+  async #remove(disk: Disk, folder: string, name: string): Promise<boolean> {
+    if (this.#dryRun) return true;
+    try {
+      await disk.remove(`${folder}/${name}`, { within: folder, durable: false });
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!isStoreError(error)) throw error;
+    this.#report.failed.push(error.message);
   }
 }

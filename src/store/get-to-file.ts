@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import * as path from 'node:path';
 import pMap from 'p-map';
-import { errnoOf, isStoreError, StoreError, throwIfAborted } from '../errors.ts';
-import { close, fsync, open, rename, rmdir, syncFolderNow, unlink, writeFully } from '../files/calls.ts';
+import { errnoOf, isStoreError, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
+import * as files from '../files/calls.ts';
+import { TargetFile } from '../files/target-file.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
 import type { GetOptions } from './get.ts';
 import { openObject } from './open-object.ts';
 
 /**
- * Reads an object, or a range of it, into a file, whose folders are made. Chunks are read, checked and written in parallel, in whatever order
- * they arrive. The file appears under its name when it is whole and durable; on any failure nothing of it stays.
+ * Reads an object, or a range of it, into a file, whose folders are made. Chunks are read, checked and written in
+ * parallel, in whatever order they arrive. The file appears under its name when it is whole and durable; on any failure
+ * nothing of it stays.
  * @throws TARGET_IO where the file cannot be written
  */
 export async function getToFile(
@@ -24,7 +25,8 @@ export async function getToFile(
   const target = path.resolve(file);
   const { meta, slices, reader, release } = await openObject(context, bucket, key, options);
   try {
-    await writeWhole(target, async (fd) => {
+    const size = slices.reduce((sum, slice) => sum + slice.to - slice.from, 0);
+    await writeWhole(target, size, async (out) => {
       await pMap(
         slices,
         async (slice) => {
@@ -32,7 +34,7 @@ export async function getToFile(
           const buffer = context.pool.take(slice.chunk.size + 1);
           try {
             const bytes = await reader.read(slice.chunk, buffer);
-            await targeting(file, writeFully(fd, bytes.subarray(slice.from, slice.to), slice.target));
+            await targeting(file, out.write(bytes.subarray(slice.from, slice.to), slice.target));
           } finally {
             context.pool.give(buffer);
           }
@@ -48,34 +50,27 @@ export async function getToFile(
   }
 }
 
-/** Writes a file under a name of its own beside its place, syncs it, and renames it when `work` is done. */
-async function writeWhole(file: string, work: (fd: number) => Promise<void>): Promise<void> {
+/** Writes a file of `size` bytes under a name of its own beside its place, syncs it, and renames it when `work` is done. */
+async function writeWhole(file: string, size: number, work: (out: TargetFile) => Promise<void>): Promise<void> {
   const folder = path.dirname(file);
-  const firstMade = await targeting(file, mkdir(folder, { recursive: true }));
+  const folders = await targeting(file, files.makeFolders(folder));
   // The name stays short: the file's own name may be as long as a name can be.
   const part = path.join(folder, `.${randomUUID()}.part`);
   try {
-    const fd = await targeting(file, open(part, 'wx', 0o666));
+    const out = await targeting(file, TargetFile.create(part, size));
     try {
-      await work(fd);
-      await targeting(file, fsync(fd));
+      await work(out);
+      await targeting(file, out.sync());
     } finally {
-      await close(fd);
+      await out.close();
     }
-    await targeting(file, rename(part, file));
+    await targeting(file, files.rename(part, file));
   } catch (error) {
-    await unlink(part).catch(() => undefined);
-    if (firstMade !== undefined) await removeEmptyFolders(folder, firstMade);
+    await files.unlink(part).catch(() => undefined);
+    await files.removeFolders(folders);
     throw error;
   }
-  await targeting(file, syncFolderNow(folder));
-}
-
-/** Removes folders from the inside out, up to and including `last`, as far as they are empty. */
-async function removeEmptyFolders(folder: string, last: string): Promise<void> {
-  for (let at = folder; at.length >= last.length; at = path.dirname(at)) {
-    if (!(await rmdir(at).then(() => true, () => false))) return;
-  }
+  await targeting(file, files.syncFolderNow(folder));
 }
 
 async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {
@@ -84,7 +79,7 @@ async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {
   } catch (error) {
     if (isStoreError(error)) throw error;
     const errno = errnoOf(error);
-    const message = error instanceof Error ? error.message : String(error);
-    throw new StoreError('TARGET_IO', `cannot write "${file}": ${message}`, { path: file, ...(errno === undefined ? {} : { errno }) }, error);
+    const reason = errno === 'EISDIR' ? 'it is a folder' : reasonOf(error);
+    throw new StoreError('TARGET_IO', `cannot write "${file}": ${reason}`, { path: file, ...(errno === undefined ? {} : { errno }) }, error);
   }
 }

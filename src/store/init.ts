@@ -3,8 +3,8 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { DISK_MARK, formatDiskMark } from '../disks/identity.ts';
 import { STAGING_FOLDER } from '../disks/disk.ts';
-import { errnoOf, isStoreError, StoreError } from '../errors.ts';
-import { except, rename, syncFolderNow, unlink, writeNewFile } from '../files/calls.ts';
+import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
+import { except, makeFolders, WRITE_FLAGS, rename, syncFolderNow, unlink, writeNewFile } from '../files/calls.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import { lockName } from '../locks/locks.ts';
 import { FORMAT } from '../metadata/document.ts';
@@ -35,7 +35,7 @@ export interface InitOptions {
 /**
  * Makes a store in `root`, whole or not at all. Without `disks` and `places`, the empty folders (or links to folders)
  * named `disk…` that stand in `root` become its disks, and where there are none, `disk1` to `disk3` are made.
- * @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, STORE_NOT_WRITABLE, DISK_FULL
+ * @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, STORE_NOT_WRITABLE
  */
 export async function initStore(root: string, options: InitOptions = {}): Promise<StoreDocument> {
   const made = new Made();
@@ -187,18 +187,15 @@ class Made {
 
   /** Makes a folder and those above it, durably, and tells whether it is new. */
   async folder(folder: string): Promise<boolean> {
-    const first = await fs.mkdir(folder, { recursive: true });
-    if (first === undefined) return false;
-    const chain: string[] = [];
-    for (let made = folder; made.length >= first.length; made = path.dirname(made)) chain.unshift(made);
-    this.#undo.push(...chain.map((made) => () => fs.rmdir(made)));
-    for (const made of chain) await syncFolderNow(path.dirname(made));
-    return true;
+    const folders = await makeFolders(folder);
+    this.#undo.push(...folders.map((made) => () => fs.rmdir(made)));
+    for (const made of folders) await syncFolderNow(path.dirname(made));
+    return folders.length > 0;
   }
 
   async file(file: string, bytes: Uint8Array): Promise<void> {
     this.#undo.push(() => unlink(file));
-    await writeNewFile(file, 'w', bytes, true);
+    await writeNewFile(file, WRITE_FLAGS.replace, bytes, true);
   }
 
   async link(target: string, link: string): Promise<void> {
@@ -220,12 +217,8 @@ class Made {
 function rootError(root: string, error: unknown): StoreError {
   const errno = errnoOf(error);
   const details = { path: root, ...(errno === undefined ? {} : { errno }) };
-  const message = error instanceof Error ? error.message : String(error);
   if (errno === 'EEXIST' || errno === 'ENOTDIR') {
     return new StoreError('BAD_ROOT', `"${root}" is not a folder`, details, error);
   }
-  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
-    return new StoreError('DISK_FULL', `no room to make a store in "${root}": ${message}`, details, error);
-  }
-  return new StoreError('STORE_NOT_WRITABLE', `cannot make a store in "${root}": ${message}`, details, error);
+  return new StoreError('STORE_NOT_WRITABLE', `cannot make a store in "${root}": ${reasonOf(error)}`, details, error);
 }

@@ -3,10 +3,10 @@ import type { Disk } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import { isStoreError, type StoreError } from '../errors.ts';
 import { bucketFolder, metaKind } from '../metadata/catalog.ts';
-import { agreedDocument, readCopies, type Copy } from '../metadata/copies.ts';
+import { agreedDocument, readCopies } from '../metadata/copies.ts';
 import { prefixToFolder } from '../metadata/key-path.ts';
 import { readKeyLevel, type KeyNode } from '../metadata/key-tree.ts';
-import { isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
+import { isTombstone, type ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, compareUtf8 } from '../metadata/names.ts';
 import type { StoreContext } from './context.ts';
 import { requireBucket } from './documents.ts';
@@ -79,7 +79,7 @@ class Walk {
   async *#walk(folder: string, base: string, disks: readonly Disk[], folders: boolean): AsyncGenerator<Listed> {
     const level = await readKeyLevel(disks, folder, base);
     const nodes = level.nodes
-      .filter(({ name }) => name.startsWith(this.#prefix) || this.#prefix.startsWith(name))
+      .filter(({ name }) => name.startsWith(this.#prefix))
       .sort((a, b) => compareUtf8(a.name, b.name));
     const entries = pMapIterable(
       nodes,
@@ -104,19 +104,10 @@ class Walk {
     return false;
   }
 
-  /**
-   * The key's newest meta. R disks are enough to know it (a disk that has no file has answered too); the others are
-   * asked only where one of those is bad.
-   */
+  /** The key's newest meta. A disk that has no file for it has answered too. */
   async #read({ name: key, disks }: KeyNode): Promise<ObjectMeta | undefined> {
-    const kind = metaKind(this.#bucket, key);
-    const { online } = this.#view;
-    const without = online.filter((disk) => !disks.includes(disk));
-    const asked = disks.slice(0, this.#context.disks.readQuorum);
-    const copies: Copy<Meta>[] = await readCopies(asked, kind);
-    if (copies.some((copy) => copy.state === 'bad') || copies.every((copy) => copy.state === 'absent')) {
-      copies.push(...(await readCopies(disks.slice(asked.length), kind)));
-    }
+    const without = this.#view.online.filter((disk) => !disks.includes(disk));
+    const copies = await readCopies(disks, metaKind(this.#bucket, key));
     const answers = [...copies, ...without.map((disk) => ({ disk, state: 'absent' as const }))];
     try {
       const meta = agreedDocument(this.#context.disks, answers, this.#options.allowStale ?? false);

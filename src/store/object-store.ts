@@ -5,7 +5,7 @@ import type { PutSource } from '../chunks/source.ts';
 import { DiskSet } from '../disks/disk-set.ts';
 import type { DiskState } from '../disks/disk.ts';
 import { LocalDisk } from '../disks/local-disk.ts';
-import { errnoOf, isStoreError, StoreError } from '../errors.ts';
+import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
@@ -171,6 +171,6 @@ async function readStoreDocument(folder: string): Promise<StoreDocument | undefi
     if (errno === 'ENOENT') return undefined;
     const details = { path: folder, ...(errno === undefined ? {} : { errno }) };
     if (errno === 'ENOTDIR') throw new StoreError('BAD_ROOT', `"${folder}" is not a folder`, details, error);
-    throw new StoreError('STORE_DAMAGED', `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`, details, error);
+    throw new StoreError('STORE_DAMAGED', `cannot read ${file}: ${reasonOf(error)}`, details, error);
   }
 }
