@@ -1,7 +1,7 @@
-import { ObjectStore } from '../index.ts';
+import { ObjectStore, type GcReport } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { printWarning } from './failure.ts';
-import { formatBytes, plural } from './format.ts';
+import { formatBytes, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
 import type { GcCommandOptions } from './store-command.ts';
 
@@ -10,12 +10,15 @@ export async function runGc(options: GcCommandOptions, io: Io): Promise<number> 
   const store = await ObjectStore.open(options.root);
   const dryRun = options.dryRun === true;
   const report = await store.gc({ dryRun });
-  const exitCode = report.failed.length === 0 ? EXIT.done : EXIT.failed;
-  for (const reason of report.failed) await printWarning(reason, io);
-  if (options.json === true) {
-    await io.stdout.json({ dryRun, ...report });
-    return exitCode;
-  }
+  if (options.json === true) await io.stdout.json({ dryRun, ...report });
+  else await show(report, dryRun, io);
+  const [first, ...more] = report.failed;
+  if (first === undefined) return EXIT.done;
+  await io.stderr.line(`error: ${printable(first)}${more.length === 0 ? '' : ` (and ${plural(more.length, 'more failure')})`}`);
+  return EXIT.failed;
+}
+
+async function show(report: GcReport, dryRun: boolean, io: Io): Promise<void> {
   const remove = dryRun ? 'would remove' : 'removed';
   const lines = [
     `${remove} ${plural(report.leftoverChunks, 'leftover chunk')} (${formatBytes(report.leftoverBytes)})`,
@@ -25,5 +28,4 @@ export async function runGc(options: GcCommandOptions, io: Io): Promise<number> 
   if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
   for (const line of lines) await io.stdout.line(line);
   for (const reason of report.kept) await printWarning(`leftover chunks are kept: ${reason}`, io);
-  return exitCode;
 }

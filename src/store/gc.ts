@@ -66,6 +66,9 @@ class Sweep {
   /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
   readonly #folders = new Map<string, Map<Disk, Set<string>>>();
 
+  /** Set where copies could not be brought into step, so that it is unknown what they will refer to. */
+  #isUnsettled = false;
+
   constructor(context: StoreContext, writer: Writer, dryRun: boolean) {
     this.#context = context;
     this.#writer = writer;
@@ -79,7 +82,7 @@ class Sweep {
     await this.#walkBuckets();
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
     if (offline.length > 0) this.#report.kept.unshift(describeOffline(offline));
-    if (this.#report.kept.length === 0) await this.#removeLeftovers();
+    if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
     return this.#report;
   }
 
@@ -152,7 +155,7 @@ class Sweep {
       settled = await settle();
     } catch (error) {
       this.#fail(error);
-      this.#report.kept.push('copies of a document could not be brought into step');
+      this.#isUnsettled = true;
       return;
     }
     const { outcome, live, problem } = settled;

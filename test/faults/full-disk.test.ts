@@ -55,7 +55,7 @@ describe.skipIf(problem !== undefined)('on a file system of 4 MiB', () => {
     const root = path.join(small, 'store');
     const ended = await run('upload', [...upload(root, OLD), '--key', 'demo.txt']);
     expect(ended.code, ended.stderr).toBe(5);
-    expect(ended.stderr).toContain('no room to make a store');
+    expect(ended.stderr).toContain('no space left on device');
     expect(readdirSync(small)).toEqual([]);
   });
 });
