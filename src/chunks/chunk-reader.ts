@@ -50,9 +50,10 @@ export class ChunkReader {
     const disk = this.#disk(chunk);
     let bytes: Buffer | undefined;
     try {
-      bytes = await disk.read(`${this.#meta.directory}/${chunk.file}`, buffer);
+      bytes = await disk.read(`${this.#meta.directory}/${chunk.file}`, { buffer, limit: chunk.size });
     } catch (error) {
       if (!isStoreError(error)) throw error;
+      if (error.details.errno === 'EFBIG') throw this.#error('CHUNK_DAMAGED', chunk, 'is damaged: it is too long', { expected: chunk.size }, error);
       throw this.#error('CHUNK_UNAVAILABLE', chunk, `cannot be read: ${error.message}`, {}, error);
     }
     if (bytes === undefined) throw this.#error('CHUNK_UNAVAILABLE', chunk, 'is missing');

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Disk } from '../disks/disk.ts';
 import { isStoreError, StoreError, throwIfAborted } from '../errors.ts';
-import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, type ChunkEntry } from '../metadata/meta.ts';
+import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, type ChunkEntry } from '../metadata/meta.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { placeShard, startOf } from './placement.ts';
+import { runWorkers } from './workers.ts';
 import type { ChunkSource } from './source.ts';
 
 export interface ChunkWriterOptions {
@@ -44,42 +45,42 @@ export class ChunkWriter {
    * @throws the disks' error when none is left to write to, the source's errors, ABORTED
    */
   async write(source: ChunkSource): Promise<ChunkEntry[]> {
+    const { concurrency, pool, signal } = this.#options;
     let reading: Promise<unknown> = Promise.resolve();
     let ended = false;
-    let failed = false;
     let order = 0;
 
-    const work = async (): Promise<void> => {
-      while (!ended && !failed) {
-        const { pool, signal } = this.#options;
+    /** Chunks are read one after the other, and hashed and written side by side. */
+    const next = (buffer: Buffer): Promise<{ bytes: Uint8Array; order: number } | undefined> => {
+      const mine = reading.then(async () => {
+        if (ended) return undefined;
+        const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
+        ended = bytes.length === 0;
+        return ended ? undefined : { bytes, order: order++ };
+      });
+      reading = mine.catch(() => {
+        ended = true;
+      });
+      return mine;
+    };
+
+    const chunksAtMost = Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1;
+    try {
+      await runWorkers(Math.min(concurrency, chunksAtMost), async () => {
         throwIfAborted(signal);
         const buffer = pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE));
         try {
-          // Chunks are read one after the other, and hashed and written side by side.
-          const mine = reading.then(async () => {
-            if (ended || failed) return undefined;
-            const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
-            if (bytes.length === 0) ended = true;
-            return bytes.length === 0 ? undefined : { bytes, order: order++ };
-          });
-          reading = mine.catch(() => undefined);
-          const chunk = await mine;
+          const chunk = await next(buffer);
           if (chunk !== undefined) await this.#writeChunk(chunk.order, chunk.bytes);
-        } catch (error) {
-          failed = true;
-          throw error;
+          return chunk !== undefined;
         } finally {
           pool.give(buffer);
         }
-      }
-    };
-
-    const workers = Math.min(this.#options.concurrency, Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1);
-    // All workers must have stopped before anybody cleans up behind them.
-    const results = await Promise.allSettled(Array.from({ length: workers }, work));
-    // An aborted source fails as streams do; what matters is that it was aborted.
-    throwIfAborted(this.#options.signal);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+      });
+    } finally {
+      // An aborted source fails as streams do; what matters is that it was aborted.
+      throwIfAborted(signal);
+    }
     await this.#makeNamesDurable();
     await this.#removeUnused();
     return this.#chunks;
@@ -97,6 +98,9 @@ export class ChunkWriter {
   }
 
   async #writeChunk(order: number, bytes: Uint8Array): Promise<void> {
+    if (order >= MAX_CHUNKS) {
+      throw new StoreError('BAD_SOURCE', `an object has at most ${String(MAX_CHUNKS)} chunks of ${String(CHUNK_SIZE)} bytes`);
+    }
     const sha256 = hash('sha256', bytes, 'hex');
     const file = chunkFile(order);
     for (;;) {

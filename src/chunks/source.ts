@@ -26,6 +26,8 @@ export async function openSource(source: PutSource, signal?: AbortSignal): Promi
   if (typeof source === 'string') return openFile(source);
   if (source instanceof Uint8Array) return new BytesSource(source);
   const stream = source instanceof Readable ? source : Readable.fromWeb(source);
+  // An error before the first read would bring the process down; the read reports it.
+  stream.on('error', () => undefined);
   return new StreamSource(signal === undefined ? stream : addAbortSignal(signal, stream));
 }
 

@@ -47,24 +47,35 @@ export class DiskSet {
   async lookForWriting(): Promise<DiskView> {
     const view = await this.look();
     if (view.online.length < this.writeQuorum) {
-      throw new StoreError(
-        'TOO_FEW_DISKS_TO_WRITE',
-        `${String(view.online.length)} of ${String(this.disks.length)} disks are online, a write needs ${String(this.writeQuorum)}: ${describeOffline(view.offline)}`,
-        { expected: this.writeQuorum, found: view.online.length },
-      );
+      throw this.#tooFew('TOO_FEW_DISKS_TO_WRITE', view);
     }
     return view;
+  }
+
+  /**
+   * Looks once more after a read that found nothing: a disk that has gone meanwhile reads as if it were empty.
+   * @throws TOO_FEW_DISKS_TO_READ where fewer than R disks of the view have been there all the while
+   */
+  async confirm(view: DiskView, allowStale = false): Promise<void> {
+    const now = await this.lookForReading(allowStale);
+    const online = view.online.filter((disk) => now.online.includes(disk));
+    if (online.length < this.readQuorum && !(allowStale && online.length > 0)) throw this.#tooFew('TOO_FEW_DISKS_TO_READ', { ...now, online });
+  }
+
+  #tooFew(code: 'TOO_FEW_DISKS_TO_READ' | 'TOO_FEW_DISKS_TO_WRITE', { online, offline }: DiskView): StoreError {
+    const [what, needed] = code === 'TOO_FEW_DISKS_TO_READ' ? ['read', this.readQuorum] : ['write', this.writeQuorum];
+    return new StoreError(
+      code,
+      `${String(online.length)} of ${String(this.disks.length)} disks are online, a ${what} needs ${String(needed)}: ${describeOffline(offline)}`,
+      { expected: needed, found: online.length },
+    );
   }
 
   /** The view for a read. @throws TOO_FEW_DISKS_TO_READ below the read quorum, unless `allowStale`. */
   async lookForReading(allowStale = false): Promise<DiskView> {
     const view = await this.look();
     if (view.online.length < this.readQuorum && !(allowStale && view.online.length > 0)) {
-      throw new StoreError(
-        'TOO_FEW_DISKS_TO_READ',
-        `${String(view.online.length)} of ${String(this.disks.length)} disks are online, a read needs ${String(this.readQuorum)}: ${describeOffline(view.offline)}`,
-        { expected: this.readQuorum, found: view.online.length },
-      );
+      throw this.#tooFew('TOO_FEW_DISKS_TO_READ', view);
     }
     return view;
   }

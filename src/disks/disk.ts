@@ -22,8 +22,11 @@ export interface Disk {
   /** Looks at the disk's own mark (`disk.json`) and tells whether this is the disk that the store means. Never rejects. */
   state(): Promise<DiskState>;
 
-  /** The whole file, or undefined where there is none. `buffer` is used for the bytes if they fit. */
-  read(path: string, buffer?: Buffer): Promise<Buffer | undefined>;
+  /**
+   * The whole file, or undefined where there is none. A file of more than `limit` bytes is not read: that rejects with
+   * DISK_IO and the errno `EFBIG`, so that damage cannot fill the memory.
+   */
+  read(path: string, options?: ReadOptions): Promise<Buffer | undefined>;
 
   /** Size in bytes and a stamp that is another one whenever the file has been replaced; undefined where there is none. */
   stat(path: string): Promise<FileStat | undefined>;
@@ -57,6 +60,16 @@ export interface DiskCapabilities {
   /** False where names are all there is (an S3 engine): folders need not be made, synced or removed, and those calls do nothing. */
   readonly folders: boolean;
 }
+
+export interface ReadOptions {
+  /** Used for the bytes if they fit and leave at least one byte free. */
+  buffer?: Buffer | undefined;
+  /** Bytes; if not given, `MAX_DOCUMENT_BYTES`. */
+  limit?: number | undefined;
+}
+
+/** No document is larger. */
+export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
 export interface WriteOptions {
   durable: boolean;

@@ -2,11 +2,13 @@ import * as fs from 'node:fs/promises';
 import { errnoOf, reasonOf, StoreError } from '../errors.ts';
 import { diskError } from './disk-error.ts';
 import {
+  MAX_DOCUMENT_BYTES,
   STAGING_FOLDER,
   type Disk,
   type DiskEntry,
   type DiskState,
   type FileStat,
+  type ReadOptions,
   type RemoveOptions,
   type StagedFile,
   type StageOptions,
@@ -59,7 +61,7 @@ export class LocalDisk implements Disk {
     }
   }
 
-  read(path: string, buffer?: Buffer): Promise<Buffer | undefined> {
+  read(path: string, { buffer, limit = MAX_DOCUMENT_BYTES }: ReadOptions = {}): Promise<Buffer | undefined> {
     return this.#attempt('read', path, (full) =>
       files.except(
         files.withFile(full, 'r', async (fd) => {
@@ -67,8 +69,9 @@ export class LocalDisk implements Disk {
           let filled = await files.readOnce(fd, bytes, 0);
           // A file system gives fewer bytes than asked for only at the end of a file.
           while (filled === bytes.length) {
-            const size = (await files.fstat(fd)).size;
-            const larger = Buffer.allocUnsafe(Math.max(size, filled) + 1);
+            const size = Math.max((await files.fstat(fd)).size, filled);
+            if (size > limit) throw tooLong(size, limit);
+            const larger = Buffer.allocUnsafe(size + 1);
             bytes.copy(larger);
             filled += await files.readOnce(fd, larger.subarray(filled), filled);
             bytes = larger;
@@ -209,4 +212,8 @@ export class LocalDisk implements Disk {
 function foldersBetween(within: string, path: string): string[] {
   const rest = path.slice(within.length + 1).split('/');
   return rest.slice(0, -1).map((_, index) => `${within}/${rest.slice(0, index + 1).join('/')}`);
+}
+
+function tooLong(size: number, limit: number): Error {
+  return Object.assign(new Error(`EFBIG: ${String(size)} bytes, more than ${String(limit)}`), { code: 'EFBIG' });
 }

@@ -134,8 +134,13 @@ export async function makeFolders(folder: string): Promise<string[]> {
     if (errno === 'EEXIST' && (await stat(folder)).isDirectory()) return [];
     if (errno !== 'ENOENT') throw error;
     const above = await makeFolders(dirname(folder));
-    const isNew = await except(mkdir(folder).then(() => true), 'EEXIST');
-    return isNew === true ? [...above, folder] : above;
+    try {
+      const isNew = await except(mkdir(folder).then(() => true), 'EEXIST');
+      return isNew === true ? [...above, folder] : above;
+    } catch (reason) {
+      await removeFolders(above);
+      throw reason;
+    }
   }
 }
 

@@ -6,6 +6,12 @@ import { isVersion } from './version.ts';
 /** Bytes of a chunk, the last one of an object excepted. */
 export const CHUNK_SIZE = 1024 * 1024;
 
+/** Chunks of an object at most: its meta, some 200 bytes a chunk, must stay a document that can be read at once. */
+export const MAX_CHUNKS = 1_000_000;
+
+/** Bytes of a chunk in a meta at most, because a chunk is read whole. */
+const MAX_CHUNK_SIZE = 64 * CHUNK_SIZE;
+
 /** Where versions keep their chunks on a disk. */
 export const CHUNKS_FOLDER = 'chunks';
 
@@ -17,7 +23,7 @@ const shard = {
   // A meta may have been tampered with: a name that is no plain disk or chunk name could lead out of the store.
   disk: v.pipe(v.string(), v.check(isDiskName, 'not a disk name')),
   file: v.pipe(v.string(), v.regex(FILE, 'not a chunk file name')),
-  size,
+  size: v.pipe(size, v.maxValue(MAX_CHUNK_SIZE)),
   sha256: v.pipe(v.string(), v.regex(SHA256, 'not a SHA-256')),
 };
 

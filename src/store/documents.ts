@@ -19,6 +19,7 @@ export async function readObjectMeta(
   const meta = agreedDocument(context.disks, copies, allowStale);
   if (meta !== undefined && !isTombstone(meta)) return meta;
   await requireBucket(context, view, bucket, allowStale);
+  await context.disks.confirm(view, allowStale);
   throw noSuchKey(bucket, key);
 }
 

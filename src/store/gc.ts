@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import type { Disk } from '../disks/disk.ts';
 import { STAGING_FOLDER } from '../disks/disk.ts';
-import { describeOffline } from '../disks/disk-set.ts';
+import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
 import { isStoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { BUCKETS_FOLDER, bucketFolder } from '../metadata/catalog.ts';
@@ -66,6 +66,8 @@ class Sweep {
   /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
   readonly #folders = new Map<string, Map<Disk, Set<string>>>();
 
+  /** Disks that have gone while the metas were walked. */
+  readonly #lost: OfflineDisk[] = [];
   /** Set where copies could not be brought into step, so that it is unknown what they will refer to. */
   #isUnsettled = false;
 
@@ -81,7 +83,8 @@ class Sweep {
     await this.#findIdleVersions();
     await this.#walkBuckets();
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
-    if (offline.length > 0) this.#report.kept.unshift(describeOffline(offline));
+    const lost = [...offline, ...this.#lost];
+    if (lost[0] !== undefined) this.#report.kept.unshift(describeOffline(offline.length > 0 ? offline : [lost[0]]));
     if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
     return this.#report;
   }
@@ -135,6 +138,8 @@ class Sweep {
 
   async #walk(bucket: string, folder: string, base: string, disks: readonly Disk[]): Promise<void> {
     const { nodes, parts } = await readKeyLevel(disks, folder, base);
+    // A disk that has gone meanwhile reads as if it were empty.
+    this.#lost.push(...(await this.#context.disks.look()).offline);
     await pMap(
       nodes.filter((node) => node.folder === undefined),
       ({ name }) => this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, this.#dryRun)),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
-import pMap from 'p-map';
+import { runWorkers } from '../chunks/workers.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
 import * as files from '../files/calls.ts';
 import { TargetFile } from '../files/target-file.ts';
@@ -22,26 +22,27 @@ export async function getToFile(
   file: string,
   options: GetOptions,
 ): Promise<ObjectMeta> {
-  const target = path.resolve(file);
+  const place = path.resolve(file);
   const { meta, slices, reader, release } = await openObject(context, bucket, key, options);
   try {
     const size = slices.reduce((sum, slice) => sum + slice.to - slice.from, 0);
-    await writeWhole(target, size, async (out) => {
-      await pMap(
-        slices,
-        async (slice) => {
-          throwIfAborted(options.signal);
-          const buffer = context.pool.take(slice.chunk.size + 1);
-          try {
-            const bytes = await reader.read(slice.chunk, buffer);
-            await targeting(file, out.write(bytes.subarray(slice.from, slice.to), slice.target));
-          } finally {
-            context.pool.give(buffer);
-          }
-          options.onBytes?.(slice.to - slice.from);
-        },
-        { concurrency: context.concurrency },
-      );
+    await writeWhole(place, size, async (out) => {
+      const waiting = slices.values();
+      await runWorkers(context.concurrency, async () => {
+        throwIfAborted(options.signal);
+        const next = waiting.next();
+        if (next.done === true) return false;
+        const { chunk, from, to, target } = next.value;
+        const buffer = context.pool.take(chunk.size + 1);
+        try {
+          const bytes = await reader.read(chunk, buffer);
+          await targeting(file, out.write(bytes.subarray(from, to), target));
+        } finally {
+          context.pool.give(buffer);
+        }
+        options.onBytes?.(to - from);
+        return true;
+      });
       throwIfAborted(options.signal);
     });
     return meta;

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pMapIterable } from 'p-map';
+import { StoreError } from '../errors.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
 import { openObject } from './open-object.ts';
@@ -41,8 +42,14 @@ export async function get(
     },
     { concurrency: context.concurrency, backpressure: context.concurrency },
   );
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
-  const body = Readable.from(chunks, { objectMode: false, ...signal });
-  body.once('close', () => void release());
+  const body = Readable.from(chunks, { objectMode: false });
+  const abort = (): void => {
+    body.destroy(new StoreError('ABORTED', 'interrupted', {}, options.signal?.reason));
+  };
+  options.signal?.addEventListener('abort', abort, { once: true });
+  body.once('close', () => {
+    options.signal?.removeEventListener('abort', abort);
+    void release();
+  });
   return { meta, body };
 }

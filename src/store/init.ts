@@ -52,16 +52,17 @@ export async function initStore(root: string, options: InitOptions = {}): Promis
 async function withStoreLock<T>(root: string, made: Made, work: () => Promise<T>): Promise<T> {
   const lockFile = path.join(root, LOCK_FILE);
   for (;;) {
-    const isNew = await made.folder(root);
+    await made.folder(root);
+    const isNew = (await except(fs.stat(lockFile), 'ENOENT')) === undefined;
     const session = await new KernelLocks(lockFile).open('write');
     try {
       await session.lock(lockName.store(), 'exclusive');
-      // A failed init may have removed the root that it made while we waited for its lock.
+      // A failed init may have removed the lock file while we waited for its lock.
       if (!(await session.isCurrent())) continue;
       try {
         return await work();
       } catch (error) {
-        if (isNew) await unlink(lockFile).catch(() => undefined);
+        if (isNew && !isStoreError(error, 'STORE_EXISTS')) await unlink(lockFile).catch(() => undefined);
         await made.undo();
         throw error;
       }
@@ -110,14 +111,15 @@ async function makePlan(root: string, options: InitOptions): Promise<StoreDocume
   const places = options.places ?? (options.disks === undefined ? await standingDisks(root) : numbered(options.disks));
   if (places.length === 0) throw new StoreError('BAD_ROOT', 'a store needs at least one disk', { path: root });
   const disks: StoreDocument['disks'] = [];
+  const taken = new Set<string>();
   for (const place of places) {
     checkDiskName(place.name);
     const folder = path.resolve(options.places === undefined ? root : '.', place.path);
-    for (const other of disks) {
-      if (other.name === place.name || path.resolve(root, other.path) === folder) {
-        throw new StoreError('BAD_DISK_NAME', `disk "${place.name}" is named twice`, { disk: place.name });
-      }
+    const real = (await except(fs.realpath(folder), 'ENOENT')) ?? folder;
+    if (disks.some((other) => other.name === place.name) || taken.has(real)) {
+      throw new StoreError('BAD_DISK_NAME', `disk "${place.name}" or its place is named twice`, { disk: place.name });
     }
+    taken.add(real);
     await checkPlace(root, place.name, folder);
     disks.push({ name: place.name, id: randomUUID(), path: folder === path.join(root, place.name) ? place.name : folder });
   }
@@ -138,11 +140,12 @@ function numbered(count: number): { name: string; path: string }[] {
   });
 }
 
-/** The empty folders and links named `disk…` in the root, in the order of their numbers, or the default disks. */
+/** The folders and links named `disk…` in the root, in the order of their numbers, or the default disks. */
 async function standingDisks(root: string): Promise<{ name: string; path: string }[]> {
   const names: string[] = [];
   for (const name of await fs.readdir(root)) {
-    if (name.startsWith('disk') && (await folderContent(path.join(root, name)))?.length === 0) names.push(name);
+    // One that is not empty is refused later: a store that silently does without it is not what anybody meant.
+    if (name.startsWith('disk') && (await folderContent(path.join(root, name))) !== undefined) names.push(name);
   }
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   return names.length > 0 ? names.map((name) => ({ name, path: name })) : numbered(DEFAULT_DISKS);

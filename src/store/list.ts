@@ -78,6 +78,7 @@ class Walk {
 
   async *#walk(folder: string, base: string, disks: readonly Disk[], folders: boolean): AsyncGenerator<Listed> {
     const level = await readKeyLevel(disks, folder, base);
+    await this.#context.disks.confirm(this.#view, this.#options.allowStale);
     const nodes = level.nodes
       .filter(({ name }) => name.startsWith(this.#prefix))
       .sort((a, b) => compareUtf8(a.name, b.name));

@@ -1,4 +1,5 @@
 import { ChunkReader, sliceChunks, type ChunkSlice } from '../chunks/chunk-reader.ts';
+import { throwIfAborted } from '../errors.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
 import type { GetOptions } from './get.ts';
@@ -18,6 +19,7 @@ export interface OpenObject {
  * told of now, before a first byte has gone out.
  */
 export async function openObject(context: StoreContext, bucket: string, key: string, options: GetOptions): Promise<OpenObject> {
+  throwIfAborted(options.signal);
   const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
   try {
     const { from, to } = resolveRange(options.range, meta.size);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DiskView } from '../disks/disk-set.ts';
+import { throwIfAborted } from '../errors.ts';
 import { lockName, type LockSession } from '../locks/locks.ts';
 import { directoryId, type ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
@@ -57,7 +58,8 @@ async function hold(
     const held = session.tryLock(name, 'shared');
     if (held && !session.effective) return meta;
     // Somebody is removing this very version, so a newer one is there or will be in a moment.
-    if (!held) await sleep(PAUSE_MS, undefined, signal === undefined ? {} : { signal });
+    if (!held) await sleep(PAUSE_MS);
+    throwIfAborted(signal);
     const again = await readObjectMeta(context, view, bucket, key, allowStale);
     if (held && again.version === meta.version) return again;
     if (held) session.unlock(name);

@@ -5,7 +5,8 @@ import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import { ObjectStore } from '../../src/index.ts';
 import { runDoor, startDoor } from '../support/processes.ts';
-import { bytesFor, MIB } from '../support/store.ts';
+import { seededBytes } from '../support/bytes.ts';
+import { MIB } from '../support/store.ts';
 import { tempFolder } from '../support/temp.ts';
 import { findUntidy, NOTHING_TO_DO } from './crash-state.ts';
 
@@ -17,7 +18,7 @@ test('a slow reader finishes on its version while other processes overwrite it, 
   const root = path.join(folder, 'store');
   const store = await ObjectStore.init(root, { durability: 'none' });
   await store.createBucket('bucket');
-  const bytes = bytesFor(CHUNKS * MIB, 'slow');
+  const bytes = seededBytes(CHUNKS * MIB, 'slow');
   await store.put('bucket', 'k', bytes);
   const { directory } = await store.head('bucket', 'k');
   writeFileSync(path.join(folder, 'k'), 'new');

@@ -1,4 +1,4 @@
-import { createCipheriv, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -7,12 +7,6 @@ import { isStoreError, ObjectStore, type GetOptions, type InitOptions, type Obje
 import { tempFolder } from './temp.ts';
 
 export const MIB = 1024 * 1024;
-
-/** Bytes that look random and are the same for the same seed, at the speed of AES. */
-export function bytesFor(size: number, seed: string | number): Buffer {
-  const key = createHash('sha256').update(String(seed)).digest();
-  return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size));
-}
 
 /**
  * A store of `disks` disks in a temporary folder, with the bucket `bucket`. Without fsync if not told otherwise: none of
@@ -57,7 +51,7 @@ export async function failure(promise: Promise<unknown>): Promise<Record<string,
     if (!isStoreError(error)) throw new Error(`not a StoreError: ${String(error)}`, { cause: error });
     return { ...error.details, code: error.code, message: error.message };
   }
-  throw new Error(`no failure, but ${String(result)}`);
+  throw new Error(`no failure, but ${result instanceof Uint8Array ? `${String(result.length)} bytes` : String(result)}`);
 }
 
 /**
