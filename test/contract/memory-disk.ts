@@ -1,0 +1,108 @@
+import { diskError } from '../../src/disks/disk-error.ts';
+import {
+  MAX_DOCUMENT_BYTES,
+  STAGING_FOLDER,
+  type Disk,
+  type DiskEntry,
+  type DiskState,
+  type FileStat,
+  type ReadOptions,
+  type StagedFile,
+  type StageOptions,
+} from '../../src/disks/disk.ts';
+
+interface StoredFile {
+  bytes: Buffer;
+  stamp: string;
+}
+
+/** A disk without folders, as a bucket on an S3 engine would be one: names and whole files, and nothing else. */
+export class MemoryDisk implements Disk {
+  readonly name: string;
+  readonly capabilities = { folders: false };
+  readonly #files = new Map<string, StoredFile>();
+  #writes = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  state(): Promise<DiskState> {
+    return Promise.resolve({ status: 'online', reason: 'online' });
+  }
+
+  read(path: string, { buffer, limit = MAX_DOCUMENT_BYTES }: ReadOptions = {}): Promise<Buffer | undefined> {
+    const bytes = this.#files.get(path)?.bytes;
+    if (bytes !== undefined && bytes.length > limit) {
+      return Promise.reject(diskError(this.name, 'read', path, Object.assign(new Error('EFBIG: too long'), { code: 'EFBIG' })));
+    }
+    if (bytes === undefined || buffer === undefined || buffer.length < bytes.length) {
+      return Promise.resolve(bytes === undefined ? undefined : Buffer.from(bytes));
+    }
+    bytes.copy(buffer);
+    return Promise.resolve(buffer.subarray(0, bytes.length));
+  }
+
+  stat(path: string): Promise<FileStat | undefined> {
+    const file = this.#files.get(path);
+    return Promise.resolve(file === undefined ? undefined : { size: file.bytes.length, stamp: file.stamp });
+  }
+
+  create(path: string, bytes: Uint8Array): Promise<void> {
+    if (this.#files.has(path)) {
+      const cause = Object.assign(new Error('EEXIST: it is there already'), { code: 'EEXIST' });
+      return Promise.reject(diskError(this.name, 'write', path, cause));
+    }
+    this.#put(path, Buffer.from(bytes));
+    return Promise.resolve();
+  }
+
+  stage(path: string, bytes: Uint8Array, { id }: StageOptions): Promise<StagedFile> {
+    const staged = `${STAGING_FOLDER}/${id}`;
+    this.#put(staged, Buffer.from(bytes));
+    return Promise.resolve({
+      publish: () => {
+        const file = this.#files.get(staged);
+        if (file === undefined) return Promise.reject(diskError(this.name, 'publish', path, new Error('nothing is staged')));
+        this.#put(path, file.bytes);
+        this.#files.delete(staged);
+        return Promise.resolve();
+      },
+      discard: () => {
+        this.#files.delete(staged);
+        return Promise.resolve();
+      },
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    this.#files.delete(path);
+    return Promise.resolve();
+  }
+
+  makeFolder(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  syncFolder(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  removeFolder(path: string): Promise<boolean> {
+    return Promise.resolve(![...this.#files.keys()].some((name) => name.startsWith(`${path}/`)));
+  }
+
+  list(path: string): Promise<DiskEntry[]> {
+    const entries = new Map<string, DiskEntry>();
+    for (const file of this.#files.keys()) {
+      if (!file.startsWith(`${path}/`)) continue;
+      const [name = '', ...rest] = file.slice(path.length + 1).split('/');
+      entries.set(name, { name, isFolder: rest.length > 0 });
+    }
+    return Promise.resolve([...entries.values()]);
+  }
+
+  #put(path: string, bytes: Buffer): void {
+    this.#files.set(path, { bytes, stamp: String(++this.#writes) });
+  }
+}

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import type { Disk } from '../../src/disks/disk.ts';
+import { DiskSet } from '../../src/disks/disk-set.ts';
+import { isStoreError, StoreError } from '../../src/errors.ts';
+import { agreedDocument, type Copy } from '../../src/metadata/copies.ts';
+import { FORMAT, type VersionedDocument } from '../../src/metadata/document.ts';
+import { MemoryDisk } from '../contract/memory-disk.ts';
+import { LATER, VERSION } from './sample-meta.ts';
+
+/** What a disk is found to hold; `away` disks are offline and have no copy. */
+type Found = 'new' | 'old' | 'absent' | 'other' | 'bad' | 'away';
+
+const OLD: VersionedDocument = { format: FORMAT, version: VERSION, checksum: '' };
+const NEW: VersionedDocument = { format: FORMAT, version: LATER, checksum: '' };
+
+const COPIES: Record<Exclude<Found, 'away'>, (disk: Disk) => Copy<VersionedDocument>> = {
+  new: (disk) => ({ disk, state: 'valid', document: NEW, bytes: Buffer.alloc(0) }),
+  old: (disk) => ({ disk, state: 'valid', document: OLD, bytes: Buffer.alloc(0) }),
+  absent: (disk) => ({ disk, state: 'absent' }),
+  other: (disk) => ({ disk, state: 'other', name: 'my-bucket/DEMO', bytes: Buffer.alloc(0) }),
+  bad: (disk) => ({ disk, state: 'bad', error: new StoreError('META_DAMAGED', 'damaged'), bytes: undefined }),
+};
+
+function judge(found: readonly Found[], allowStale = false): VersionedDocument | string | undefined {
+  const set = new DiskSet(found.map((_, index) => new MemoryDisk(`memory${String(index)}`)));
+  const copies = found.flatMap((state, index) => {
+    const disk = set.disks[index];
+    return disk === undefined || state === 'away' ? [] : [COPIES[state](disk)];
+  });
+  try {
+    return agreedDocument(set, copies, allowStale);
+  } catch (error) {
+    if (isStoreError(error)) return error.code;
+    throw error;
+  }
+}
+
+/** Every list of `length` states. */
+function combinations<T>(states: readonly T[], length: number): T[][] {
+  if (length === 0) return [[]];
+  const shorter = combinations(states, length - 1);
+  return states.flatMap((state) => shorter.map((rest) => [state, ...rest]));
+}
+
+/** What a disk was left with by the last write, and what is found of it. */
+const CASES = [
+  ...(['new', 'bad', 'away'] as const).map((found) => ({ took: true, found })),
+  ...(['old', 'absent', 'other', 'bad', 'away'] as const).map((found) => ({ took: false, found })),
+];
+
+describe('what the disks agree on', () => {
+  it.each([1, 2, 3, 4])('with %i disks: what W of them took is found or refused, never something older or nothing, in every case', (count) => {
+    const writeQuorum = Math.floor(count / 2) + 1;
+    const readQuorum = Math.ceil(count / 2);
+    let visited = 0;
+    let refused = 0;
+    for (const disks of combinations(CASES, count)) {
+      if (disks.filter(({ took }) => took).length < writeQuorum) continue;
+      visited++;
+      const found = disks.map((disk) => disk.found);
+      const answers = found.filter((state) => state !== 'bad' && state !== 'away').length;
+      const result = judge(found);
+      if (answers >= readQuorum) {
+        if (result !== NEW) expect.fail(`${found.join(' ')} gave ${JSON.stringify(result)}`);
+        continue;
+      }
+      refused++;
+      const code = found.includes('bad') ? 'META_DAMAGED' : 'TOO_FEW_DISKS_TO_READ';
+      if (result !== code) expect.fail(`${found.join(' ')} gave ${JSON.stringify(result)} and not ${code}`);
+    }
+    expect(visited).toBeGreaterThan(2);
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  it('with 5 disks: the same, for every number of disks in every state', () => {
+    let visited = 0;
+    for (const states of combinations(CASES.map((_, index) => index), 5)) {
+      // The order of the disks plays no part with four of them, so here each choice is visited in one order.
+      if (states.some((state, index) => index > 0 && state < (states[index - 1] ?? 0))) continue;
+      const disks = states.flatMap((state) => CASES[state] ?? []);
+      if (disks.filter(({ took }) => took).length < 3) continue;
+      visited++;
+      const found = disks.map((disk) => disk.found);
+      const answers = found.filter((state) => state !== 'bad' && state !== 'away').length;
+      const expected = answers >= 3 ? NEW : found.includes('bad') ? 'META_DAMAGED' : 'TOO_FEW_DISKS_TO_READ';
+      if (judge(found) !== expected) expect.fail(`${found.join(' ')} gave ${JSON.stringify(judge(found))}`);
+    }
+    expect(visited).toBeGreaterThan(100);
+  });
+
+  it('is that there is none, where R disks say so', () => {
+    expect(judge(['absent', 'absent', 'absent'])).toBeUndefined();
+    expect(judge(['absent', 'absent', 'bad'])).toBeUndefined();
+    expect(judge(['absent', 'away', 'absent'])).toBeUndefined();
+    expect(judge(['other', 'other', 'absent'])).toBeUndefined();
+  });
+
+  it('is what one disk says, where a stale answer is allowed and one disk is all that answers', () => {
+    expect(judge(['old', 'away', 'away'], true)).toBe(OLD);
+    expect(judge(['old', 'new', 'away'], true)).toBe(NEW);
+    expect(judge(['old', 'bad', 'bad'], true)).toBe(OLD);
+    expect(judge(['absent', 'away', 'away'], true)).toBeUndefined();
+    expect(judge(['away', 'away', 'away'], true)).toBe('TOO_FEW_DISKS_TO_READ');
+    expect(judge(['bad', 'away', 'away'], true)).toBe('META_DAMAGED');
+  });
+
+  it('is refused with the error of the disk behind it where disks fail to read, because then nobody knows what they hold', () => {
+    const disks = [new MemoryDisk('memory1'), new MemoryDisk('memory2')];
+    const error = new StoreError('DISK_IO', 'disk "memory1" failed', { disk: 'memory1', errno: 'EIO' });
+    const copies = disks.map((disk): Copy<VersionedDocument> => ({ disk, state: 'bad', error, bytes: undefined }));
+    expect(() => agreedDocument(new DiskSet(disks), copies, false)).toThrow(
+      expect.objectContaining({ code: 'TOO_FEW_DISKS_TO_READ', details: { disk: 'memory1', errno: 'EIO', expected: 1, found: 0 }, cause: error }),
+    );
+  });
+
+  it('is refused, stale or not, where a damaged copy may have been the only one', () => {
+    expect(judge(['absent', 'bad', 'bad'], true)).toBe('META_DAMAGED');
+    expect(judge(['absent', 'bad', 'bad'])).toBe('META_DAMAGED');
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { isStoreError } from '../../src/errors.ts';
+import { formatDocument, parseDocument, seal } from '../../src/metadata/document.ts';
+import { chunkFile, directoryId, isTombstone, metaSchema, type Meta } from '../../src/metadata/meta.ts';
+import { entryOf, objectMeta, tombstone, VERSION } from './sample-meta.ts';
+
+/** Reads a meta that says what `change` makes of a good one, with a right checksum. */
+function read(base: object, change: (content: Record<string, unknown>) => void): Meta {
+  const { checksum, ...content } = structuredClone(base) as Record<string, unknown>;
+  expect(checksum).toBeTypeOf('string');
+  change(content);
+  return parseDocument(Buffer.from(formatDocument(seal(content))), metaSchema, { path: 'meta' });
+}
+
+function refusal(base: object, change: (content: Record<string, unknown>) => void): string {
+  try {
+    read(base, change);
+  } catch (error) {
+    if (isStoreError(error)) return error.code;
+    throw error;
+  }
+  return 'accepted';
+}
+
+/** A change of the entry of the second chunk. */
+function chunk(changes: Record<string, unknown>): (content: Record<string, unknown>) => void {
+  return (content) => {
+    const chunks = content['chunks'] as Record<string, unknown>[];
+    chunks[1] = { ...chunks[1], ...changes };
+  };
+}
+
+describe('a meta', () => {
+  it('of an object is told from a tombstone', () => {
+    expect(isTombstone(read(objectMeta(), () => undefined))).toBe(false);
+    expect(isTombstone(read(tombstone(), () => undefined))).toBe(true);
+  });
+
+  it('names its chunks by six digits or more, and knows the id that locks them', () => {
+    expect([0, 42, 999_999, 1_000_000].map(chunkFile)).toEqual(['000000.chunk', '000042.chunk', '999999.chunk', '1000000.chunk']);
+    expect(directoryId(objectMeta())).toBe(VERSION);
+  });
+
+  it('may have chunks of different sizes, and chunk files beyond six digits', () => {
+    const chunks = [Buffer.alloc(1), Buffer.alloc(700), Buffer.alloc(3)].map((bytes, order) => entryOf(order, bytes));
+    expect(read(objectMeta({ size: 704, chunks }), () => undefined)).toMatchObject({ size: 704 });
+    expect(read(objectMeta(), chunk({ file: '1234567.chunk' }))).toMatchObject({ chunks: [{}, { file: '1234567.chunk' }, {}] });
+  });
+
+  it('may have parity, for the issue that brings it', () => {
+    const parity = [{ protects: [0, 1], row: 0, disk: 'disk1', file: '000000.parity0', size: 5, sha256: 'a'.repeat(64) }];
+    expect(read(objectMeta({ redundancy: '2+1', parity }), () => undefined)).toMatchObject({ redundancy: '2+1', parity });
+  });
+
+  it('keeps members that a later program added, at every level', () => {
+    const meta = read(objectMeta(), (content) => {
+      content['tags'] = { colour: 'blue' };
+      (content['chunks'] as Record<string, unknown>[])[0] = { ...(content['chunks'] as object[])[0], note: 'kept' };
+    });
+    expect(meta).toMatchObject({ tags: { colour: 'blue' }, chunks: [{ note: 'kept' }, {}, {}] });
+    expect(read(tombstone(), (content) => (content['by'] = 'somebody'))).toMatchObject({ deleted: true, by: 'somebody' });
+  });
+
+  it.each([
+    ['a disk that leads up', chunk({ disk: '../x' })],
+    ['a disk that is a path', chunk({ disk: 'disk1/chunks' })],
+    ['an absolute disk', chunk({ disk: '/etc' })],
+    ['a disk named ..', chunk({ disk: '..' })],
+    ['a disk named as the store', chunk({ disk: 'store.json' })],
+    ['an empty disk', chunk({ disk: '' })],
+    ['a disk with a zero byte', chunk({ disk: 'disk1\u0000' })],
+    ['a file that leads up', chunk({ file: '../../x' })],
+    ['a file that leads up and looks right', chunk({ file: '../000001.chunk' })],
+    ['an absolute file', chunk({ file: '/etc/passwd' })],
+    ['a file with a path behind it', chunk({ file: '000001.chunk/../../x' })],
+    ['a file with a line end behind it', chunk({ file: '000001.chunk\n' })],
+    ['a file that is no chunk', chunk({ file: 'disk.json' })],
+    ['a file of five digits', chunk({ file: '00001.chunk' })],
+    ['a directory that leads up', (content) => (content['directory'] = 'chunks/../..')],
+    ['a directory that leads up to another version', (content) => (content['directory'] = `chunks/../chunks/${VERSION}`)],
+    ['a directory deeper down', (content) => (content['directory'] = `chunks/${VERSION}/..`)],
+    ['a directory that ends in a slash', (content) => (content['directory'] = `chunks/${VERSION}/`)],
+    ['an absolute directory', (content) => (content['directory'] = `/chunks/${VERSION}`)],
+    ['a directory elsewhere', (content) => (content['directory'] = `buckets/${VERSION}`)],
+    ['a directory that is all chunks', (content) => (content['directory'] = 'chunks/')],
+    ['a directory that is no version', (content) => (content['directory'] = 'chunks/9b2f1c1e-6a4e-4f57-9c0e-3b8e6f0f9b11')],
+    ['chunks in the wrong order', (content) => (content['chunks'] as unknown[]).reverse()],
+    ['a chunk left out', (content) => (content['chunks'] as unknown[]).splice(1, 1)],
+    ['an order twice', chunk({ order: 0 })],
+    ['a negative size', chunk({ size: -5 })],
+    ['half a byte', chunk({ size: 4.5 })],
+    ['a size as text', chunk({ size: '5' })],
+    ['sizes that add up to more', (content) => (content['size'] = 12)],
+    ['sizes that add up to less', (content) => (content['size'] = 14)],
+    ['no SHA-256', chunk({ sha256: '' })],
+    ['a SHA-256 in capitals', chunk({ sha256: 'A'.repeat(64) })],
+    ['a SHA-256 that is too long', chunk({ sha256: 'a'.repeat(65) })],
+    ['a version that is no UUIDv7', (content) => (content['version'] = 'latest')],
+    ['a version of a time to come that nothing could follow', (content) => (content['version'] = 'ffffffff-ffff-7fff-bfff-ffffffffffff')],
+    ['a time that is none', (content) => (content['createdAt'] = 'yesterday')],
+    ['no key', (content) => delete content['key']],
+    ['a redundancy that is none', (content) => (content['redundancy'] = 'lots')],
+    ['parity outside', (content) => {
+      content['parity'] = [{ protects: [0], row: 0, disk: '..', file: '000000.parity0', size: 5, sha256: 'a'.repeat(64) }];
+    }],
+    ['parity in a file that is none', (content) => {
+      content['parity'] = [{ protects: [0], row: 0, disk: 'disk1', file: '../000000.parity0', size: 5, sha256: 'a'.repeat(64) }];
+    }],
+  ] satisfies [string, (content: Record<string, unknown>) => void][])('that has %s is refused, although its checksum is right', (_, change) => {
+    expect(refusal(objectMeta(), change)).toBe('META_DAMAGED');
+  });
+
+  it('that says deleted, but not that it is true, is no tombstone', () => {
+    expect(refusal(tombstone(), (content) => (content['deleted'] = false))).toBe('META_DAMAGED');
+    expect(refusal(tombstone(), (content) => delete content['deleted'])).toBe('META_DAMAGED');
+  });
+
+  it('of an object that says that it is not deleted is an object', () => {
+    const meta = read(objectMeta(), (content) => (content['deleted'] = false));
+    expect(isTombstone(meta)).toBe(false);
+  });
+});
