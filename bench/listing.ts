@@ -34,7 +34,7 @@ export const listing: Benchmark = {
       ],
       notes: [
         `list: \`ObjectStore.list\` of a bucket with ${KEYS_PER_FOLDER.toLocaleString('en')} keys a folder, ${rate.toLocaleString('en')}
-         objects a second: the names on all 3 disks are merged and sorted, each object's meta is read from 2 of them and checked.`,
+         objects a second: the names on all 3 disks are merged and sorted, each object's meta is read from all of them and checked.`,
         'find | xargs cat: the metas of one disk, read and thrown away. All metas are in the page cache, for both sides.',
       ],
     };

@@ -45,7 +45,7 @@ export const memory: Benchmark = {
   },
 };
 
-/** Uploads a file, downloads it to a file and to a pipe that nobody slows, and looks at its meta. The file goes at once. */
+/** Uploads a file, downloads it to a file and to standard output (thrown away), and looks at its meta. The file goes at once. */
 async function measure(setting: Setting, file: string, mebibytes: number, size: string): Promise<Row[]> {
   const folder = await fs.mkdtemp(path.join(setting.folder, 'memory-'));
   try {
@@ -63,7 +63,7 @@ async function measure(setting: Setting, file: string, mebibytes: number, size: 
     return [
       memoryRow(`peak memory, upload ${size}`, uploading),
       memoryRow(`peak memory, download ${size}`, downloading),
-      memoryRow(`peak memory, download ${size} to a pipe`, streaming),
+      memoryRow(`peak memory, download ${size} to standard output`, streaming),
       limitRow(`meta per chunk and disk, ${size}`, meta.size / chunks.length, GOAL_META_BYTES, 'bytes'),
     ];
   } finally {

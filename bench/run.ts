@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, Option, InvalidArgumentError } from 'commander';
 import { download } from './download.ts';
 import { listing } from './listing.ts';
 import { memory } from './memory.ts';
@@ -30,7 +30,11 @@ const repository = path.dirname(import.meta.dirname);
 
 const options: Options = new Command('npm run bench --')
   .description('Measures the store against named peers in the same run, and prints a table.')
-  .option('--only <names>', `measure only these: ${BENCHMARKS.map(({ name }) => name).join(',')}`, parseNames, BENCHMARKS)
+  .addOption(
+    new Option('--only <names>', `measure only these: ${BENCHMARKS.map(({ name }) => name).join(',')}`)
+      .argParser(parseNames)
+      .default(BENCHMARKS, 'all'),
+  )
   .option('--size <MiB>', 'size of the large object', parseCount, 1024)
   .option('--sparse <MiB>', 'size of the sparse object whose memory is measured', parseCount, 8192)
   .option('--objects <number>', 'objects to list', parseCount, 100_000)

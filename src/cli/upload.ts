@@ -27,6 +27,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   const [first] = failures;
   if (isSingle && first !== undefined) throw first.error;
   for (const { error } of failures) await printError(error, io);
+  if (jobs.length === 0 && failures.length === 0) await printWarning('there is nothing to upload', io);
   if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
 
   const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency });

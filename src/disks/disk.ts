@@ -35,7 +35,7 @@ export interface Disk {
   create(path: string, bytes: Uint8Array, options: WriteOptions): Promise<void>;
 
   /**
-   * Writes `bytes` beside their place, under a name that begins with `id`, ready to be published. Folders between
+   * Writes `bytes` to the disk's folder for staged files, under the name `id`, ready to be published. Folders between
    * `within` (which must be there) and the file are made. The caller ends it with `publish` or `discard`.
    */
   stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile>;

@@ -61,16 +61,18 @@ export class LocalDisk implements Disk {
     }
   }
 
-  read(path: string, { buffer, limit = MAX_DOCUMENT_BYTES }: ReadOptions = {}): Promise<Buffer | undefined> {
+  read(path: string, { buffer, limit }: ReadOptions = {}): Promise<Buffer | undefined> {
     return this.#attempt('read', path, (full) =>
       files.except(
         files.withFile(full, 'r', async (fd) => {
           let bytes = buffer ?? Buffer.allocUnsafe(FIRST_READ);
           let filled = await files.readOnce(fd, bytes, 0);
-          // A file system gives fewer bytes than asked for only at the end of a file.
+          // Some network file systems give fewer bytes than asked for before the end of a file, so where the size is known
+          // they are asked again. A document that is cut so is noticed by its checksum.
+          if (limit !== undefined && filled < limit) filled += await files.readFully(fd, bytes.subarray(filled), filled);
           while (filled === bytes.length) {
             const size = Math.max((await files.fstat(fd)).size, filled);
-            if (size > limit) throw tooLong(size, limit);
+            if (size > (limit ?? MAX_DOCUMENT_BYTES)) throw tooLong(size, limit ?? MAX_DOCUMENT_BYTES);
             const larger = Buffer.allocUnsafe(size + 1);
             bytes.copy(larger);
             filled += await files.readOnce(fd, larger.subarray(filled), filled);

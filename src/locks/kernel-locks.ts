@@ -43,7 +43,7 @@ export class KernelLocks implements Locks {
   }
 
   async #openForReading(): Promise<number | undefined> {
-    return (await except(open(this.#path, 'r'), 'ENOENT')) ?? except(open(this.#path, 'a+', 0o666), 'EROFS', 'EACCES');
+    return (await except(open(this.#path, 'r'), 'ENOENT')) ?? except(open(this.#path, 'a+', 0o666), 'EROFS', 'EACCES', 'ENOENT');
   }
 }
 

@@ -202,8 +202,12 @@ class Made {
   }
 
   async link(target: string, link: string): Promise<void> {
-    const done = await except(fs.symlink(target, link).then(() => true), 'EEXIST');
-    if (done === true) this.#undo.push(() => unlink(link));
+    // Loaded here, because most stores have no disk elsewhere.
+    const { ensureSymlink, pathExists } = await import('fs-extra/esm');
+    const stood = await pathExists(link);
+    // One that stands from an unfinished init must lead to the same place.
+    await ensureSymlink(target, link, 'dir');
+    if (!stood) this.#undo.push(() => unlink(link));
   }
 
   /** What has been made so far stays. */
