@@ -6,7 +6,7 @@ export type { PutSource } from './chunks/source.ts';
 export type { DiskState, DiskStatus } from './disks/disk.ts';
 export type { OfflineDisk } from './disks/disk-set.ts';
 export type { ChunkEntry, ObjectMeta, ParityEntry } from './metadata/meta.ts';
-export type { ListedBucket } from './store/buckets.ts';
+export type { BucketOptions, ListedBucket } from './store/buckets.ts';
 export type { DeleteOptions } from './store/delete.ts';
 export type { GcOptions, GcReport } from './store/gc.ts';
 export type { GetOptions, GetResult } from './store/get.ts';

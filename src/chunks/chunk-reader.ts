@@ -73,8 +73,8 @@ export class ChunkReader {
     const disk = this.#disks.get(chunk.disk);
     if (disk !== undefined) return disk;
     const offline = this.#offline.get(chunk.disk);
-    if (offline === undefined) throw this.#error('CHUNK_UNAVAILABLE', chunk, 'lies on a disk that this store does not have');
-    throw this.#error('CHUNK_UNAVAILABLE', chunk, `lies on a disk that is ${offline.state.status} (${offline.state.reason})`);
+    if (offline === undefined) throw this.#error('CHUNK_UNAVAILABLE', chunk, 'is out of reach: this store has no such disk');
+    throw this.#error('CHUNK_UNAVAILABLE', chunk, `is out of reach: the disk is ${offline.state.status} (${offline.state.reason})`);
   }
 
   #error(

@@ -130,10 +130,16 @@ export class ChunkWriter {
   #makeFolder(disk: Disk): Promise<void> {
     let folder = this.#folders.get(disk);
     if (folder === undefined) {
-      folder = disk.makeFolder(this.#folder);
+      folder = this.#makeFolderOn(disk);
       this.#folders.set(disk, folder);
     }
     return folder;
+  }
+
+  async #makeFolderOn(disk: Disk): Promise<void> {
+    const { status, reason } = await disk.state();
+    if (status !== 'online') throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
+    await disk.makeFolder(this.#folder);
   }
 
   /** The disks with a folder for this version, by whether a chunk is in it. */

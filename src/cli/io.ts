@@ -23,7 +23,8 @@ export class Output {
   constructor(stream: Writable & { isTTY?: boolean; columns?: number }) {
     this.stream = stream;
     this.isTerminal = stream.isTTY === true;
-    this.columns = stream.columns ?? 80;
+    // A terminal that does not know its width says 0.
+    this.columns = stream.columns === undefined || stream.columns === 0 ? 80 : stream.columns;
     stream.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure ??= error;
     });
@@ -42,7 +43,11 @@ export class Output {
   /** Writes a line, and waits where the reader is slower. */
   async line(text: string): Promise<void> {
     if (this.broken || this.stream.write(`${text}\n`)) return;
-    await Promise.race([once(this.stream, 'drain'), once(this.stream, 'close')]).catch(() => undefined);
+    const done = new AbortController();
+    const events = ['drain', 'close'].map((name) => once(this.stream, name, { signal: done.signal }));
+    await Promise.race(events).catch(() => undefined);
+    done.abort();
+    await Promise.allSettled(events);
   }
 
   /** Writes an object as a line of JSON. */

@@ -1,5 +1,6 @@
 import type { Command} from 'commander';
 import { CommanderError } from 'commander';
+import { isStoreError } from '../errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { printable } from './format.ts';
 import { exitCodeOf, printError, UsageError } from './failure.ts';
@@ -74,6 +75,7 @@ async function report(error: unknown, active: Command, args: readonly string[], 
     await io.stderr.line(`error: ${printable(error.message)}\n${usageHint(active)}`);
     return EXIT.badInput;
   }
+  if (isStoreError(error, 'ABORTED')) return EXIT.interrupted;
   await printError(error, io);
   if (isDebugging(args, io) && error instanceof Error) await io.stderr.line(inspect(error));
   return exitCodeOf(error);

@@ -7,7 +7,7 @@ import type { CommonOptions } from './options.ts';
 /** Creates buckets, and the store if there is none. */
 export function runBucketCreate(buckets: readonly string[], options: CommonOptions, io: Io): Promise<number> {
   return forEach(buckets, options, io, true, async (store, bucket) => {
-    await store.createBucket(bucket);
+    await store.createBucket(bucket, { signal: io.signal });
     await (options.json === true ? io.stdout.json({ bucket, created: true }) : io.stdout.line(`created ${bucket}`));
   });
 }
@@ -15,7 +15,7 @@ export function runBucketCreate(buckets: readonly string[], options: CommonOptio
 /** Deletes empty buckets. */
 export function runBucketRemove(buckets: readonly string[], options: CommonOptions, io: Io): Promise<number> {
   return forEach(buckets, options, io, false, async (store, bucket) => {
-    await store.deleteBucket(bucket);
+    await store.deleteBucket(bucket, { signal: io.signal });
     await (options.json === true ? io.stdout.json({ bucket, deleted: true }) : io.stdout.line(`deleted ${bucket}`));
   });
 }
@@ -34,6 +34,7 @@ async function forEach(
     try {
       await work(store, bucket);
     } catch (error) {
+      if (io.signal.aborted) return EXIT.interrupted;
       failures.push(error);
       await printError(error, io);
     }

@@ -9,7 +9,7 @@ import type { GcCommandOptions } from './store-command.ts';
 export async function runGc(options: GcCommandOptions, io: Io): Promise<number> {
   const store = await ObjectStore.open(options.root);
   const dryRun = options.dryRun === true;
-  const report = await store.gc({ dryRun });
+  const report = await store.gc({ dryRun, signal: io.signal });
   if (options.json === true) await io.stdout.json({ dryRun, ...report });
   else await show(report, dryRun, io);
   const [first, ...more] = report.failed;

@@ -31,7 +31,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
 
   const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency });
-  await store.ensureBucket(bucket);
+  await store.ensureBucket(bucket, { signal: io.signal });
   const total = jobs.every((job) => job.size !== undefined) ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
   const progress = await startProgress(io.stderr, isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
   const began = performance.now();

@@ -53,6 +53,24 @@ export class DiskSet {
   }
 
   /**
+   * Looks again, once a writer has its locks: it may have waited for them, or have written chunks, for hours. The disks
+   * that have been there both times go on. @throws TOO_FEW_DISKS_TO_WRITE
+   */
+  async narrow(view: DiskView): Promise<DiskView> {
+    const now = await this.lookForWriting();
+    const online = view.online.filter((disk) => now.online.includes(disk));
+    const gone = now.offline.filter(({ disk }) => view.online.some(({ name }) => name === disk));
+    const narrowed = { online, offline: [...view.offline, ...gone] };
+    if (online.length < this.writeQuorum) throw this.#tooFew('TOO_FEW_DISKS_TO_WRITE', narrowed);
+    return narrowed;
+  }
+
+  /** Whether all n disks are there at this moment. */
+  async areAllOnline(): Promise<boolean> {
+    return (await this.look()).offline.length === 0;
+  }
+
+  /**
    * Looks once more after a read that found nothing: a disk that has gone meanwhile reads as if it were empty.
    * @throws TOO_FEW_DISKS_TO_READ where fewer than R disks of the view have been there all the while
    */

@@ -10,6 +10,14 @@ export const close: (fd: number) => Promise<void> = promisify(fs.close);
 export const fsync: (fd: number) => Promise<void> = promisify(fs.fsync);
 export const stat: (path: string) => Promise<fs.Stats> = promisify(fs.stat);
 export const fstat: (fd: number) => Promise<fs.Stats> = promisify(fs.fstat);
+export const futimes: (fd: number, atime: Date, mtime: Date) => Promise<void> = promisify(fs.futimes);
+export const fstatBig = (fd: number): Promise<fs.BigIntStats> =>
+  new Promise((resolve, reject) => {
+    fs.fstat(fd, { bigint: true }, (error, stats) => {
+      if (error) reject(error);
+      else resolve(stats);
+    });
+  });
 export const ftruncate: (fd: number, size: number) => Promise<void> = promisify(fs.ftruncate);
 export const rename: (from: string, to: string) => Promise<void> = promisify(fs.rename);
 export const unlink: (path: string) => Promise<void> = promisify(fs.unlink);

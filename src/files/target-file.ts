@@ -43,7 +43,10 @@ export class TargetFile {
   }
 
   async close(): Promise<void> {
-    if (this.#direct !== undefined) await close(this.#direct);
-    await close(this.#plain);
+    try {
+      if (this.#direct !== undefined) await close(this.#direct);
+    } finally {
+      await close(this.#plain);
+    }
   }
 }

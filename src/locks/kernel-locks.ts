@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import native from 'fs-native-extensions';
 import { errnoOf, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
-import { close, except, fstat, open, stat } from '../files/calls.ts';
+import { close, except, fstat, fstatBig, futimes, open, stat } from '../files/calls.ts';
 import type { LockAccess, LockMode, Locks, LockSession } from './locks.ts';
 
 const FIRST_PAUSE_MS = 1;
@@ -43,7 +43,11 @@ export class KernelLocks implements Locks {
   }
 
   async #openForReading(): Promise<number | undefined> {
-    return (await except(open(this.#path, 'r'), 'ENOENT')) ?? except(open(this.#path, 'a+', 0o666), 'EROFS', 'EACCES', 'ENOENT');
+    try {
+      return (await except(open(this.#path, 'r'), 'ENOENT')) ?? (await except(open(this.#path, 'a+', 0o666), 'EROFS', 'EACCES', 'ENOENT'));
+    } catch (error) {
+      throw new StoreError('STORE_DAMAGED', `cannot open the store's locks: ${reasonOf(error)}`, { path: this.#path }, error);
+    }
   }
 }
 
@@ -76,6 +80,17 @@ class KernelLockSession implements LockSession {
 
   unlock(name: string): void {
     if (this.#fd !== undefined) native.unlock(this.#fd, offsetOf(name), 1);
+  }
+
+  async mark(): Promise<void> {
+    const now = new Date();
+    if (this.#fd !== undefined) await futimes(this.#fd, now, now);
+  }
+
+  async stamp(): Promise<string> {
+    if (this.#fd === undefined) return '';
+    const { ctimeNs } = await fstatBig(this.#fd);
+    return String(ctimeNs);
   }
 
   async isCurrent(): Promise<boolean> {

@@ -20,6 +20,10 @@ export interface LockSession {
   /** Waits for the lock. @throws ABORTED when `signal` is aborted first. */
   lock(name: string, mode: LockMode, signal?: AbortSignal): Promise<void>;
   unlock(name: string): void;
+  /** Leaves a mark that every later `stamp`, of any session, differs by. */
+  mark(): Promise<void>;
+  /** Tells by comparison whether a mark has been left since. */
+  stamp(): Promise<string>;
   /** False once the locks' own file has been removed or replaced: then others lock elsewhere. */
   isCurrent(): Promise<boolean>;
   /** Frees everything that the session holds. */

@@ -26,16 +26,15 @@ export interface DocumentKind<T> {
 
 /**
  * Reads a document's copies on the given disks, and judges each. Never rejects. Copies that are the same to the byte, as
- * they mostly are, are parsed once; so are those that are the same as a copy that is `known`.
+ * they mostly are, are parsed once.
  */
 export async function readCopies<T extends VersionedDocument>(
   disks: readonly Disk[],
   kind: DocumentKind<T>,
-  known: readonly Copy<T>[] = [],
 ): Promise<Copy<T>[]> {
   const copies: Copy<T>[] = [];
   const files = await Promise.all(disks.map((disk) => readFile(disk, kind.path)));
-  for (const file of files) copies.push(judge(file, kind, [...known, ...copies]));
+  for (const file of files) copies.push(judge(file, kind, copies));
   return copies;
 }
 
@@ -99,7 +98,7 @@ export function agreedDocument<T extends VersionedDocument>(
 ): T | undefined {
   const bad = copies.filter((copy) => copy.state === 'bad');
   const newest = newestCopy(copies)?.document;
-  const needed = Math.min(set.readQuorum, allowStale ? 1 : set.readQuorum);
+  const needed = allowStale ? 1 : set.readQuorum;
   if (copies.length - bad.length < needed || (allowStale && newest === undefined && bad.length > 0)) {
     const first = bad[0]?.error;
     if (first?.code === 'META_DAMAGED' || first?.code === 'UNKNOWN_FORMAT') throw first;

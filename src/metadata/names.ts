@@ -50,13 +50,6 @@ export function isDiskName(name: string): boolean {
   return DISK.test(name) && !RESERVED_DISK_NAMES.has(name.toLowerCase());
 }
 
-/** Splits `bucket/key` at the first `/`; the key is undefined where there is no `/`. */
-export function splitAddress(address: string): { bucket: string; key: string | undefined } {
-  const slash = address.indexOf('/');
-  if (slash === -1) return { bucket: address, key: undefined };
-  return { bucket: address.slice(0, slash), key: address.slice(slash + 1) };
-}
-
 /** Orders strings by the bytes of their UTF-8 form. */
 export function compareUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length);

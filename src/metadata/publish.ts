@@ -11,6 +11,8 @@ export interface PublishOptions {
   durable: boolean;
   /** So many disks must hold the document for it to count. */
   quorum: number;
+  /** Called before what has been shown is taken back. */
+  beforeUndo?: (() => Promise<void>) | undefined;
 }
 
 /** A disk that could not take a document, and why. */
@@ -82,6 +84,7 @@ export async function publish(
     }),
   );
   if (published >= quorum) return failures;
+  await options.beforeUndo?.();
   const undone = await Promise.all(touched.map((copy) => putBack(copy, options)));
   throw new PublishError(failures, undone.every(Boolean));
 }

@@ -14,12 +14,14 @@ import { publish, putBack, type PublishOptions } from './publish.ts';
 export async function retract(
   copies: readonly Copy<unknown>[],
   tombstone: Uint8Array,
-  options: PublishOptions & { allDisksOnline: boolean },
+  options: PublishOptions & { areAllOnline: () => Promise<boolean> },
 ): Promise<void> {
-  if (options.allDisksOnline && (await unlinkAll(copies, options))) return;
+  // A disk that has gone looks as if it had nothing to unlink, so the disks are looked at afterwards too.
+  if ((await options.areAllOnline()) && (await unlinkAll(copies, options)) && (await options.areAllOnline())) return;
   try {
     await publish(copies, tombstone, options);
   } catch (error) {
+    await options.beforeUndo?.();
     await Promise.all(copies.map((copy) => putBack(copy, options)));
     throw error;
   }

@@ -19,9 +19,13 @@ export interface ListedBucket {
   createdAt: string;
 }
 
+export interface BucketOptions {
+  signal?: AbortSignal | undefined;
+}
+
 /** @throws BUCKET_EXISTS */
-export async function createBucket(context: StoreContext, bucket: string): Promise<void> {
-  await alone(context, bucket, async (writer) => {
+export async function createBucket(context: StoreContext, bucket: string, options: BucketOptions): Promise<void> {
+  await alone(context, bucket, options, async (writer) => {
     const { document: existing, copies } = await readBucket(context, writer.view, bucket);
     if (existing !== undefined) throw new StoreError('BUCKET_EXISTS', `there is a bucket "${bucket}" already`, { bucket });
     const version = mintVersion(newestCopy(copies)?.document.version);
@@ -49,20 +53,20 @@ export async function createBucket(context: StoreContext, bucket: string): Promi
 }
 
 /** Makes the bucket if it is not there. */
-export async function ensureBucket(context: StoreContext, bucket: string): Promise<void> {
+export async function ensureBucket(context: StoreContext, bucket: string, options: BucketOptions): Promise<void> {
   checkBucketName(bucket);
   const { document } = await readBucket(context, await context.disks.lookForWriting(), bucket);
   if (document !== undefined) return;
   try {
-    await createBucket(context, bucket);
+    await createBucket(context, bucket, options);
   } catch (error) {
     if (!isStoreError(error, 'BUCKET_EXISTS')) throw error;
   }
 }
 
 /** Deletes a bucket that holds no object. @throws NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
-export async function deleteBucket(context: StoreContext, bucket: string): Promise<void> {
-  await alone(context, bucket, async (writer) => {
+export async function deleteBucket(context: StoreContext, bucket: string, options: BucketOptions): Promise<void> {
+  await alone(context, bucket, options, async (writer) => {
     const { document, copies } = await requireBucket(context, writer.view, bucket);
     for await (const entry of list(context, bucket, {})) {
       const name = entry.kind === 'object' ? entry.key : entry.prefix;
@@ -80,7 +84,7 @@ export async function deleteBucket(context: StoreContext, bucket: string): Promi
     try {
       await retract(copies, Buffer.from(formatDocument(tombstone)), {
         ...publishOptions(context, writer, bucket),
-        allDisksOnline: writer.view.offline.length === 0,
+        areAllOnline: async () => writer.view.offline.length === 0 && (await context.disks.areAllOnline()),
       });
     } catch (error) {
       throwAsDiskError(context, error);
@@ -108,10 +112,16 @@ async function removeFolders({ view }: Writer, bucket: string): Promise<void> {
 }
 
 /** Runs `work` as the only one to change the bucket: no commit in it, no other create or delete. */
-async function alone(context: StoreContext, bucket: string, work: (writer: Writer) => Promise<void>): Promise<void> {
+async function alone(
+  context: StoreContext,
+  bucket: string,
+  options: BucketOptions,
+  work: (writer: Writer) => Promise<void>,
+): Promise<void> {
   checkBucketName(bucket);
-  await withWriter(context, {}, async (writer) => {
-    await writer.session.lock(lockName.bucket(bucket), 'exclusive');
+  await withWriter(context, options, async (writer) => {
+    await writer.session.lock(lockName.bucket(bucket), 'exclusive', options.signal);
+    writer.view = await context.disks.narrow(writer.view);
     await work(writer);
   });
 }

@@ -5,7 +5,7 @@ import { lockName, type LockSession } from '../locks/locks.ts';
 import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy } from '../metadata/copies.ts';
 import { formatDocument } from '../metadata/document.ts';
-import { isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
+import { directoryId, isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import { publish, PublishError, type DiskFailure } from '../metadata/publish.ts';
 import { mintVersion } from '../metadata/version.ts';
 import type { StoreContext } from './context.ts';
@@ -55,12 +55,15 @@ export class UncertainCommitError extends Error {
 /** Takes the locks of a commit of `key`: nobody else changes its meta, and the bucket stays. @throws NO_SUCH_BUCKET */
 export async function lockForCommit(
   context: StoreContext,
-  { session, id, view, durable, signal }: Writer,
+  writer: Writer,
   bucket: string,
   key: string,
 ): Promise<Copy<Meta>[]> {
+  const { session, id, durable, signal } = writer;
   await session.lock(lockName.bucket(bucket), 'shared', signal);
   await session.lock(lockName.key(bucket, key), 'exclusive', signal);
+  writer.view = await context.disks.narrow(writer.view);
+  const { view } = writer;
   if (!(await context.buckets.isUnchanged(view, bucket))) {
     const stamps = await context.buckets.stamps(view, bucket);
     const { document, copies } = await requireBucket(context, view, bucket);
@@ -72,6 +75,8 @@ export async function lockForCommit(
   }
   const metas = await readCopies(view.online, metaKind(bucket, key));
   refuseCollision(bucket, key, metas);
+  // Should this commit be taken back, these count again: gc must not take them for dead meanwhile.
+  for (const meta of objectVersions(metas)) await session.lock(lockName.version(directoryId(meta)), 'shared', signal);
   return metas;
 }
 
@@ -87,7 +92,7 @@ export async function publishMeta(
 ): Promise<DiskFailure[]> {
   const { id, durable } = writer;
   const { path } = metaKind(meta.bucket, meta.key);
-  const options = { path, within: bucketFolder(meta.bucket), id, durable, quorum: context.disks.writeQuorum };
+  const options = { path, within: bucketFolder(meta.bucket), id, durable, quorum: context.disks.writeQuorum, beforeUndo: () => writer.session.mark() };
   try {
     return await publish(copies, Buffer.from(formatDocument(meta)), options);
   } catch (error) {
@@ -135,12 +140,11 @@ export function quorumError(context: StoreContext, failures: readonly DiskFailur
   return new StoreError(first.code, `too few disks took the write (${String(needed)} must): ${first.message}`, first.details, first);
 }
 
-/** The object versions among a key's copies that are older than `version`. */
-export function olderVersions(copies: readonly Copy<Meta>[], version: string): ObjectMeta[] {
-  const older = new Map<string, ObjectMeta>();
+/** The object versions among a key's copies, each once. */
+export function objectVersions(copies: readonly Copy<Meta>[]): ObjectMeta[] {
+  const versions = new Map<string, ObjectMeta>();
   for (const copy of copies) {
-    if (copy.state !== 'valid' || isTombstone(copy.document) || copy.document.version >= version) continue;
-    older.set(copy.document.directory, copy.document);
+    if (copy.state === 'valid' && !isTombstone(copy.document)) versions.set(copy.document.directory, copy.document);
   }
-  return [...older.values()];
+  return [...versions.values()];
 }

@@ -6,7 +6,7 @@ import { isTombstone, makeTombstone } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { retract } from '../metadata/retract.ts';
 import { mintVersion } from '../metadata/version.ts';
-import { lockForCommit, olderVersions, throwAsDiskError, withWriter } from './commit.ts';
+import { lockForCommit, objectVersions, throwAsDiskError, withWriter } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { noSuchKey } from './documents.ts';
 import { reclaim } from './reclaim.ts';
@@ -25,8 +25,8 @@ export async function deleteObject(
   checkBucketName(bucket);
   checkKey(key);
   await withWriter(context, options, async (writer) => {
-    const { session, id, view, durable } = writer;
     const copies = await lockForCommit(context, writer, bucket, key);
+    const { session, id, view, durable } = writer;
     const meta = agreedDocument(context.disks, copies, false);
     if (meta === undefined || isTombstone(meta)) throw noSuchKey(bucket, key);
     const version = mintVersion(meta.version);
@@ -38,12 +38,13 @@ export async function deleteObject(
         id,
         durable,
         quorum: context.disks.writeQuorum,
-        allDisksOnline: view.offline.length === 0,
+        areAllOnline: async () => view.offline.length === 0 && (await context.disks.areAllOnline()),
+        beforeUndo: () => session.mark(),
       });
     } catch (error) {
       throwAsDiskError(context, error);
     }
     session.unlock(lockName.key(bucket, key));
-    for (const older of olderVersions(copies, version)) await reclaim(session, view, older);
+    for (const older of objectVersions(copies)) await reclaim(session, view, older);
   });
 }

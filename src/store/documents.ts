@@ -1,9 +1,8 @@
 import type { DiskView } from '../disks/disk-set.ts';
 import { StoreError } from '../errors.ts';
-import { bucketKind } from '../metadata/catalog.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { agreedDocument, readCopies, type Copy } from '../metadata/copies.ts';
-import { metaKind } from '../metadata/catalog.ts';
+import { bucketKind, metaKind } from '../metadata/catalog.ts';
 import { isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
 

@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import type { Disk } from '../disks/disk.ts';
 import { STAGING_FOLDER } from '../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
-import { isStoreError } from '../errors.ts';
+import { isStoreError, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { BUCKETS_FOLDER, bucketFolder } from '../metadata/catalog.ts';
 import { readKeyLevel } from '../metadata/key-tree.ts';
@@ -15,6 +15,7 @@ import { settleBucket, settleKey, type Settled } from './settle.ts';
 export interface GcOptions {
   /** Look and report, change nothing. */
   dryRun?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** What `gc` removed or mended, or would have with `dryRun`. */
@@ -43,10 +44,12 @@ const AT_ONCE = 16;
  *
  * The order of steps is what makes it safe beside live operations. An upload holds its version's lock from before its
  * first file until after its commit. So a version's folder that is there, and that nobody locks, will never be committed
- * later than now; if the walk over all metas, which comes after, does not meet it, nothing refers to it.
+ * later than now; if the walk over all metas, which comes after, does not meet it, nothing refers to it. The one
+ * exception is a commit that is taken back, after which the version before counts again: such a commit holds that
+ * version's lock, and leaves a mark that is looked for before anything is removed.
  */
 export async function gc(context: StoreContext, options: GcOptions): Promise<GcReport> {
-  return withWriter(context, {}, (writer) => new Sweep(context, writer, options.dryRun ?? false).run());
+  return withWriter(context, { signal: options.signal }, (writer) => new Sweep(context, writer, options.dryRun ?? false).run());
 }
 
 class Sweep {
@@ -66,8 +69,11 @@ class Sweep {
   /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
   readonly #folders = new Map<string, Map<Disk, Set<string>>>();
 
-  /** Disks that have gone while the metas were walked. */
-  readonly #lost: OfflineDisk[] = [];
+  /** The locks' stamp at the beginning: it changes when a commit is taken back, and what that replaced counts again. */
+  #stamp = '';
+  /** A disk that has gone while the metas were walked. */
+  #lost: OfflineDisk | undefined;
+  #wasTakenBack = false;
   /** Set where copies could not be brought into step, so that it is unknown what they will refer to. */
   #isUnsettled = false;
 
@@ -79,13 +85,15 @@ class Sweep {
 
   async run(): Promise<GcReport> {
     const { offline } = this.#writer.view;
+    this.#stamp = await this.#writer.session.stamp();
     await this.#removeStaged();
     await this.#findIdleVersions();
     await this.#walkBuckets();
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
-    const lost = [...offline, ...this.#lost];
-    if (lost[0] !== undefined) this.#report.kept.unshift(describeOffline(offline.length > 0 ? offline : [lost[0]]));
+    const away = this.#lost === undefined ? offline : [...offline, this.#lost];
+    if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
     if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
+    if (this.#wasTakenBack) this.#report.kept.push('a commit was taken back meanwhile; run gc again');
     return this.#report;
   }
 
@@ -137,9 +145,10 @@ class Sweep {
   }
 
   async #walk(bucket: string, folder: string, base: string, disks: readonly Disk[]): Promise<void> {
+    const { online } = this.#writer.view;
     const { nodes, parts } = await readKeyLevel(disks, folder, base);
     // A disk that has gone meanwhile reads as if it were empty.
-    this.#lost.push(...(await this.#context.disks.look()).offline);
+    this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) => online.some(({ name }) => name === disk));
     await pMap(
       nodes.filter((node) => node.folder === undefined),
       ({ name }) => this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, this.#dryRun)),
@@ -155,6 +164,7 @@ class Sweep {
   }
 
   async #settle(settle: () => Promise<Settled>): Promise<void> {
+    throwIfAborted(this.#writer.signal);
     let settled: Settled;
     try {
       settled = await settle();
@@ -180,6 +190,7 @@ class Sweep {
   }
 
   async #removeLeftover(folder: string, disks: Map<Disk, Set<string>>): Promise<void> {
+    throwIfAborted(this.#writer.signal);
     const lock = lockName.version(folder.slice(CHUNKS_FOLDER.length + 1));
     // A reader may have come to this version since it was found idle, and lost it to a newer one while it reads.
     if (!this.#writer.session.tryLock(lock, 'exclusive')) {
@@ -187,6 +198,11 @@ class Sweep {
       return;
     }
     try {
+      // A commit holds what it replaces, so with this lock held every such commit has ended, one way or the other.
+      if ((await this.#writer.session.stamp()) !== this.#stamp) {
+        this.#wasTakenBack = true;
+        return;
+      }
       for (const [disk, referred] of disks) {
         const entries = await disk.list(folder);
         const leftovers = entries.filter(({ name }) => !referred.has(name));

@@ -11,8 +11,8 @@ import { openObject } from './open-object.ts';
 
 /**
  * Reads an object, or a range of it, into a file, whose folders are made. Chunks are read, checked and written in
- * parallel, in whatever order they arrive. The file appears under its name when it is whole and durable; on any failure
- * nothing of it stays.
+ * parallel, in whatever order they arrive. The file appears under its name when it is whole and synced; on a failure
+ * before that nothing of it stays.
  * @throws TARGET_IO where the file cannot be written
  */
 export async function getToFile(
@@ -63,7 +63,7 @@ async function writeWhole(file: string, size: number, work: (out: TargetFile) =>
       await work(out);
       await targeting(file, out.sync());
     } finally {
-      await out.close();
+      await targeting(file, out.close());
     }
     await targeting(file, files.rename(part, file));
   } catch (error) {
@@ -71,7 +71,7 @@ async function writeWhole(file: string, size: number, work: (out: TargetFile) =>
     await files.removeFolders(folders);
     throw error;
   }
-  await targeting(file, files.syncFolderNow(folder));
+  for (const made of [...folders.map((name) => path.dirname(name)), folder]) await targeting(file, files.syncFolderNow(made));
 }
 
 async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {

@@ -47,6 +47,7 @@ export async function get(
     body.destroy(new StoreError('ABORTED', 'interrupted', {}, options.signal?.reason));
   };
   options.signal?.addEventListener('abort', abort, { once: true });
+  if (options.signal?.aborted === true) abort();
   body.once('close', () => {
     options.signal?.removeEventListener('abort', abort);
     void release();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { DISK_MARK, formatDiskMark } from '../disks/identity.ts';
+import { DISK_MARK, formatDiskMark, judgeDiskMark, type DiskIdentity } from '../disks/identity.ts';
 import { STAGING_FOLDER } from '../disks/disk.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
 import { except, makeFolders, WRITE_FLAGS, rename, syncFolderNow, unlink, writeNewFile } from '../files/calls.ts';
@@ -20,6 +20,9 @@ export const LOCK_FILE = '.lock';
 const PLAN_FILE = '.store.json.plan';
 
 const DEFAULT_DISKS = 3;
+
+/** What every disk has. */
+const DISK_FOLDERS = [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER];
 
 /** What the store's folders may hold before they are made disks: file systems make this one by themselves. */
 const IGNORED = new Set(['lost+found']);
@@ -174,10 +177,32 @@ async function initDisk(root: string, storeId: string, disk: StoreDocument['disk
   const inside = path.join(root, disk.name);
   await made.folder(folder);
   if (folder !== inside) await made.link(folder, inside);
-  for (const name of [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER]) await made.folder(path.join(folder, name));
-  const mark = formatDiskMark({ storeId, name: disk.name, id: disk.id });
-  await made.file(path.join(folder, DISK_MARK), Buffer.from(mark));
+  const identity = { storeId, name: disk.name, id: disk.id };
+  const mark = path.join(folder, DISK_MARK);
+  if (!(await isBegun(folder, identity))) {
+    for (const name of DISK_FOLDERS) await made.folder(path.join(folder, name));
+    await made.file(mark, Buffer.from(formatDiskMark(identity)));
+  }
   await syncFolderNow(folder);
+}
+
+/**
+ * Whether a disk has its mark already, from an init that died. What stands where the disk should be is looked at again:
+ * since the plan was made it may have become something else. @throws BAD_ROOT
+ */
+async function isBegun(folder: string, identity: DiskIdentity): Promise<boolean> {
+  const text = await readText(path.join(folder, DISK_MARK));
+  const status = text === undefined ? 'empty' : judgeDiskMark(text, identity).status;
+  if (status === 'online') return true;
+  // A mark that is no document is one that the dying init had only begun to write.
+  const allowed = status === 'unreadable' ? [...DISK_FOLDERS, DISK_MARK] : DISK_FOLDERS;
+  const content = (await folderContent(folder)) ?? [];
+  const inside = await Promise.all(DISK_FOLDERS.map((name) => folderContent(path.join(folder, name))));
+  if (content.every((name) => allowed.includes(name)) && inside.flat().every((name) => name === undefined)) return false;
+  throw new StoreError('BAD_ROOT', `"${folder}" is not empty, so it cannot become disk "${identity.name}"`, {
+    disk: identity.name,
+    path: folder,
+  });
 }
 
 async function readText(file: string): Promise<string | undefined> {
@@ -188,12 +213,11 @@ async function readText(file: string): Promise<string | undefined> {
 class Made {
   #undo: (() => Promise<void>)[] = [];
 
-  /** Makes a folder and those above it, durably, and tells whether it is new. */
-  async folder(folder: string): Promise<boolean> {
+  /** Makes a folder and those above it, durably. */
+  async folder(folder: string): Promise<void> {
     const folders = await makeFolders(folder);
     this.#undo.push(...folders.map((made) => () => fs.rmdir(made)));
     for (const made of folders) await syncFolderNow(path.dirname(made));
-    return folders.length > 0;
   }
 
   async file(file: string, bytes: Uint8Array): Promise<void> {

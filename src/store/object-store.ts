@@ -10,7 +10,7 @@ import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { BucketCache } from './bucket-cache.ts';
-import { createBucket, deleteBucket, ensureBucket, listBuckets, type ListedBucket } from './buckets.ts';
+import { createBucket, deleteBucket, ensureBucket, listBuckets, type BucketOptions, type ListedBucket } from './buckets.ts';
 import type { StoreContext } from './context.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import { readObjectMeta } from './documents.ts';
@@ -121,18 +121,18 @@ export class ObjectStore {
   }
 
   /** @throws BUCKET_EXISTS, BAD_BUCKET_NAME */
-  createBucket(bucket: string): Promise<void> {
-    return createBucket(this.#context, bucket);
+  createBucket(bucket: string, options: BucketOptions = {}): Promise<void> {
+    return createBucket(this.#context, bucket, options);
   }
 
   /** Makes the bucket if it is not there. */
-  ensureBucket(bucket: string): Promise<void> {
-    return ensureBucket(this.#context, bucket);
+  ensureBucket(bucket: string, options: BucketOptions = {}): Promise<void> {
+    return ensureBucket(this.#context, bucket, options);
   }
 
   /** Deletes an empty bucket. @throws NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
-  deleteBucket(bucket: string): Promise<void> {
-    return deleteBucket(this.#context, bucket);
+  deleteBucket(bucket: string, options: BucketOptions = {}): Promise<void> {
+    return deleteBucket(this.#context, bucket, options);
   }
 
   /** The buckets, in the order of their names. */

@@ -1,13 +1,13 @@
 import { ChunkWriter } from '../chunks/chunk-writer.ts';
 import { openSource, type ChunkSource, type PutSource } from '../chunks/source.ts';
-import type { OfflineDisk } from '../disks/disk-set.ts';
-import { throwIfAborted } from '../errors.ts';
+import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
+import { StoreError, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { newestCopy } from '../metadata/copies.ts';
 import { CHUNK_SIZE, CHUNKS_FOLDER, makeObjectMeta, type ChunkEntry, type ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { mintVersion } from '../metadata/version.ts';
-import { lockForCommit, olderVersions, publishMeta, UncertainCommitError, withWriter, type Writer } from './commit.ts';
+import { lockForCommit, objectVersions, publishMeta, UncertainCommitError, withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { requireBucket } from './documents.ts';
 import { reclaim } from './reclaim.ts';
@@ -75,7 +75,7 @@ async function write(
     const failed = new Map([...chunkWriter.failures, ...failures.map(({ disk, error }) => [disk, error] as const)]);
     return {
       meta,
-      offline: view.offline,
+      offline: writer.view.offline,
       failed: [...failed].map(([disk, error]) => ({ disk: disk.name, reason: error.message })),
     };
   } catch (error) {
@@ -95,6 +95,7 @@ async function commit(
   options: PutOptions,
 ): Promise<{ meta: ObjectMeta; failures: Awaited<ReturnType<typeof publishMeta>> }> {
   const copies = await lockForCommit(context, writer, bucket, key);
+  checkChunkDisks(writer, chunks);
   const before = newestCopy(copies)?.document.version;
   const meta = makeObjectMeta({
     bucket,
@@ -113,6 +114,18 @@ async function commit(
   throwIfAborted(options.signal);
   const failures = await publishMeta(context, writer, copies, meta);
   writer.session.unlock(lockName.key(bucket, key));
-  for (const older of olderVersions(copies, meta.version)) await reclaim(writer.session, writer.view, older);
+  for (const older of objectVersions(copies)) await reclaim(writer.session, writer.view, older);
   return { meta, failures };
+}
+
+/** A disk that took chunks of this upload and is no longer there may not have been the right one. */
+function checkChunkDisks({ view }: Writer, chunks: readonly ChunkEntry[]): void {
+  const online = new Set(view.online.map((disk) => disk.name));
+  const lost = chunks.find((chunk) => !online.has(chunk.disk));
+  if (lost === undefined) return;
+  throw new StoreError(
+    'TOO_FEW_DISKS_TO_WRITE',
+    `a disk went offline during the upload, with chunks of it: ${describeOffline(view.offline)}`,
+    { disk: lost.disk, chunk: lost.order },
+  );
 }

@@ -71,13 +71,14 @@ async function locked<T>(
   key: string | undefined,
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
+  const { signal } = writer;
   const session = await context.locks.open('write');
   try {
     const id = mintVersion();
     await session.lock(lockName.version(id), 'shared');
-    await session.lock(bucket, mode);
-    if (key !== undefined) await session.lock(key, 'exclusive');
-    return await work({ ...writer, session, id });
+    await session.lock(bucket, mode, signal);
+    if (key !== undefined) await session.lock(key, 'exclusive', signal);
+    return await work({ ...writer, session, id, view: await context.disks.narrow(writer.view) });
   } finally {
     await session.close();
   }
@@ -127,6 +128,8 @@ async function settle<T extends VersionedDocument>(
     // Older copies first: as long as one is left, the tombstones must outlive it.
     const stale = copies.filter((copy) => copy.state === 'valid' && !isDeleted(copy.document));
     for (const { disk } of stale) await disk.remove(kind.path, options);
+    // A disk that has just gone may hold an older copy, and look as if it held none.
+    if (!(await context.disks.areAllOnline())) return { ...judged, outcome: 'agreed' };
     for (const { disk } of copies) await disk.remove(kind.path, options);
     return { ...judged, shown: [] };
   }

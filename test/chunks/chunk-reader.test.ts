@@ -123,10 +123,10 @@ describe('reading a chunk', () => {
     disk.expectAllFired();
   });
 
-  it('that lies on a disk that is offline says so before a byte is read, and why', async () => {
+  it('that is out of reach: the disk is offline says so before a byte is read, and why', async () => {
     const test = await prepare();
     const offline: OfflineDisk[] = [{ disk: 'disk2', state: { status: 'swapped', reason: 'it is disk "disk9"' } }];
-    const words = new RegExp(`^${NAMED}lies on a disk that is swapped \\(it is disk "disk9"\\)`);
+    const words = new RegExp(`^${NAMED}is out of reach: the disk is swapped \\(it is disk "disk9"\\)`);
     const online = [test.diskOf(0), test.diskOf(2)];
     await expect(test.read(1, online, offline)).rejects.toMatchObject(aboutChunk1('CHUNK_UNAVAILABLE', words));
     const reader = new ChunkReader(test.meta, online, offline);
@@ -140,7 +140,7 @@ describe('reading a chunk', () => {
 
   it('that lies on a disk that the store does not have says so', async () => {
     const test = await prepare();
-    const words = new RegExp(`^${NAMED}lies on a disk that this store does not have`);
+    const words = new RegExp(`^${NAMED}is out of reach: this store has no such disk`);
     await expect(test.read(1, [])).rejects.toMatchObject(aboutChunk1('CHUNK_UNAVAILABLE', words));
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkBucketName, checkDiskName, checkKey, compareUtf8, isDiskName, splitAddress } from '../../src/metadata/names.ts';
+import { checkBucketName, checkDiskName, checkKey, compareUtf8, isDiskName } from '../../src/metadata/names.ts';
 import { anyKey, fc, keyPair } from './property.ts';
 
 describe('the name of a bucket', () => {
@@ -68,20 +68,6 @@ describe('the name of a disk', () => {
       }).toThrow(expect.objectContaining({ code: 'BAD_DISK_NAME', details: { disk: name } }));
     },
   );
-});
-
-describe('an address', () => {
-  it.each([
-    ['bucket', 'bucket', undefined],
-    ['bucket/', 'bucket', ''],
-    ['bucket/key', 'bucket', 'key'],
-    ['bucket/a/b', 'bucket', 'a/b'],
-    ['bucket//a', 'bucket', '/a'],
-    ['/key', '', 'key'],
-    ['', '', undefined],
-  ])('%j is bucket %j and key %j', (address, bucket, key) => {
-    expect(splitAddress(address)).toEqual({ bucket, key });
-  });
 });
 
 describe('the order of keys', () => {

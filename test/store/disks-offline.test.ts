@@ -260,7 +260,7 @@ test('a disk that goes during an upload is named as failed; the upload ends on t
     (error: unknown) => error,
   );
   if (outcome instanceof Error) {
-    expect(outcome).toMatchObject({ code: 'DISK_IO', details: { disk: 'disk3' } });
+    expect(outcome).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE', details: { disk: 'disk3' } });
     expect(metaCopies(store, 'key')).toEqual([]);
   } else {
     expect(outcome).toMatchObject({ failed: [{ disk: 'disk3' }] });
