@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 /**
  * The layers of src/, from the bottom up. A folder imports from folders below it, and from itself; bin/ imports from
- * src/cli, and src/cli knows the store only as a user of the library does, through src/index.ts. So a lower layer can
+ * src/cli, and src/cli knows the store only as a user of the library does, through src/index.ts (and src/errors.ts). So a lower layer can
  * be read, tested and replaced without the ones above it.
  */
 const layers = [['errors.ts'], ['files'], ['disks', 'locks'], ['metadata'], ['chunks'], ['store'], ['index.ts'], ['cli']];

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -58,6 +58,13 @@ describe('what the README shows', () => {
     expect(await run(block('npm run build'), folder)).toContain('my-bucket/demo.txt');
   });
 
+  test('uses the library', async () => {
+    const folder = checkout();
+    const snippet = /```ts\n(.*?)```/s.exec(README)?.[1] ?? '';
+    writeFileSync(join(folder, 'snippet.mjs'), snippet);
+    expect(await run('npm run -s build && node snippet.mjs', folder)).toBe('text/plain hell\nhello.txt 5\n');
+  });
+
   test('takes folders named disk… as the disks', async () => {
     const folder = checkout();
     await run(block('disk{1..5}'), folder);
@@ -70,5 +77,15 @@ describe('what the README shows', () => {
     await run(block('| xargs cat > demo.txt'), folder);
     expect(readFileSync(join(folder, 'storage_nodes/demo.txt')).equals(sample)).toBe(true);
     expect(await run(block('sha256sum -c'), join(folder, 'storage_nodes'))).toMatch(/: OK\n$/);
+  });
+
+  test.skipIf(!hasJq)('makes a lost store.json anew', async () => {
+    const folder = checkout();
+    await run(block('npx tsx bin/download.ts'), folder);
+    rmSync(join(folder, 'storage_nodes/store.json'));
+    rmSync(join(folder, 'downloaded_files'), { recursive: true });
+    await run(block('*/disk.json'), join(folder, 'storage_nodes'));
+    await run('npx tsx bin/download.ts my-bucket/demo.txt', folder);
+    expect(readFileSync(join(folder, 'downloaded_files/demo.txt')).equals(sample)).toBe(true);
   });
 });
