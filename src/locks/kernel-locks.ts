@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import native from 'fs-native-extensions';
 import { errnoOf, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
@@ -83,14 +83,14 @@ class KernelLockSession implements LockSession {
   }
 
   async mark(): Promise<void> {
-    const now = new Date();
-    if (this.#fd !== undefined) await futimes(this.#fd, now, now);
+    // The file's time means nothing else. The clock would not do: it may stand still for some milliseconds.
+    const time = new Date(randomInt(2 ** 40));
+    if (this.#fd !== undefined) await futimes(this.#fd, time, time).catch(() => undefined);
   }
 
   async stamp(): Promise<string> {
     if (this.#fd === undefined) return '';
-    const { ctimeNs } = await fstatBig(this.#fd);
-    return String(ctimeNs);
+    return String((await fstatBig(this.#fd)).mtimeNs);
   }
 
   async isCurrent(): Promise<boolean> {

@@ -20,7 +20,7 @@ export interface LockSession {
   /** Waits for the lock. @throws ABORTED when `signal` is aborted first. */
   lock(name: string, mode: LockMode, signal?: AbortSignal): Promise<void>;
   unlock(name: string): void;
-  /** Leaves a mark that every later `stamp`, of any session, differs by. */
+  /** Leaves a mark that every later `stamp`, of any session, differs by. Never rejects: it is left on the way out of a failure. */
   mark(): Promise<void>;
   /** Tells by comparison whether a mark has been left since. */
   stamp(): Promise<string>;

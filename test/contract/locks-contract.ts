@@ -38,6 +38,16 @@ export function describeLocks(name: string, make: () => LocksUnderTest): void {
       for (const session of sessions) await session.close();
     });
 
+    it('shows a mark in the stamps of all sessions, however soon it follows, and none where none was left', async () => {
+      const [first, second] = [await open(), await open('read')];
+      for (let times = 0; times < 20; times++) {
+        const before = await second.stamp();
+        expect(await first.stamp()).toBe(before);
+        await first.mark();
+        expect(await second.stamp()).not.toBe(before);
+      }
+    });
+
     it.each([
       ['shared', 'shared', true],
       ['shared', 'exclusive', false],
