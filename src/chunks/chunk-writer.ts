@@ -4,6 +4,7 @@ import { isStoreError, StoreError, throwIfAborted } from '../errors.ts';
 import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, type ChunkEntry } from '../metadata/meta.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { placeShard, startOf } from './placement.ts';
+import { removeChunks } from './remove-chunks.ts';
 import { runWorkers } from './workers.ts';
 import type { ChunkSource } from './source.ts';
 
@@ -88,13 +89,9 @@ export class ChunkWriter {
 
   /** Removes everything that was written. What can't be removed is left for `gc`. */
   async discard(): Promise<void> {
-    await Promise.all(
-      this.#chunks.map(async ({ disk: name, file }) => {
-        const disk = [...this.#folders.keys()].find((candidate) => candidate.name === name);
-        await disk?.remove(`${this.#folder}/${file}`, { within: this.#folder, durable: false }).catch(() => undefined);
-      }),
-    );
-    await Promise.all([...this.#folders.keys()].map((disk) => disk.removeFolder(this.#folder).catch(() => false)));
+    // A write that failed may have left gaps in the list.
+    const written = this.#chunks.filter((chunk: ChunkEntry | undefined) => chunk !== undefined);
+    await removeChunks([...this.#folders.keys()], this.#folder, written);
   }
 
   async #writeChunk(order: number, bytes: Uint8Array): Promise<void> {

@@ -1,4 +1,4 @@
-import pMap from 'p-map';
+import { removeChunks } from '../chunks/remove-chunks.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import { lockName, type LockSession } from '../locks/locks.ts';
 import { directoryId, type ObjectMeta } from '../metadata/meta.ts';
@@ -11,16 +11,7 @@ export async function reclaim(session: LockSession, view: DiskView, meta: Object
   const name = lockName.version(directoryId(meta));
   if (!session.tryLock(name, 'exclusive')) return;
   try {
-    const disks = new Map(view.online.map((disk) => [disk.name, disk]));
-    await pMap(
-      [...meta.chunks, ...meta.parity],
-      async ({ disk, file }) => {
-        const options = { within: meta.directory, durable: false };
-        await disks.get(disk)?.remove(`${meta.directory}/${file}`, options).catch(() => undefined);
-      },
-      { concurrency: 16 },
-    );
-    await Promise.all(view.online.map((disk) => disk.removeFolder(meta.directory).catch(() => false)));
+    await removeChunks(view.online, meta.directory, [...meta.chunks, ...meta.parity]);
   } finally {
     session.unlock(name);
   }

@@ -3,7 +3,8 @@ import * as path from 'node:path';
 import { expect } from 'vitest';
 import { ObjectStore } from '../../src/index.ts';
 import { AFTERWARDS, BUCKET } from './crash-scenarios.ts';
-import { findDanglingMetas, findUntidy, NOTHING_TO_DO, readObject } from './crash-state.ts';
+import { findDanglingMetas, findUntidy, readObject } from './crash-state.ts';
+import { NOTHING_TO_DO } from '../support/gc.ts';
 
 /** Uploads and downloads a key on a store as a fault left it, and then reclaims what else that left. */
 export async function goOn(root: string, key: string, folder: string): Promise<void> {

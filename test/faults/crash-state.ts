@@ -3,19 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'vitest';
-import { isStoreError, ObjectStore, type GcReport, type ListedObject, type ObjectMeta } from '../../src/index.ts';
-
-/** What gc says where there is nothing to do. */
-export const NOTHING_TO_DO: GcReport = {
-  leftoverChunks: 0,
-  leftoverBytes: 0,
-  stagedFiles: 0,
-  tombstones: 0,
-  settled: 0,
-  inUse: 0,
-  kept: [],
-  failed: [],
-};
+import { isStoreError, ObjectStore, type ListedObject, type ObjectMeta } from '../../src/index.ts';
 
 const META = '.meta.json';
 const DISK_ENTRIES = ['buckets', 'chunks', 'disk.json', 'tmp'];

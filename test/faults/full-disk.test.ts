@@ -5,7 +5,8 @@ import { ObjectStore } from '../../src/index.ts';
 import { compiledDoor, type Door } from '../support/build.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { tempFolder } from '../support/temp.ts';
-import { countCopies, findDanglingMetas, findUntidy, NOTHING_TO_DO } from './crash-state.ts';
+import { countCopies, findDanglingMetas, findUntidy } from './crash-state.ts';
+import { NOTHING_TO_DO } from '../support/gc.ts';
 import { fillBlocks, fillInodes, freeRoom, mountProblem, mountSmall } from './full-disk-mount.ts';
 import { runNode, type Ended } from './strace.ts';
 

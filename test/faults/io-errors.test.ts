@@ -6,7 +6,8 @@ import { tempFolder } from '../support/temp.ts';
 import { expectSame, isSame, reclaimAll } from './crash-recovery.ts';
 import { LIMIT_MS, Rig, type Fault, type Struck } from './crash-run.ts';
 import { BUCKET, SCENARIOS, type Scenario } from './crash-scenarios.ts';
-import { countCopies, findDanglingMetas, findUntidy, NOTHING_TO_DO, readObject } from './crash-state.ts';
+import { countCopies, findDanglingMetas, findUntidy, readObject } from './crash-state.ts';
+import { NOTHING_TO_DO } from '../support/gc.ts';
 import { pathsOf, type Point } from './strace-points.ts';
 import { straceProblem, type Call } from './strace.ts';
 

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { ObjectStore } from '../../src/index.ts';
 import { runDoor } from '../support/processes.ts';
 import { tempFolder } from '../support/temp.ts';
-import { findUntidy, NOTHING_TO_DO, readObject } from './crash-state.ts';
+import { findUntidy, readObject } from './crash-state.ts';
+import { NOTHING_TO_DO } from '../support/gc.ts';
 import { makeContent } from './races-content.ts';
 import { Crew, raceSeed } from './races-crew.ts';
 

@@ -8,7 +8,8 @@ import { runDoor, startDoor } from '../support/processes.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { MIB } from '../support/store.ts';
 import { tempFolder } from '../support/temp.ts';
-import { findUntidy, NOTHING_TO_DO } from './crash-state.ts';
+import { findUntidy } from './crash-state.ts';
+import { NOTHING_TO_DO } from '../support/gc.ts';
 
 /** More than a reader and its pipe take before the first byte is taken from them. */
 const CHUNKS = 40;

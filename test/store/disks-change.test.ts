@@ -14,6 +14,7 @@ import { BucketCache } from '../../src/store/bucket-cache.ts';
 import type { StoreContext } from '../../src/store/context.ts';
 import { gc } from '../../src/store/gc.ts';
 import { put } from '../../src/store/put.ts';
+import { NOTHING_TO_DO } from '../support/gc.ts';
 import { failure, newStore, read, takeAway } from '../support/store.ts';
 
 /** A second view of a store, as another process has it, with other disks in place of its own. */
@@ -138,4 +139,19 @@ test('an unfinished init does not take a disk of another store that has come to 
   fs.symlinkSync(path.join(theirs.root, 'disk2'), path.join(ours.root, 'disk2'));
   expect(await failure(ObjectStore.open(ours.root, { create: true }))).toMatchObject({ code: 'BAD_ROOT' });
   expect((await theirs.disks()).map(({ state }) => state.status)).toEqual(['online', 'online', 'online']);
+});
+
+test('on a disk that folds case, a key that differs in case alone is refused, and what stands there stays', async () => {
+  const store = await newStore();
+  const folded = (file: string): string => file.replace(/[^/]*\.meta\.json$/, (name) => name.toLowerCase());
+  const context = contextOf(store, (disk) => {
+    const { read: plainRead, stage } = { read: disk.read.bind(disk), stage: disk.stage.bind(disk) };
+    disk.read = (file, options) => plainRead(folded(file), options);
+    disk.stage = (file, bytes, options) => stage(folded(file), bytes, options);
+    return disk;
+  });
+  await put(context, 'bucket', 'readme', Buffer.from('lower'), {});
+  expect(await failure(put(context, 'bucket', 'README', Buffer.from('upper'), {}))).toMatchObject({ code: 'KEY_COLLISION' });
+  expect((await read(store, 'readme')).toString()).toBe('lower');
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
 });

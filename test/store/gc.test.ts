@@ -6,17 +6,7 @@ import { expect, test } from 'vitest';
 import type { GcReport, ObjectStore } from '../../src/index.ts';
 import { chunkPath, metaCopies, MIB, newStore, objectFiles, read, takeAway, tree } from '../support/store.ts';
 import { seededBytes } from '../support/bytes.ts';
-
-const NOTHING: GcReport = {
-  leftoverChunks: 0,
-  leftoverBytes: 0,
-  stagedFiles: 0,
-  tombstones: 0,
-  settled: 0,
-  inUse: 0,
-  kept: [],
-  failed: [],
-};
+import { NOTHING_TO_DO } from '../support/gc.ts';
 
 /** A version id of now that nobody has. */
 function freshVersion(): string {
@@ -43,7 +33,7 @@ test('in a store where nothing is left over, gc finds nothing and changes nothin
   for (const key of ['a', 'b/c', 'd/']) await store.put('bucket', key, seededBytes(2 * MIB, key));
   await store.put('bucket', 'a', Buffer.from('again'));
   const before = tree(store.root);
-  expect(await store.gc()).toEqual(NOTHING);
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
   expect(tree(store.root)).toEqual(before);
 });
 
@@ -53,7 +43,7 @@ test('leftover chunks and staged files are counted and removed, and nothing else
   const before = tree(store.root);
   leaveLeftovers(store);
   leaveLeftovers(store);
-  expect(await store.gc()).toEqual({ ...NOTHING, leftoverChunks: 6, leftoverBytes: 6000, stagedFiles: 6 });
+  expect(await store.gc()).toEqual({ ...NOTHING_TO_DO, leftoverChunks: 6, leftoverBytes: 6000, stagedFiles: 6 });
   expect(tree(store.root)).toEqual(before);
 });
 
@@ -112,7 +102,7 @@ test('copies that differ, because a commit died half-way, agree on the newest af
   const before = tree(store.root);
   fs.writeFileSync(old[0]?.file ?? '', old[0]?.text ?? '');
   fs.rmSync(path.dirname(old[1]?.file ?? ''), { recursive: true });
-  expect(await store.gc()).toEqual({ ...NOTHING, settled: 1 });
+  expect(await store.gc()).toEqual({ ...NOTHING_TO_DO, settled: 1 });
   expect(tree(store.root)).toEqual(before);
 });
 
@@ -133,7 +123,7 @@ test('a dry run changes nothing, not even for a moment, and reports what the rea
   expect(tree(store.root, { stamps: true })).toEqual(before);
   expect(dry).toMatchObject({ tombstones: 3, settled: 2, stagedFiles: 3, inUse: 0, kept: [] });
   expect(await store.gc()).toEqual(dry);
-  expect(await store.gc()).toEqual(NOTHING);
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
   expect((await read(store, 'overwritten')).toString()).toBe('new');
 });
 
@@ -203,7 +193,7 @@ test('a live upload is not touched by gc, neither its chunks before the commit n
     [0, 0],
   ]);
   expect(bytes.equals(await read(store, 'key'))).toBe(true);
-  expect(await store.gc()).toEqual(NOTHING);
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
 });
 
 test('gc in a loop beside uploads, overwrites and deletes never takes a byte of them', async () => {
@@ -226,6 +216,6 @@ test('gc in a loop beside uploads, overwrites and deletes never takes a byte of 
   await collecting;
   await store.gc();
   const kept = objectFiles(store);
-  expect(await store.gc()).toEqual(NOTHING);
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
   expect(objectFiles(store)).toEqual(kept);
 });

@@ -1,0 +1,21 @@
+import pMap from 'p-map';
+import type { Disk } from '../disks/disk.ts';
+
+const AT_ONCE = 16;
+
+/** Removes a version's chunk files and then its folder on each of the disks. What can't be removed is left for `gc`. */
+export async function removeChunks(
+  disks: readonly Disk[],
+  folder: string,
+  files: readonly { disk: string; file: string }[],
+): Promise<void> {
+  const byName = new Map(disks.map((disk) => [disk.name, disk]));
+  await pMap(
+    files,
+    async ({ disk, file }) => {
+      await byName.get(disk)?.remove(`${folder}/${file}`, { within: folder, durable: false }).catch(() => undefined);
+    },
+    { concurrency: AT_ONCE },
+  );
+  await Promise.all(disks.map((disk) => disk.removeFolder(folder).catch(() => false)));
+}
