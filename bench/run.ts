@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { Command, Option, InvalidArgumentError } from 'commander';
 import { download } from './download.ts';
+import { encode } from './encode.ts';
 import { listing } from './listing.ts';
 import { memory } from './memory.ts';
 import { smallObjects } from './small-objects.ts';
@@ -13,7 +14,7 @@ import { describeMachine, formatDocument, formatTable, oneLine, type Report } fr
 import { fileSystemOf, withScratch } from './support/scratch.ts';
 import { upload } from './upload.ts';
 
-const BENCHMARKS: Benchmark[] = [upload, download, startUp, smallObjects, listing, memory];
+const BENCHMARKS: Benchmark[] = [upload, download, startUp, smallObjects, listing, encode, memory];
 
 interface Options {
   only: Benchmark[];

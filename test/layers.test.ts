@@ -45,7 +45,7 @@ function every(to: readonly string[], ways = Object.keys(WAYS)): string[] {
 const LAYERS = [
   ['src/errors.ts'],
   ['src/files/calls.ts'],
-  ['src/disks/disk.ts', 'src/locks/locks.ts'],
+  ['src/erasure/combine.ts', 'src/disks/disk.ts', 'src/locks/locks.ts'],
   ['src/metadata/meta.ts'],
   ['src/chunks/placement.ts'],
   ['src/store/object-store.ts'],
