@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'BAD_KEY'
   | 'BAD_DISK_NAME'
   | 'BAD_RANGE'
+  | 'BAD_REDUNDANCY'
   | 'BAD_ROOT'
   | 'BAD_SOURCE'
   | 'BAD_TARGET'
@@ -19,8 +20,11 @@ export type ErrorCode =
   | 'UNKNOWN_FORMAT'
   | 'NO_SUCH_BUCKET'
   | 'NO_SUCH_KEY'
+  | 'NO_SUCH_DISK'
   | 'BUCKET_EXISTS'
   | 'BUCKET_NOT_EMPTY'
+  | 'DISK_EXISTS'
+  | 'DISK_NEEDED'
   | 'KEY_COLLISION'
   | 'SOURCE_CHANGED'
   | 'META_DAMAGED'
@@ -41,8 +45,13 @@ export interface ErrorDetails {
   key?: string;
   version?: string;
   disk?: string;
+  /** All disks that the failure concerns, where they are more than one. */
+  disks?: string[];
   /** Number of the chunk in its object, from 0. */
   chunk?: number;
+  /** First byte of the object, and the byte after the last one, that can't be read. */
+  from?: number;
+  to?: number;
   path?: string;
   expected?: string | number;
   found?: string | number;

@@ -23,8 +23,8 @@ export interface Disk {
   state(): Promise<DiskState>;
 
   /**
-   * The whole file, or undefined where there is none. A file of more than `limit` bytes is not read: that rejects with
-   * DISK_IO and the errno `EFBIG`, so that damage cannot fill the memory.
+   * The whole file, or undefined where there is none. A file of more than `limit` bytes that does not fit into the buffer
+   * is not read: that rejects with DISK_IO and the errno `EFBIG`, so that damage cannot fill the memory.
    */
   read(path: string, options?: ReadOptions): Promise<Buffer | undefined>;
 
@@ -46,6 +46,9 @@ export interface Disk {
    */
   remove(path: string, options: RemoveOptions): Promise<void>;
 
+  /** Gives a file another name in its folder, over what is there. A missing file is an error here. */
+  rename(path: string, to: string, options: WriteOptions): Promise<void>;
+
   /** Makes one folder, in a folder that is there; fine if it exists. */
   makeFolder(path: string): Promise<void>;
 
@@ -54,6 +57,9 @@ export interface Disk {
 
   /** Removes a folder if it is empty or missing, and tells whether it is gone. */
   removeFolder(path: string): Promise<boolean>;
+
+  /** How much it holds, and can still take; undefined where that has no bounds. */
+  room(): Promise<DiskRoom | undefined>;
 
   /** What is directly in a folder, in no order. A missing folder is an empty one. */
   list(path: string): Promise<DiskEntry[]>;
@@ -69,6 +75,8 @@ export interface ReadOptions {
   buffer?: Buffer | undefined;
   /** Bytes; if not given, `MAX_DOCUMENT_BYTES`. */
   limit?: number | undefined;
+  /** Asks for the bytes that are on the disk itself, and not in a cache, as far as the disk can tell them apart. */
+  direct?: boolean | undefined;
 }
 
 /** No document is larger. */
@@ -100,6 +108,13 @@ export interface FileStat {
   stamp: string;
 }
 
+/** Bytes of a disk's file system; of several disks on one file system each tells the same. */
+export interface DiskRoom {
+  total: number;
+  /** 0 where no more files can be made. */
+  free: number;
+}
+
 export interface DiskEntry {
   name: string;
   isFolder: boolean;
@@ -110,8 +125,9 @@ export interface DiskEntry {
  * - `missing`: there is no such folder; `empty`: the folder has no mark.
  * - `swapped`: the mark of another disk of this store; `foreign`: the mark of a disk of another store.
  * - `unreadable`: the mark cannot be read or understood.
+ * - `hanging`: the disk does not answer.
  */
-export type DiskStatus = 'online' | 'missing' | 'empty' | 'swapped' | 'foreign' | 'unreadable';
+export type DiskStatus = 'online' | 'missing' | 'empty' | 'swapped' | 'foreign' | 'unreadable' | 'hanging';
 
 export interface DiskState {
   status: DiskStatus;

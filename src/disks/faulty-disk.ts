@@ -3,6 +3,7 @@ import type {
   Disk,
   DiskCapabilities,
   DiskEntry,
+  DiskRoom,
   DiskState,
   FileStat,
   ReadOptions,
@@ -95,6 +96,14 @@ export class FaultyDisk implements Disk {
 
   remove(path: string, options: RemoveOptions): Promise<void> {
     return this.#strike('remove', path, () => this.#disk.remove(path, options));
+  }
+
+  rename(path: string, to: string, options: WriteOptions): Promise<void> {
+    return this.#strike('rename', path, () => this.#disk.rename(path, to, options));
+  }
+
+  room(): Promise<DiskRoom | undefined> {
+    return this.#strike('room', '', () => this.#disk.room());
   }
 
   makeFolder(path: string): Promise<void> {

@@ -24,6 +24,16 @@ export function formatDiskMark(identity: DiskIdentity): string {
   return `${JSON.stringify(mark, undefined, 2)}\n`;
 }
 
+/** What the text of a `disk.json` says, or undefined where it says nothing. */
+export function readDiskMark(text: string): DiskIdentity | undefined {
+  try {
+    const { store, name, id } = v.parse(markSchema, JSON.parse(text));
+    return { storeId: store, name, id };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Compares the text of a `disk.json` with the disk that the store expects there. */
 export function judgeDiskMark(text: string, expected: DiskIdentity): DiskState {
   let json: unknown;

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs/promises';
+import { dirname } from 'node:path/posix';
 import { errnoOf, reasonOf, StoreError } from '../errors.ts';
 import { diskError } from './disk-error.ts';
 import {
@@ -6,6 +7,7 @@ import {
   STAGING_FOLDER,
   type Disk,
   type DiskEntry,
+  type DiskRoom,
   type DiskState,
   type FileStat,
   type ReadOptions,
@@ -14,12 +16,16 @@ import {
   type StageOptions,
   type WriteOptions,
 } from './disk.ts';
+import { isAligned } from '../files/aligned.ts';
 import * as files from '../files/calls.ts';
 import { FolderSync } from '../files/folder-sync.ts';
 import { DISK_MARK, judgeDiskMark, type DiskIdentity } from './identity.ts';
 
 /** Most small documents fit in one read of this many bytes, without asking for the size first. */
 const FIRST_READ = 4096;
+
+/** So many files must be left to make, so that metas and tombstones find room when chunks no longer do. */
+const RESERVED_FILES = 64;
 
 /** How often a publish makes its folders anew when others keep removing them as empty. */
 const PUBLISH_TRIES = 100;
@@ -61,7 +67,21 @@ export class LocalDisk implements Disk {
     }
   }
 
-  read(path: string, { buffer, limit }: ReadOptions = {}): Promise<Buffer | undefined> {
+  async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
+    return (await this.#readDirectly(path, options)) ?? this.#readThroughCache(path, options);
+  }
+
+  /** The file, if it is as long as the limit says and direct I/O can read it; otherwise the other way has to tell. */
+  #readDirectly(path: string, { buffer, limit, direct }: ReadOptions): Promise<Buffer | undefined> {
+    if (direct !== true || buffer === undefined || !isAligned(buffer)) return Promise.resolve(undefined);
+    return this.#attempt('read', path, async (full) => {
+      const read = files.withFile(full, files.READ_DIRECT, (fd) => files.readOnce(fd, buffer, 0));
+      const count = await files.except(read, 'ENOENT', 'EINVAL');
+      return count !== undefined && count === limit && count < buffer.length ? buffer.subarray(0, count) : undefined;
+    });
+  }
+
+  #readThroughCache(path: string, { buffer, limit }: ReadOptions): Promise<Buffer | undefined> {
     return this.#attempt('read', path, (full) =>
       files.except(
         files.withFile(full, 'r', async (fd) => {
@@ -140,6 +160,11 @@ export class LocalDisk implements Disk {
     await this.#removeEmpty(folders);
   }
 
+  async rename(path: string, to: string, { durable }: WriteOptions): Promise<void> {
+    await this.#attempt('rename', path, (full) => files.rename(full, this.#full(to)));
+    if (durable) await this.syncFolder(dirname(to));
+  }
+
   async makeFolder(path: string): Promise<void> {
     await this.#attempt('make folder', path, (full) => files.except(files.mkdir(full), 'EEXIST'));
   }
@@ -157,6 +182,15 @@ export class LocalDisk implements Disk {
         if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false;
         throw error;
       }
+    });
+  }
+
+  room(): Promise<DiskRoom | undefined> {
+    return this.#attempt('look at', '', async (full) => {
+      const { bsize, blocks, bavail, files: inodes, ffree } = await fs.statfs(full);
+      // Some file systems have no fixed number of files, and say 0.
+      const noFiles = inodes > 0 && ffree < RESERVED_FILES;
+      return { total: blocks * bsize, free: noFiles ? 0 : bavail * bsize };
     });
   }
 

@@ -98,6 +98,9 @@ export async function openForWriting(path: string, flags: number, direct: boolea
 
 const DIRECT: number | undefined = (fs.constants as Partial<typeof fs.constants>).O_DIRECT;
 
+/** How a file is opened to be read past the page cache, where the system knows that. */
+export const READ_DIRECT = fs.constants.O_RDONLY | (DIRECT ?? 0);
+
 const { O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = fs.constants;
 
 /** How a file is opened to be written: over what was there, only where nothing was, or once more. */

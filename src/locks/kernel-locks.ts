@@ -2,14 +2,14 @@ import { createHash, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import native from 'fs-native-extensions';
 import { errnoOf, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
-import { close, except, fstat, fstatBig, futimes, open, stat } from '../files/calls.ts';
+import { close, except, fstat, fstatBig, ftruncate, futimes, open, stat } from '../files/calls.ts';
 import type { LockAccess, LockMode, Locks, LockSession } from './locks.ts';
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 25;
 
 /**
- * Locks on byte ranges of one empty file, kept by the kernel (on Linux: open file description locks, `fcntl(2)`).
+ * Locks on byte ranges of one file, kept by the kernel (on Linux: open file description locks, `fcntl(2)`).
  *
  * A name stands for one byte at a 52-bit offset, so there is no file per lock to make, clean up or leave behind; two
  * names that fall on one byte would merely wait for each other. Waiting is done by asking again: the blocking call
@@ -85,12 +85,16 @@ class KernelLockSession implements LockSession {
   async mark(): Promise<void> {
     // The file's time means nothing else. The clock would not do: it may stand still for some milliseconds.
     const time = new Date(randomInt(2 ** 40));
-    if (this.#fd !== undefined) await futimes(this.#fd, time, time).catch(() => undefined);
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    // Only its owner may set a file's time; who may merely write to it changes its size, which means nothing either.
+    await futimes(fd, time, time).catch(() => ftruncate(fd, randomInt(1, 2 ** 16))).catch(() => undefined);
   }
 
   async stamp(): Promise<string> {
     if (this.#fd === undefined) return '';
-    return String((await fstatBig(this.#fd)).mtimeNs);
+    const { mtimeNs, size } = await fstatBig(this.#fd);
+    return `${String(mtimeNs)} ${String(size)}`;
   }
 
   async isCurrent(): Promise<boolean> {

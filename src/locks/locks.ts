@@ -34,10 +34,16 @@ export interface LockSession {
 export const lockName = {
   /** Exclusive: making the store. */
   store: (): string => 'store',
+  /** Shared: a commit. Exclusive: changing which disks the store has. */
+  disks: (): string => 'disks',
+  /** Held for a moment on the way to `disks`, so that who wants that alone is not kept waiting by newcomers. */
+  disksGate: (): string => 'disks gate',
   /** Shared: a commit in the bucket. Exclusive: creating or deleting the bucket. */
   bucket: (bucket: string): string => `bucket ${bucket}`,
   /** Exclusive: a commit of the key. */
   key: (bucket: string, key: string): string => `key ${bucket}/${key}`,
+  /** Exclusive: mending the version's files, or moving them to other disks. */
+  mend: (id: string): string => `mend ${id}`,
   /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */
   version: (id: string): string => `version ${id}`,
 };

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { FORMAT, seal, versionSchema, type VersionedDocument } from './document.ts';
+import { isRedundancy } from './redundancy.ts';
 
 /** File name of a bucket's settings; no key's path begins with a dot. */
 export const BUCKET_FILE = '.bucket.json';
@@ -9,6 +10,7 @@ export const bucketSchema = v.looseObject({
   bucket: v.string(),
   version: versionSchema,
   createdAt: v.pipe(v.string(), v.isoTimestamp()),
+  redundancy: v.optional(v.pipe(v.string(), v.check(isRedundancy, 'not k+m'))),
   deleted: v.optional(v.literal(true)),
   checksum: v.string(),
 });
@@ -17,6 +19,8 @@ export const bucketSchema = v.looseObject({
 export interface BucketDocument extends VersionedDocument {
   bucket: string;
   createdAt: string;
+  /** `k+m` of objects that are put into it without their own; the store's if not given. */
+  redundancy?: string | undefined;
   deleted?: true | undefined;
 }
 

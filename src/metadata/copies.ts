@@ -1,8 +1,9 @@
 import type * as v from 'valibot';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
+import { answerWithin, NO_ANSWER, PATIENCE_MS } from '../disks/patience.ts';
 import { isStoreError, StoreError } from '../errors.ts';
-import { parseDocument, type VersionedDocument } from './document.ts';
+import { compareAge, parseDocument, type VersionedDocument } from './document.ts';
 
 /** What one disk says about a document. */
 export type Copy<T> =
@@ -42,7 +43,9 @@ type ReadFile = { disk: Disk; bytes: Buffer | undefined } | { disk: Disk; error:
 
 async function readFile(disk: Disk, path: string): Promise<ReadFile> {
   try {
-    return { disk, bytes: await disk.read(path) };
+    const bytes = await answerWithin(PATIENCE_MS, disk.read(path));
+    if (bytes !== NO_ANSWER) return { disk, bytes };
+    return { disk, error: new StoreError('DISK_IO', `disk "${disk.name}" does not answer: cannot read ${path}`, { disk: disk.name, path }) };
   } catch (error) {
     if (isStoreError(error)) return { disk, error };
     throw error;
@@ -82,7 +85,7 @@ export function newestCopy<T extends VersionedDocument>(copies: readonly Copy<T>
   let newest: ValidCopy<T> | undefined;
   for (const copy of copies) {
     if (copy.state !== 'valid') continue;
-    if (newest === undefined || copy.document.version > newest.document.version) newest = copy;
+    if (newest === undefined || compareAge(copy.document, newest.document) > 0) newest = copy;
   }
   return newest;
 }
@@ -97,12 +100,12 @@ export function agreedDocument<T extends VersionedDocument>(
   allowStale: boolean,
 ): T | undefined {
   const bad = copies.filter((copy) => copy.state === 'bad');
+  const answers = copies.filter((copy) => copy.state !== 'bad' && (allowStale || set.isVoter(copy.disk))).length;
   const newest = newestCopy(copies)?.document;
   const needed = allowStale ? 1 : set.readQuorum;
-  if (copies.length - bad.length < needed || (allowStale && newest === undefined && bad.length > 0)) {
+  if (answers < needed || (allowStale && newest === undefined && bad.length > 0)) {
     const first = bad[0]?.error;
     if (first?.code === 'META_DAMAGED' || first?.code === 'UNKNOWN_FORMAT') throw first;
-    const answers = copies.length - bad.length;
     const reason = first === undefined ? '' : `: ${first.message}`;
     throw new StoreError(
       'TOO_FEW_DISKS_TO_READ',

@@ -1,12 +1,14 @@
 import * as v from 'valibot';
 import { FORMAT, seal, versionSchema, type VersionedDocument } from './document.ts';
+import { MAX_SHARDS } from '../erasure/shape.ts';
 import { isDiskName } from './names.ts';
+import { isRedundancy } from './redundancy.ts';
 import { isVersion } from './version.ts';
 
 /** Bytes of a chunk, the last one of an object excepted. */
 export const CHUNK_SIZE = 1024 * 1024;
 
-/** Chunks of an object at most: its meta, some 200 bytes a chunk, must stay a document that can be read at once. */
+/** Chunks and parity chunks of an object at most: its meta, some 200 bytes each, must stay a document that can be read at once. */
 export const MAX_CHUNKS = 1_000_000;
 
 /** Bytes of a chunk in a meta at most, because a chunk is read whole. */
@@ -28,7 +30,11 @@ const shard = {
 };
 
 const chunkSchema = v.looseObject({ order: size, ...shard });
-const paritySchema = v.looseObject({ protects: v.array(size), row: size, ...shard });
+const paritySchema = v.looseObject({
+  protects: v.pipe(v.array(size), v.minLength(1), v.maxLength(MAX_SHARDS - 1)),
+  row: v.pipe(size, v.maxValue(MAX_SHARDS - 1)),
+  ...shard,
+});
 
 const common = {
   format: v.literal(FORMAT),
@@ -43,13 +49,35 @@ function isVersionFolder(directory: string): boolean {
   return directory.startsWith(`${CHUNKS_FOLDER}/`) && isVersion(directory.slice(CHUNKS_FOLDER.length + 1));
 }
 
+/** Whether every parity chunk protects consecutive chunks that are there, those of one stripe the same ones, and no two stripes share a chunk. */
+function areStripes(chunks: readonly { size: number }[], parity: readonly { protects: number[]; row: number; size: number }[]): boolean {
+  const stripeOf = new Map<number, number[]>();
+  const rows = new Set<string>();
+  for (const { protects, row, size: length } of parity) {
+    const [first = 0] = protects;
+    const known = stripeOf.get(first);
+    if (known === undefined) {
+      if (protects.some((order, index) => order !== first + index || order >= chunks.length || stripeOf.has(order))) return false;
+      for (const order of protects) stripeOf.set(order, protects);
+    } else if (known[0] !== first || known.length !== protects.length || protects.some((order, index) => order !== known[index])) {
+      return false;
+    }
+    if (protects.length + row >= MAX_SHARDS) return false;
+    const name = `${String(first)} ${String(row)}`;
+    if (rows.has(name) || length !== Math.max(...protects.map((order) => chunks[order]?.size ?? 0))) return false;
+    rows.add(name);
+  }
+  return true;
+}
+
 const objectSchema = v.pipe(
   v.looseObject({
     ...common,
     size,
     contentType: v.string(),
     chunkSize: size,
-    redundancy: v.pipe(v.string(), v.regex(/^\d+\+\d+$/, 'not k+m')),
+    redundancy: v.pipe(v.string(), v.check(isRedundancy, 'not k+m')),
+    revision: v.optional(v.pipe(size, v.minValue(1))),
     directory: v.pipe(v.string(), v.check(isVersionFolder, 'not a version folder')),
     chunks: v.array(chunkSchema),
     parity: v.array(paritySchema),
@@ -57,6 +85,7 @@ const objectSchema = v.pipe(
   }),
   v.check((meta) => meta.chunks.every((chunk, index) => chunk.order === index), 'chunks are not in order'),
   v.check((meta) => meta.chunks.reduce((sum, chunk) => sum + chunk.size, 0) === meta.size, 'sizes do not add up'),
+  v.check(({ chunks, parity }) => areStripes(chunks, parity), 'parity does not fit the chunks'),
 );
 
 const tombstoneSchema = v.looseObject({ ...common, deleted: v.literal(true), checksum: v.string() });
@@ -88,7 +117,10 @@ export interface ObjectMeta extends VersionedDocument {
   contentType: string;
   /** Bytes of a chunk as it was cut; offsets come from the chunks' own sizes. */
   chunkSize: number;
+  /** `k+m`. */
   redundancy: string;
+  /** Counts the times that chunks of this version were moved to other disks: of two copies of one version, the higher one is newer. */
+  revision?: number | undefined;
   /** The chunks' folder on each disk: `chunks/` and the id that the upload began with, usually its version. */
   directory: string;
   chunks: ChunkEntry[];
@@ -126,3 +158,11 @@ export function directoryId(meta: ObjectMeta): string {
 export function chunkFile(order: number): string {
   return `${String(order).padStart(6, '0')}.chunk`;
 }
+
+/** File name of parity row `row` of the stripe that begins with chunk `order`. */
+export function parityFile(order: number, row: number): string {
+  return `${String(order).padStart(6, '0')}.parity${String(row)}`;
+}
+
+/** What a damaged chunk's file is called while its repair is not yet proven. */
+export const SET_ASIDE = '.corrupt';

@@ -12,6 +12,7 @@ const PROMISED: Record<ErrorCode, number> = {
   BAD_KEY: 2,
   BAD_DISK_NAME: 2,
   BAD_RANGE: 2,
+  BAD_REDUNDANCY: 2,
   BAD_ROOT: 2,
   BAD_SOURCE: 2,
   BAD_TARGET: 2,
@@ -21,8 +22,11 @@ const PROMISED: Record<ErrorCode, number> = {
   UNKNOWN_FORMAT: 4,
   NO_SUCH_BUCKET: 3,
   NO_SUCH_KEY: 3,
+  NO_SUCH_DISK: 3,
   BUCKET_EXISTS: 1,
   BUCKET_NOT_EMPTY: 1,
+  DISK_EXISTS: 1,
+  DISK_NEEDED: 5,
   KEY_COLLISION: 1,
   SOURCE_CHANGED: 1,
   META_DAMAGED: 4,
@@ -113,7 +117,7 @@ const SITUATIONS: Situation[] = [
       return cli.download('my-bucket/k', '-o', '-');
     },
     code: 4,
-    says: /^chunk 0 of my-bucket\/k on disk "disk\d" is damaged: its SHA-256 does not match \(chunks\/.*000000\.chunk\)\n {2}upload/,
+    says: /^bytes 0-6 of my-bucket\/k cannot be read: chunk 0 of my-bucket\/k on disk "disk\d" is damaged: its SHA-256 does not match \(chunks\/.*000000\.chunk\)\n {2}upload/,
   },
   {
     what: 'a chunk that is missing',
@@ -122,7 +126,7 @@ const SITUATIONS: Situation[] = [
       return cli.download('my-bucket/k', '-o', '-');
     },
     code: 4,
-    says: /^chunk 0 of my-bucket\/k on disk "disk\d" is missing \(/,
+    says: /^bytes 0-6 of my-bucket\/k cannot be read: chunk 0 of my-bucket\/k on disk "disk\d" is missing \(/,
   },
   {
     what: 'metas that are damaged on all disks',

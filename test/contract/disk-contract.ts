@@ -3,6 +3,8 @@ import type { Disk } from '../../src/disks/disk.ts';
 import { describeReading } from './disk-reading.ts';
 import { describeStaging } from './disk-staging.ts';
 import { describeRemoving } from './disk-removing.ts';
+import { describeRenaming } from './disk-renaming.ts';
+import { describeRoom } from './disk-room.ts';
 import { AREA, type DiskTest } from './disk-test.ts';
 
 /**
@@ -31,6 +33,8 @@ export function describeDisk(name: string, make: () => Promise<Disk> | Disk): vo
     describeReading(test);
     describeStaging(test);
     describeRemoving(test);
+    describeRenaming(test);
+    describeRoom(test);
   });
 }
 

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { errnoOf, StoreError } from '../../src/errors.ts';
+import { alignedBuffers, BLOCK_SIZE } from '../../src/files/aligned.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { AREA, type DiskTest } from './disk-test.ts';
 
@@ -37,6 +39,28 @@ export function describeReading(test: DiskTest): void {
       await expect(test.disk.read(`${AREA}/file`, { buffer, limit: 4998 })).rejects.toMatchObject({ code: 'DISK_IO', details: { errno: 'EFBIG' } });
     }
     expect((await test.disk.read(`${AREA}/file`, { limit: 5000 }))?.length).toBe(5000);
+  });
+
+  it.each([0, 1, 4095, 4096, 4097, 8191, 8192, 100_000])('reads %i bytes past the caches just as through them, where that is asked for', async (size) => {
+    const bytes = seededBytes(size, 'direct');
+    await test.disk.create(`${AREA}/file`, bytes, { durable: false });
+    const [aligned] = alignedBuffers(1, Math.ceil((size + 1) / BLOCK_SIZE) * BLOCK_SIZE);
+    for (const buffer of [undefined, aligned, Buffer.alloc(size + 1), aligned?.subarray(1)]) {
+      expect((await test.disk.read(`${AREA}/file`, { buffer, limit: size, direct: true }))?.equals(bytes)).toBe(true);
+      expect((await test.disk.read(`${AREA}/file`, { buffer, limit: size + 5000, direct: true }))?.equals(bytes)).toBe(true);
+    }
+    expect(await test.disk.read(`${AREA}/none`, { buffer: aligned, limit: size, direct: true })).toBeUndefined();
+  });
+
+  it.each([4096, 8192, 12_288])('does not take a part of a file for the whole, past the caches neither: a buffer of %i bytes', async (size) => {
+    await test.disk.create(`${AREA}/file`, seededBytes(10_000, 'long'), { durable: false });
+    const [buffer] = alignedBuffers(1, size);
+    for (const limit of [1, 4095, 4096, 8192, 9999]) {
+      const outcome = test.disk.read(`${AREA}/file`, { buffer, limit, direct: true });
+      // A disk may give what fits into the buffer; whoever asked sees that it is more than the limit.
+      const told = await outcome.then((bytes) => bytes?.length, (error: unknown) => errnoOf(error instanceof StoreError ? error.cause : error));
+      expect(['EFBIG', 10_000], `limit ${String(limit)}`).toContain(told);
+    }
   });
 
   it('reads into the buffer that it is lent where the bytes fit with room to spare', async () => {

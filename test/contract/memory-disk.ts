@@ -80,6 +80,20 @@ export class MemoryDisk implements Disk {
     return Promise.resolve();
   }
 
+  rename(path: string, to: string): Promise<void> {
+    const file = this.#files.get(path);
+    if (file === undefined) {
+      return Promise.reject(diskError(this.name, 'rename', path, Object.assign(new Error('ENOENT: it is not there'), { code: 'ENOENT' })));
+    }
+    this.#files.delete(path);
+    this.#put(to, file.bytes);
+    return Promise.resolve();
+  }
+
+  room(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   makeFolder(): Promise<void> {
     return Promise.resolve();
   }

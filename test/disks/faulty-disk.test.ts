@@ -16,6 +16,8 @@ const CALLS: Record<FaultyOperation, (disk: Disk) => Promise<unknown>> = {
   publish: async (disk) => (await disk.stage('buckets/file', BYTES, STAGE)).publish(),
   discard: async (disk) => (await disk.stage('buckets/file', BYTES, STAGE)).discard(),
   remove: (disk) => disk.remove('chunks/there', { within: 'chunks', durable: false }),
+  rename: (disk) => disk.rename('chunks/there', 'chunks/renamed', { durable: false }),
+  room: (disk) => disk.room(),
   makeFolder: (disk) => disk.makeFolder('chunks/folder'),
   syncFolder: (disk) => disk.syncFolder('chunks'),
   removeFolder: (disk) => disk.removeFolder('chunks'),

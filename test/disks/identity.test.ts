@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatDiskMark, judgeDiskMark } from '../../src/disks/identity.ts';
+import { formatDiskMark, judgeDiskMark, readDiskMark } from '../../src/disks/identity.ts';
 import { identityOf } from './make-disks.ts';
 
 const identity = identityOf(1);
@@ -28,6 +28,14 @@ describe('the mark of a disk', () => {
       expect(judgeDiskMark(text, identity).status).toBe('unreadable');
     },
   );
+
+  it('says what it is of, whatever disk is expected, and nothing where it cannot be understood', () => {
+    expect(readDiskMark(formatDiskMark(identity))).toEqual(identity);
+    expect(readDiskMark(formatDiskMark(identityOf(2)))).toEqual(identityOf(2));
+    for (const text of ['', '{', 'null', '{}', '{"format":1}', formatDiskMark(identity).replace('"format": 1', '"format": 2')]) {
+      expect(readDiskMark(text)).toBeUndefined();
+    }
+  });
 
   it('of another store is foreign even where name and id are the same', () => {
     const mark = formatDiskMark({ ...identity, storeId: '33333333-3333-4333-8333-333333333333' });

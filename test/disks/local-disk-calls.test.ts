@@ -46,6 +46,25 @@ describe('what a LocalDisk asks of the system', () => {
     ]);
   });
 
+  it('renames in one call, and then syncs the folder, where the name must be durable', async () => {
+    const { disk, root } = makeDisk();
+    await disk.create('chunks/old', BYTES, DURABLE);
+    system.reset();
+    await disk.rename('chunks/old', 'chunks/new', DURABLE);
+    expect(system.calls(root, 'rename', 'unlink', 'fsync')).toEqual(['rename chunks/old chunks/new', 'fsync chunks']);
+  });
+
+  it('reports a new name that could not be made durable, and syncs nothing where the rename failed', async () => {
+    const { disk, root } = makeDisk();
+    await disk.create('chunks/old', BYTES, DURABLE);
+    system.plan = (described) => (described.startsWith('fsync') ? 'EIO' : undefined);
+    await expect(disk.rename('chunks/old', 'chunks/new', DURABLE)).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk1', errno: 'EIO' } });
+    system.reset();
+    system.plan = (described) => (described.startsWith('rename') ? 'EROFS' : undefined);
+    await expect(disk.rename('chunks/new', 'chunks/old', DURABLE)).rejects.toMatchObject({ code: 'DISK_READ_ONLY', details: { disk: 'disk1', path: 'chunks/new' } });
+    expect(system.calls(root, 'fsync')).toEqual([]);
+  });
+
   it('syncs the folder of a removed file before it removes the folder', async () => {
     const { disk, root } = makeDisk();
     await (await disk.stage(PATH, BYTES, STAGE)).publish();
@@ -62,10 +81,11 @@ describe('what a LocalDisk asks of the system', () => {
   it('syncs nothing that was not asked to be durable', async () => {
     const { disk, root } = makeDisk();
     await disk.create('chunks/file', BYTES, { durable: false });
+    await disk.rename('chunks/file', 'chunks/renamed', { durable: false });
     await (await disk.stage(PATH, BYTES, { ...STAGE, durable: false })).publish();
     await disk.remove(PATH, { within: 'buckets', durable: false });
     expect(system.calls(root, 'fsync')).toEqual([]);
-    expect(system.calls(root, 'rename', 'unlink')).toHaveLength(2);
+    expect(system.calls(root, 'rename', 'unlink')).toHaveLength(3);
   });
 
   it.each(['write', 'fsync'])('discards a created file whose %s failed, and does not try again', async (call) => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Disk } from '../../src/disks/disk.ts';
-import { DiskSet } from '../../src/disks/disk-set.ts';
+import { DiskSet, type DiskRole } from '../../src/disks/disk-set.ts';
 import { isStoreError, StoreError } from '../../src/errors.ts';
-import { agreedDocument, type Copy } from '../../src/metadata/copies.ts';
-import { FORMAT, type VersionedDocument } from '../../src/metadata/document.ts';
+import { agreedDocument, newestCopy, type Copy } from '../../src/metadata/copies.ts';
+import { compareAge, FORMAT, type VersionedDocument } from '../../src/metadata/document.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
 import { LATER, VERSION } from './sample-meta.ts';
 
@@ -116,5 +116,109 @@ describe('what the disks agree on', () => {
   it('is refused, stale or not, where a damaged copy may have been the only one', () => {
     expect(judge(['absent', 'bad', 'bad'], true)).toBe('META_DAMAGED');
     expect(judge(['absent', 'bad', 'bad'])).toBe('META_DAMAGED');
+  });
+});
+
+describe('what disks agree on while some of them join', () => {
+  const disks = ['memory0', 'memory1', 'memory2'].map((name) => new MemoryDisk(name));
+
+  function judgeWith(role: DiskRole, found: readonly Exclude<Found, 'away'>[], allowStale = false): unknown {
+    const set = new DiskSet(disks, new Map([['memory2', role]]));
+    const copies = found.flatMap((state, index) => (disks[index] === undefined ? [] : [COPIES[state](disks[index])]));
+    try {
+      return agreedDocument(set, copies, allowStale);
+    } catch (error) {
+      if (isStoreError(error)) return error.code;
+      throw error;
+    }
+  }
+
+  it('is not what a joining disk does not have: its silence is no answer', () => {
+    expect(judgeWith('joining', ['absent', 'bad', 'absent'])).toBe('META_DAMAGED');
+    expect(judgeWith('joining', ['absent', 'absent', 'absent'])).toBeUndefined();
+    expect(judgeWith('draining', ['absent', 'bad', 'absent'])).toBeUndefined();
+  });
+
+  it('is what a joining disk has, where enough others answer: it may have taken the last write', () => {
+    expect(judgeWith('joining', ['old', 'absent', 'new'])).toBe(NEW);
+    expect(judgeWith('joining', ['old', 'new', 'old'])).toBe(NEW);
+  });
+
+  it('is not what a joining disk has, where too few others answer: one of them may have something newer', () => {
+    expect(judgeWith('joining', ['old', 'bad', 'new'])).toBe('META_DAMAGED');
+    expect(judgeWith('draining', ['old', 'bad', 'new'])).toBe(NEW);
+  });
+
+  it('is what a joining disk has, where a stale answer is allowed', () => {
+    expect(judgeWith('joining', ['bad', 'bad', 'new'], true)).toBe(NEW);
+  });
+
+  it.each([1, 2, 3, 4])('with %i disks, any of them joining: what W of them took is found or refused, never something older or nothing', (count) => {
+    const set = (joining: readonly boolean[]): DiskSet => {
+      const all = joining.map((_, index) => new MemoryDisk(`memory${String(index)}`));
+      return new DiskSet(all, new Map(joining.flatMap((isJoining, index) => (isJoining ? [[`memory${String(index)}`, 'joining' as const]] : []))));
+    };
+    let found = 0;
+    let refused = 0;
+    for (const joining of combinations([false, true], count)) {
+      const members = set(joining);
+      for (const states of combinations(CASES, count)) {
+        if (states.filter(({ took }) => took).length < members.writeQuorum) continue;
+        const copies = states.flatMap((state, index) => {
+          const disk = members.disks[index];
+          return disk === undefined || state.found === 'away' ? [] : [COPIES[state.found](disk)];
+        });
+        try {
+          const document = agreedDocument(members, copies, false);
+          found++;
+          if (document !== NEW) expect.fail(`${JSON.stringify(joining)} ${JSON.stringify(states)} gave ${JSON.stringify(document)}`);
+        } catch (error) {
+          if (!isStoreError(error)) throw error;
+          refused++;
+        }
+      }
+    }
+    expect(found).toBeGreaterThan(0);
+    expect(refused).toBeGreaterThan(0);
+  });
+});
+
+describe('the newest of copies of one version', () => {
+  const copyOf = (version: string, revision?: number): Copy<VersionedDocument> => ({
+    disk: new MemoryDisk(`of revision ${String(revision)}`),
+    state: 'valid',
+    document: { format: FORMAT, version, checksum: '', ...(revision === undefined ? {} : { revision }) },
+    bytes: Buffer.alloc(0),
+  });
+
+  it('is the one with the highest revision, and one without counts as 0', () => {
+    const copies = [copyOf(VERSION), copyOf(VERSION, 2), copyOf(VERSION, 10), copyOf(VERSION, 9)];
+    for (const order of [copies, [...copies].reverse()]) expect(newestCopy(order)?.document).toMatchObject({ revision: 10 });
+    expect(newestCopy([copyOf(VERSION), copyOf(VERSION, 1)])?.document.revision).toBe(1);
+  });
+
+  it('is of the later version, whatever the revisions of the one before', () => {
+    expect(newestCopy([copyOf(VERSION, 1000), copyOf(LATER)])?.document.version).toBe(LATER);
+    expect(newestCopy([copyOf(LATER), copyOf(VERSION, 1000)])?.document.version).toBe(LATER);
+  });
+
+  it('is the one that disks agree on', () => {
+    const copies = [copyOf(VERSION), copyOf(VERSION, 1), copyOf(VERSION)];
+    const set = new DiskSet(copies.map(({ disk }) => disk));
+    expect(agreedDocument(set, copies, false)).toMatchObject({ revision: 1 });
+  });
+});
+
+describe('the age of documents', () => {
+  const documentOf = (version: string, revision?: number): VersionedDocument => ({ format: FORMAT, version, checksum: '', ...(revision === undefined ? {} : { revision }) });
+  const inOrder = [documentOf(VERSION), documentOf(VERSION, 1), documentOf(VERSION, 2), documentOf(VERSION, 10), documentOf(LATER), documentOf(LATER, 1)];
+
+  it('orders them by version and then by revision, both ways alike', () => {
+    inOrder.forEach((a, i) => {
+      inOrder.forEach((b, j) => {
+        expect(Math.sign(compareAge(a, b))).toBe(Math.sign(i - j));
+      });
+    });
+    expect(compareAge(documentOf(VERSION), documentOf(VERSION, 0))).toBe(0);
   });
 });

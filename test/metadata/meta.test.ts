@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isStoreError } from '../../src/errors.ts';
 import { formatDocument, parseDocument, seal } from '../../src/metadata/document.ts';
-import { chunkFile, directoryId, isTombstone, metaSchema, type Meta } from '../../src/metadata/meta.ts';
+import { chunkFile, directoryId, isTombstone, metaSchema, parityFile, type Meta, type ParityEntry } from '../../src/metadata/meta.ts';
 import { entryOf, objectMeta, tombstone, VERSION } from './sample-meta.ts';
 
 /** Reads a meta that says what `change` makes of a good one, with a right checksum. */
@@ -20,6 +20,12 @@ function refusal(base: object, change: (content: Record<string, unknown>) => voi
     throw error;
   }
   return 'accepted';
+}
+
+/** Row `row` of the parity of the chunks of a good meta, which have 5, 5 and 3 bytes. */
+function parity(protects: number[], row: number): ParityEntry {
+  const size = Math.max(0, ...protects.map((order) => [5, 5, 3][order] ?? 5));
+  return { protects, row, disk: 'disk1', file: parityFile(0, 0), size, sha256: 'a'.repeat(64) };
 }
 
 /** A change of the entry of the second chunk. */
@@ -47,9 +53,73 @@ describe('a meta', () => {
     expect(read(objectMeta(), chunk({ file: '1234567.chunk' }))).toMatchObject({ chunks: [{}, { file: '1234567.chunk' }, {}] });
   });
 
-  it('may have parity, for the issue that brings it', () => {
-    const parity = [{ protects: [0, 1], row: 0, disk: 'disk1', file: '000000.parity0', size: 5, sha256: 'a'.repeat(64) }];
-    expect(read(objectMeta({ redundancy: '2+1', parity }), () => undefined)).toMatchObject({ redundancy: '2+1', parity });
+  it('names its parity by the first chunk that it protects and by its row', () => {
+    expect([parityFile(0, 0), parityFile(42, 1), parityFile(999_999, 31), parityFile(1_000_000, 0)]).toEqual([
+      '000000.parity0',
+      '000042.parity1',
+      '999999.parity31',
+      '1000000.parity0',
+    ]);
+  });
+
+  it.each([
+    ['of one stripe of two chunks, and none for the third', [parity([0, 1], 0)]],
+    ['of two rows', [parity([0, 1], 0), parity([0, 1], 1), parity([2], 0), parity([2], 1)]],
+    ['of all chunks in one stripe', [parity([0, 1, 2], 0)]],
+    ['of stripes of one chunk each', [parity([0], 0), parity([1], 0), parity([2], 0)]],
+    ['in any order', [parity([2], 1), parity([0, 1], 1), parity([2], 0), parity([0, 1], 0)]],
+    ['with a row lacking', [parity([0, 1], 1), parity([2], 0)]],
+    ['for chunks at the end alone', [parity([1, 2], 0)]],
+    ['up to the last row that a stripe of three chunks can have', [parity([0, 1, 2], 28)]],
+  ] satisfies [string, ParityEntry[]][])('may have parity %s', (_, entries) => {
+    expect(read(objectMeta({ redundancy: '2+1', parity: entries }), () => undefined)).toMatchObject({ redundancy: '2+1', parity: entries });
+  });
+
+  it.each([
+    ['protects nothing', [parity([], 0)]],
+    ['protects chunks that are not there', [parity([2, 3], 0)]],
+    ['protects a chunk beyond all others', [parity([1000], 0)]],
+    ['protects chunks that are not next to one another', [parity([0, 2], 0)]],
+    ['protects chunks in the wrong order', [parity([1, 0], 0)]],
+    ['protects a chunk twice', [parity([0, 0], 0)]],
+    ['protects half a chunk', [parity([0.5], 0)]],
+    ['protects a chunk below the first', [parity([-1, 0], 0)]],
+    ['protects a chunk that is text', [{ ...parity([0], 0), protects: ['0'] }]],
+    ['protects more chunks than a stripe has', [parity(Array.from({ length: 33 }, (__, order) => order), 0)]],
+    ['has stripes that share a chunk', [parity([0, 1], 0), parity([1, 2], 0)]],
+    ['has stripes that share a chunk, the later one first', [parity([1, 2], 0), parity([0, 1], 0)]],
+    ['has rows of one stripe that protect more and less', [parity([0, 1], 0), parity([0, 1, 2], 1)]],
+    ['has rows of one stripe that protect less and more', [parity([0, 1, 2], 0), parity([0, 1], 1)]],
+    ['has a stripe inside of another', [parity([0, 1, 2], 0), parity([1], 0)]],
+    ['has a row twice', [parity([0, 1], 0), { ...parity([0, 1], 0), disk: 'disk3' }]],
+    ['has a negative row', [parity([0, 1], -1)]],
+    ['has half a row', [parity([0, 1], 0.5)]],
+    ['has a row beyond all stripes', [parity([0, 1], 32)]],
+    ['has a row beyond those of a stripe of so many chunks', [parity([0, 1, 2], 29)]],
+    ['is shorter than the longest chunk', [{ ...parity([0, 1], 0), size: 4 }]],
+    ['is longer than the longest chunk', [{ ...parity([0, 1], 0), size: 6 }]],
+    ['is as long as a chunk that is not the longest', [{ ...parity([1, 2], 0), size: 3 }]],
+    ['is larger than any chunk may be', [{ ...parity([0, 1], 0), size: 65 * 1024 * 1024 }]],
+    ['has no SHA-256', [{ ...parity([0, 1], 0), sha256: 'no' }]],
+    ['has no row', [(({ row, ...rest }) => ({ ...rest, was: row }))(parity([0, 1], 0))]],
+    ['lies on a disk that leads up', [{ ...parity([0, 1], 0), disk: '..' }]],
+    ['lies in a file that leads up', [{ ...parity([0, 1], 0), file: '../000000.parity0' }]],
+    ['lies in a file that is a path', [{ ...parity([0, 1], 0), file: '000000.parity0/x' }]],
+    ['lies in a file whose row is none', [{ ...parity([0, 1], 0), file: '000000.parity' }]],
+    ['lies in a file that was set aside', [{ ...parity([0, 1], 0), file: '000000.parity0.corrupt' }]],
+    ['is no list', parity([0, 1], 0)],
+    ['is not there at all', undefined],
+  ] satisfies [string, unknown][])('whose parity %s is refused, although its checksum is right', (_, entries) => {
+    expect(refusal(objectMeta({ redundancy: '2+1' }), (content) => (content['parity'] = entries))).toBe('META_DAMAGED');
+  });
+
+  it.each(['1+0', '1+31', '32+0', '4+2'])('may have the redundancy %s', (redundancy) => {
+    expect(read(objectMeta({ redundancy }), () => undefined)).toMatchObject({ redundancy });
+  });
+
+  it('may have a revision, and has none where nothing was ever moved', () => {
+    expect(read(objectMeta({ revision: 7 }), () => undefined)).toMatchObject({ revision: 7 });
+    expect(read(objectMeta(), () => undefined)).not.toHaveProperty('revision');
   });
 
   it('keeps members that a later program added, at every level', () => {
@@ -100,6 +170,13 @@ describe('a meta', () => {
     ['a time that is none', (content) => (content['createdAt'] = 'yesterday')],
     ['no key', (content) => delete content['key']],
     ['a redundancy that is none', (content) => (content['redundancy'] = 'lots')],
+    ['a redundancy of too many shards', (content) => (content['redundancy'] = '31+2')],
+    ['no redundancy', (content) => delete content['redundancy']],
+    ['revision 0, which is no revision', (content) => (content['revision'] = 0)],
+    ['a negative revision', (content) => (content['revision'] = -1)],
+    ['half a revision', (content) => (content['revision'] = 1.5)],
+    ['a revision as text', (content) => (content['revision'] = '1')],
+    ['a revision that is not counted exactly', (content) => (content['revision'] = 2 ** 53)],
     ['parity outside', (content) => {
       content['parity'] = [{ protects: [0], row: 0, disk: '..', file: '000000.parity0', size: 5, sha256: 'a'.repeat(64) }];
     }],

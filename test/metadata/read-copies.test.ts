@@ -1,10 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
+import { PATIENCE_MS } from '../../src/disks/patience.ts';
 import { bucketKind, metaKind } from '../../src/metadata/catalog.ts';
 import { newestCopy, readCopies } from '../../src/metadata/copies.ts';
 import { formatDocument } from '../../src/metadata/document.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
+import { deferred } from '../disks/deferred.ts';
 import { bucketDocument, LATER, objectMeta, tombstone } from './sample-meta.ts';
 
 const kind = metaKind('my-bucket', 'demo.txt');
@@ -15,7 +17,27 @@ async function diskWith(bytes: Uint8Array, path = kind.path): Promise<Disk> {
   return disk;
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('the copies of a document', () => {
+  it('are bad on a disk that does not answer in time, and those of the others are judged as ever', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const gate = deferred();
+    const whole = Buffer.from(formatDocument(objectMeta()));
+    const silent = new FaultyDisk(await diskWith(whole), [{ operation: 'read', effect: { kind: 'hang', until: gate.promise } }]);
+    const reading = readCopies([silent, await diskWith(whole)], kind);
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS);
+    expect(await reading).toMatchObject([
+      { state: 'bad', bytes: undefined, error: { code: 'DISK_IO', details: { disk: 'memory1', path: kind.path }, message: expect.stringContaining('does not answer') as string } },
+      { state: 'valid' },
+    ]);
+    gate.resolve();
+    expect(vi.getTimerCount()).toBe(0);
+    silent.expectAllFired();
+  });
+
   it('are judged one by one, in the order of the disks', async () => {
     const whole = Buffer.from(formatDocument(objectMeta()));
     const damaged = Buffer.from(whole).fill('x', 40, 41);
