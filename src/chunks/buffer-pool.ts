@@ -4,28 +4,43 @@ import { CHUNK_SIZE } from '../metadata/meta.ts';
 /** More than a chunk, so that one read tells a chunk that is too long from one that is right. */
 const BUFFER_SIZE = CHUNK_SIZE + BLOCK_SIZE;
 
-/** Buffers are made so many at a time. */
-const SLAB = 4;
+/**
+ * Buffers are made so many at a time, in one memory: those of a stripe then mostly lie together, and parity is computed
+ * in place. What is not touched costs no more than its addresses.
+ */
+const SLAB = 64;
 
 /** Smaller buffers come from Node's own allocator: they cost less than a pooled one would hold back. */
 const SMALL = 64 * 1024;
+
+/** Where the buffers of chunks come from, and where they go when they are no longer needed. */
+export interface Buffers {
+  /** A buffer of at least `size` bytes, of any content. */
+  take(size: number): Buffer;
+  /** Gives a buffer back. Nobody may use it afterwards. */
+  give(buffer: Buffer): void;
+}
+
+/** Buffers of their own for bytes that go to somebody who keeps them. */
+export const freshBuffers: Buffers = {
+  take: (size) => Buffer.allocUnsafeSlow(size),
+  give: () => undefined,
+};
 
 /**
  * Chunk-sized buffers that are used again, fit for direct I/O. Fresh memory costs a page fault for every 4 KiB that is
  * touched, which would be a good part of the time that a chunk takes. The callers bound their number: each asks for as
  * many as it has chunks in flight.
  */
-export class BufferPool {
+export class BufferPool implements Buffers {
   readonly #free: Buffer[] = [];
 
-  /** A buffer of at least `size` bytes, of any content. */
   take(size: number): Buffer {
     if (size <= SMALL || size > BUFFER_SIZE) return Buffer.allocUnsafe(size);
     if (this.#free.length === 0) this.#free.push(...alignedBuffers(SLAB, BUFFER_SIZE));
     return this.#free.pop() ?? Buffer.allocUnsafe(size);
   }
 
-  /** Gives a buffer back. Nobody may use it afterwards. */
   give(buffer: Buffer): void {
     if (buffer.length === BUFFER_SIZE) this.#free.push(buffer);
   }

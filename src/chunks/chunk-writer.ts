@@ -1,9 +1,14 @@
 import { hash } from 'node:crypto';
 import type { Disk } from '../disks/disk.ts';
+import { Rooms } from '../disks/rooms.ts';
+import { combine } from '../erasure/combine.ts';
+import { recoveryMatrix } from '../erasure/matrix.ts';
 import { isStoreError, StoreError, throwIfAborted } from '../errors.ts';
-import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, type ChunkEntry } from '../metadata/meta.ts';
+import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile, type ChunkEntry, type ParityEntry } from '../metadata/meta.ts';
+import type { Redundancy } from '../metadata/redundancy.ts';
+import type { ShardEntry } from '../metadata/stripes.ts';
 import type { BufferPool } from './buffer-pool.ts';
-import { placeShard, startOf } from './placement.ts';
+import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
 import { runWorkers } from './workers.ts';
 import type { ChunkSource } from './source.ts';
@@ -11,29 +16,65 @@ import type { ChunkSource } from './source.ts';
 export interface ChunkWriterOptions {
   /** Names the folder of the chunks on each disk; locked by the caller until after the commit. */
   id: string;
+  redundancy: Redundancy;
+  /** Names of all disks that chunks may belong to, those that are away included; at least k+m. */
+  belong: readonly string[];
   durable: boolean;
-  /** Chunks in flight at most. */
+  /** Chunks in flight, about; a stripe is in flight as a whole. */
   concurrency: number;
   pool: BufferPool;
   signal?: AbortSignal | undefined;
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** Writes the chunks of one version: cuts, hashes, places, and makes durable. */
+/** What the meta says about the chunks that were written. */
+export interface WrittenChunks {
+  chunks: ChunkEntry[];
+  parity: ParityEntry[];
+  /** Those of them that had no disk to go to. They are entered where they belong, for `heal` to make them there. */
+  unwritten: ShardEntry[];
+}
+
+/** A stripe's chunks as they were read from the source. */
+interface ReadStripe {
+  index: number;
+  chunks: { order: number; bytes: Uint8Array }[];
+}
+
+/**
+ * So many shards of a stripe must be written: all of its chunks must be readable, and where there is as much parity as
+ * there are chunks, one loss more must be survived.
+ */
+export function leastShards(chunks: number, parity: number): number {
+  return chunks <= parity ? chunks + 1 : chunks;
+}
+
+/** Writes the chunks of one version and their parity: cuts, hashes, places, and makes durable. */
 export class ChunkWriter {
   readonly #options: ChunkWriterOptions;
   readonly #folder: string;
+  readonly #start: number;
+  /** k, or 1 where there is no parity: then chunks have nothing to do with one another. */
+  readonly #width: number;
   /** Disks that still take chunks. */
   #disks: Disk[];
+  #rooms: Rooms | undefined;
+  #weights: number[] = [];
+  /** The disks that the weights are about. */
+  readonly #all: readonly Disk[];
   /** Disks on which the version's folder is being made, or has been. */
   readonly #folders = new Map<Disk, Promise<void>>();
-  readonly #chunks: ChunkEntry[] = [];
+  readonly #written: WrittenChunks = { chunks: [], parity: [], unwritten: [] };
   readonly #failures = new Map<Disk, StoreError>();
 
+  /** @param disks that are there and take chunks */
   constructor(disks: readonly Disk[], options: ChunkWriterOptions) {
+    this.#all = disks;
     this.#disks = [...disks];
     this.#options = options;
     this.#folder = `${CHUNKS_FOLDER}/${options.id}`;
+    this.#start = startOf(options.id);
+    this.#width = options.redundancy.parity === 0 ? 1 : options.redundancy.data;
   }
 
   /** Disks that failed to take a chunk, with their errors; their chunks went elsewhere. */
@@ -43,21 +84,29 @@ export class ChunkWriter {
 
   /**
    * Writes everything that the source has. When it resolves, every chunk and the name of every chunk is durable.
-   * @throws the disks' error when none is left to write to, the source's errors, ABORTED
+   * @throws the disks' error when too few are left to write to, the source's errors, ABORTED
    */
-  async write(source: ChunkSource): Promise<ChunkEntry[]> {
-    const { concurrency, pool, signal } = this.#options;
+  async write(source: ChunkSource): Promise<WrittenChunks> {
+    const { concurrency, pool, signal, redundancy } = this.#options;
+    this.#rooms = await Rooms.of(this.#all);
+    this.#weights = this.#all.map((disk) => Math.min(this.#room(disk), Number.MAX_SAFE_INTEGER));
     let reading: Promise<unknown> = Promise.resolve();
     let ended = false;
     let order = 0;
+    let index = 0;
 
-    /** Chunks are read one after the other, and hashed and written side by side. */
-    const next = (buffer: Buffer): Promise<{ bytes: Uint8Array; order: number } | undefined> => {
+    /** Stripes are read one after the other, and hashed and written side by side. */
+    const next = (buffers: readonly Buffer[]): Promise<ReadStripe> => {
       const mine = reading.then(async () => {
-        if (ended) return undefined;
-        const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
-        ended = bytes.length === 0;
-        return ended ? undefined : { bytes, order: order++ };
+        const stripe: ReadStripe = { index: index++, chunks: [] };
+        for (const buffer of buffers) {
+          if (ended) break;
+          throwIfAborted(signal);
+          const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
+          ended = bytes.length === 0;
+          if (!ended) stripe.chunks.push({ order: order++, bytes });
+        }
+        return stripe;
       });
       reading = mine.catch(() => {
         ended = true;
@@ -66,16 +115,18 @@ export class ChunkWriter {
     };
 
     const chunksAtMost = Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1;
+    const perStripe = Math.min(this.#width, chunksAtMost);
+    const inFlight = Math.max(concurrency > 1 ? 2 : 1, Math.ceil(concurrency / (this.#width + redundancy.parity)));
     try {
-      await runWorkers(Math.min(concurrency, chunksAtMost), async () => {
+      await runWorkers(Math.min(inFlight, Math.ceil(chunksAtMost / this.#width)), async () => {
         throwIfAborted(signal);
-        const buffer = pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE));
+        const buffers = Array.from({ length: perStripe }, () => pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE)));
         try {
-          const chunk = await next(buffer);
-          if (chunk !== undefined) await this.#writeChunk(chunk.order, chunk.bytes);
-          return chunk !== undefined;
+          const stripe = await next(buffers);
+          if (stripe.chunks.length > 0) await this.#writeStripe(stripe);
+          return stripe.chunks.length === perStripe;
         } finally {
-          pool.give(buffer);
+          for (const buffer of buffers) pool.give(buffer);
         }
       });
     } finally {
@@ -84,44 +135,127 @@ export class ChunkWriter {
     }
     await this.#makeNamesDurable();
     await this.#removeUnused();
-    return this.#chunks;
+    this.#written.parity.sort((a, b) => (a.protects[0] ?? 0) - (b.protects[0] ?? 0) || a.row - b.row);
+    return this.#written;
   }
 
   /** Removes everything that was written. What can't be removed is left for `gc`. */
   async discard(): Promise<void> {
     // A write that failed may have left gaps in the list.
-    const written = this.#chunks.filter((chunk: ChunkEntry | undefined) => chunk !== undefined);
-    await removeChunks([...this.#folders.keys()], this.#folder, written);
+    const chunks = this.#written.chunks.filter((chunk: ChunkEntry | undefined) => chunk !== undefined);
+    await removeChunks([...this.#folders.keys()], this.#folder, [...chunks, ...this.#written.parity]);
   }
 
-  async #writeChunk(order: number, bytes: Uint8Array): Promise<void> {
-    if (order >= MAX_CHUNKS) {
-      throw new StoreError('BAD_SOURCE', `an object has at most ${String(MAX_CHUNKS)} chunks of ${String(CHUNK_SIZE)} bytes`);
+  async #writeStripe(stripe: ReadStripe): Promise<void> {
+    const { pool, redundancy } = this.#options;
+    const { chunks } = stripe;
+    const last = chunks.at(-1)?.order ?? 0;
+    if ((last + 1) * (1 + redundancy.parity / this.#width) > MAX_CHUNKS) {
+      throw new StoreError('BAD_SOURCE', `an object has at most ${String(MAX_CHUNKS)} chunks of ${String(CHUNK_SIZE)} bytes, parity included`);
     }
-    const sha256 = hash('sha256', bytes, 'hex');
-    const file = chunkFile(order);
+    const places = new StripePlaces(this.#orderedDisks(stripe.index, chunks.length + redundancy.parity));
+    const sums = chunks.map(({ bytes }) => hash('sha256', bytes, 'hex'));
+    const writes = chunks.map(async ({ order, bytes }, index) => {
+      const content = { file: chunkFile(order), size: bytes.length, sha256: sums[index] ?? '' };
+      const disk = await this.#writeShard(places, content.file, bytes);
+      this.#written.chunks[order] = { order, disk: disk ?? this.#belonging(places, stripe.index), ...content };
+      if (disk === undefined) this.#written.unwritten.push(this.#written.chunks[order]);
+      this.#options.onBytes?.(bytes.length);
+      return disk;
+    });
+    const protects = chunks.map(({ order }) => order);
+    const buffers: Buffer[] = [];
+    try {
+      const parity = this.#computeParity(chunks.map(({ bytes }) => bytes), (size) => {
+        const buffer = pool.take(size);
+        buffers.push(buffer);
+        return buffer.subarray(0, size);
+      });
+      parity.forEach((bytes, row) => {
+        const file = parityFile(protects[0] ?? 0, row);
+        // A stripe of one chunk has copies of it.
+        const sha256 = chunks.length === 1 ? (sums[0] ?? '') : hash('sha256', bytes, 'hex');
+        writes.push(
+          this.#writeShard(places, file, bytes).then((disk) => {
+            const entry = { protects, row, disk: disk ?? this.#belonging(places, stripe.index), file, size: bytes.length, sha256 };
+            this.#written.parity.push(entry);
+            if (disk === undefined) this.#written.unwritten.push(entry);
+            return disk;
+          }),
+        );
+      });
+    } finally {
+      // Nobody may use the buffers before all is at rest, whatever fails.
+      await Promise.allSettled(writes);
+      for (const buffer of buffers) pool.give(buffer);
+    }
+    const written = (await Promise.all(writes)).filter((disk) => disk !== undefined).length;
+    if (written < leastShards(chunks.length, redundancy.parity)) throw this.#tooFew();
+  }
+
+  #computeParity(data: readonly Uint8Array[], take: (size: number) => Buffer): Uint8Array[] {
+    const { parity } = this.#options.redundancy;
+    const [only] = data;
+    if (data.length === 1 && only !== undefined) return Array.from({ length: parity }, () => only);
+    if (parity === 0) return [];
+    const size = Math.max(...data.map((bytes) => bytes.length));
+    const outputs = Array.from({ length: parity }, () => take(size));
+    const numbers = data.map((_, index) => index);
+    combine(recoveryMatrix(data.length, numbers, outputs.map((_, row) => data.length + row)), data, outputs);
+    return outputs;
+  }
+
+  /** All disks in the order in which a stripe of so many shards prefers them; the others take turns to stand in. */
+  #orderedDisks(stripe: number, shards: number): Disk[] {
+    const chosen = placeStripe(this.#start, stripe, shards, this.#weights);
+    const others = [...this.#all.keys()].filter((index) => !chosen.includes(index));
+    const turn = Math.floor((this.#start + stripe) / this.#all.length) % (others.length || 1);
+    const order = [...chosen, ...others.slice(turn), ...others.slice(0, turn)];
+    return order.flatMap((index) => this.#all[index] ?? []);
+  }
+
+  /** Writes a shard to the first disk that has none of its stripe and can take it; tells which, or that there is none. */
+  async #writeShard(places: StripePlaces, file: string, bytes: Uint8Array): Promise<string | undefined> {
     for (;;) {
-      const disk = this.#place(order);
+      const disk = places.take((candidate) => this.#disks.includes(candidate) && this.#room(candidate) >= bytes.length);
+      if (disk === undefined) return undefined;
       try {
+        await this.#rooms?.take(disk, bytes.length);
         await this.#makeFolder(disk);
         await disk.create(`${this.#folder}/${file}`, bytes, { durable: this.#options.durable });
-        this.#chunks[order] = { order, disk: disk.name, file, size: bytes.length, sha256 };
-        this.#options.onBytes?.(bytes.length);
-        return;
+        return disk.name;
       } catch (error) {
         if (!isStoreError(error)) throw error;
         this.#failures.set(disk, error);
         this.#disks = this.#disks.filter((candidate) => candidate !== disk);
+        places.release(disk.name);
       }
     }
   }
 
-  #place(order: number): Disk {
-    const disk = this.#disks[placeShard(startOf(this.#options.id), order, 0, this.#disks.length)];
-    if (disk !== undefined) return disk;
+  #room(disk: Disk): number {
+    return this.#rooms?.left(disk) ?? 0;
+  }
+
+  /** Where a shard belongs that no disk could take: on one that has no other of its stripe. */
+  #belonging(places: StripePlaces, stripe: number): string {
+    const free = this.#options.belong.filter((name) => !places.has(name));
+    const name = free[(this.#start + stripe) % free.length] ?? '';
+    places.reserve(name);
+    return name;
+  }
+
+  #tooFew(): StoreError {
     const errors = [...this.#failures.values()];
     const error = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
-    throw error ?? new StoreError('TOO_FEW_DISKS_TO_WRITE', 'there is no disk to write to');
+    if (error !== undefined) return error;
+    const full = this.#all.filter((disk) => this.#room(disk) < CHUNK_SIZE).map(({ name }) => name);
+    if (full.length === 0) return new StoreError('TOO_FEW_DISKS_TO_WRITE', 'there are too few disks to write to');
+    const disks = full.map((name) => `"${name}"`).join(', ');
+    return new StoreError('DISK_FULL', `too few disks have room for chunks: ${disks} ${full.length === 1 ? 'is' : 'are'} full, up to the reserve for metas`, {
+      disk: full[0] ?? '',
+      disks: full,
+    });
   }
 
   #makeFolder(disk: Disk): Promise<void> {
@@ -139,10 +273,12 @@ export class ChunkWriter {
     await disk.makeFolder(this.#folder);
   }
 
-  /** The disks with a folder for this version, by whether a chunk is in it. */
-  #foldersWith(chunks: boolean): Disk[] {
-    const used = new Set(this.#chunks.map((chunk) => chunk.disk));
-    return [...this.#folders.keys()].filter((disk) => used.has(disk.name) === chunks);
+  /** The disks with a folder for this version, by whether a shard is in it. */
+  #foldersWith(shards: boolean): Disk[] {
+    const { chunks, parity, unwritten } = this.#written;
+    const lost = new Set(unwritten);
+    const used = new Set([...chunks, ...parity].filter((shard) => !lost.has(shard)).map(({ disk }) => disk));
+    return [...this.#folders.keys()].filter((disk) => used.has(disk.name) === shards);
   }
 
   /** A disk that refused its first chunk has an empty folder. */
@@ -158,5 +294,34 @@ export class ChunkWriter {
         await disk.syncFolder(CHUNKS_FOLDER);
       }),
     );
+  }
+}
+
+/** The disks of one stripe: each has at most one of its shards. */
+class StripePlaces {
+  readonly #order: Disk[];
+  readonly #used = new Set<string>();
+
+  constructor(order: readonly Disk[]) {
+    this.#order = [...order];
+  }
+
+  /** The next disk, in order of preference, that is not used yet and that `isFit`. */
+  take(isFit: (disk: Disk) => boolean): Disk | undefined {
+    const disk = this.#order.find((candidate) => !this.#used.has(candidate.name) && isFit(candidate));
+    if (disk !== undefined) this.#used.add(disk.name);
+    return disk;
+  }
+
+  has(disk: string): boolean {
+    return this.#used.has(disk);
+  }
+
+  reserve(disk: string): void {
+    this.#used.add(disk);
+  }
+
+  release(disk: string): void {
+    this.#used.delete(disk);
   }
 }

@@ -1,5 +1,6 @@
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
+import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { bucketKind } from '../metadata/catalog.ts';
 
 type Stamps = Map<Disk, string>;
@@ -9,21 +10,17 @@ type Stamps = Map<Disk, string>;
  * documents need not be read again: a commit asks for them every time.
  */
 export class BucketCache {
-  readonly #agreed = new Map<string, Stamps>();
+  readonly #agreed = new Map<string, { document: BucketDocument; stamps: Stamps }>();
 
-  /** Whether the bucket was there when last looked at. It may have been deleted since. */
-  has(bucket: string): boolean {
-    return this.#agreed.has(bucket);
-  }
-
-  /** Whether all disks of the view still have the documents that agreed. */
-  async isUnchanged(view: DiskView, bucket: string): Promise<boolean> {
+  /** The document that all disks of the view still have, or undefined where they must be asked. */
+  async unchanged(view: DiskView, bucket: string): Promise<BucketDocument | undefined> {
     const agreed = this.#agreed.get(bucket);
-    if (agreed === undefined) return false;
+    if (agreed === undefined) return undefined;
     const stamps = await this.stamps(view, bucket);
-    const isUnchanged = view.online.every((disk) => agreed.has(disk) && agreed.get(disk) === stamps.get(disk));
-    if (!isUnchanged) this.#agreed.delete(bucket);
-    return isUnchanged;
+    const isUnchanged = view.online.every((disk) => agreed.stamps.has(disk) && agreed.stamps.get(disk) === stamps.get(disk));
+    if (isUnchanged) return agreed.document;
+    this.#agreed.delete(bucket);
+    return undefined;
   }
 
   /** The stamps of a bucket's documents. To be asked for before the documents are read, so that they are never newer. */
@@ -39,7 +36,7 @@ export class BucketCache {
     return stamps;
   }
 
-  remember(bucket: string, stamps: Stamps): void {
-    this.#agreed.set(bucket, stamps);
+  remember(document: BucketDocument, stamps: Stamps): void {
+    this.#agreed.set(document.bucket, { document, stamps });
   }
 }

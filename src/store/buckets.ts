@@ -1,10 +1,11 @@
 import { isStoreError, StoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
-import { BUCKETS_FOLDER, bucketFolder, bucketKind } from '../metadata/catalog.ts';
+import { bucketFolder, bucketKind } from '../metadata/catalog.ts';
 import { makeBucketDocument, type BucketDocument } from '../metadata/bucket-document.ts';
 import { newestCopy, type Copy } from '../metadata/copies.ts';
 import { formatDocument } from '../metadata/document.ts';
-import { checkBucketName, compareUtf8 } from '../metadata/names.ts';
+import { checkBucketName } from '../metadata/names.ts';
+import { checkRedundancy } from '../metadata/redundancy.ts';
 import { publish, PublishError, type DiskFailure, type PublishOptions } from '../metadata/publish.ts';
 import { retract } from '../metadata/retract.ts';
 import { mintVersion } from '../metadata/version.ts';
@@ -12,20 +13,30 @@ import { makeBucketFolder, quorumError, throwAsDiskError, withWriter, type Write
 import type { StoreContext } from './context.ts';
 import { readBucket, requireBucket } from './documents.ts';
 import { list } from './list.ts';
+import { bucketFolders } from './walk.ts';
 
 /** A bucket in a list. */
 export interface ListedBucket {
   bucket: string;
   createdAt: string;
+  /** The bucket's own `k+m`, if it has one. */
+  redundancy?: string;
 }
 
 export interface BucketOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** @throws BUCKET_EXISTS */
-export async function createBucket(context: StoreContext, bucket: string, options: BucketOptions): Promise<void> {
+export interface CreateBucketOptions extends BucketOptions {
+  /** `k+m` for objects that are put into the bucket without their own; the store's if not given. */
+  redundancy?: string | undefined;
+}
+
+/** @throws BUCKET_EXISTS, BAD_REDUNDANCY */
+export async function createBucket(context: StoreContext, bucket: string, options: CreateBucketOptions): Promise<void> {
+  const { redundancy } = options;
   await alone(context, bucket, options, async (writer) => {
+    if (redundancy !== undefined) checkRedundancy(redundancy, context.members.belong.length);
     const { document: existing, copies } = await readBucket(context, writer.view, bucket);
     if (existing !== undefined) throw new StoreError('BUCKET_EXISTS', `there is a bucket "${bucket}" already`, { bucket });
     const version = mintVersion(newestCopy(copies)?.document.version);
@@ -40,7 +51,12 @@ export async function createBucket(context: StoreContext, bucket: string, option
         failures.push({ disk: copy.disk, error });
       }
     }
-    const document = makeBucketDocument({ bucket, version, createdAt: new Date().toISOString() });
+    const document = makeBucketDocument({
+      bucket,
+      version,
+      createdAt: new Date().toISOString(),
+      ...(redundancy === undefined ? {} : { redundancy }),
+    });
     try {
       await publish(able, Buffer.from(formatDocument(document)), publishOptions(context, writer, bucket));
     } catch (error) {
@@ -55,7 +71,7 @@ export async function createBucket(context: StoreContext, bucket: string, option
 /** Makes the bucket if it is not there. */
 export async function ensureBucket(context: StoreContext, bucket: string, options: BucketOptions): Promise<void> {
   checkBucketName(bucket);
-  const { document } = await readBucket(context, await context.disks.lookForWriting(), bucket);
+  const { document } = await readBucket(context, await context.lookForWriting(), bucket);
   if (document !== undefined) return;
   try {
     await createBucket(context, bucket, options);
@@ -95,13 +111,11 @@ export async function deleteBucket(context: StoreContext, bucket: string, option
 
 /** The buckets, in the order of their names. */
 export async function listBuckets(context: StoreContext, allowStale: boolean): Promise<ListedBucket[]> {
-  const view = await context.disks.lookForReading(allowStale);
-  const lists = await Promise.all(view.online.map((disk) => disk.list(BUCKETS_FOLDER)));
-  const names = new Set(lists.flat().flatMap(({ name, isFolder }) => (isFolder ? [name] : [])));
+  const view = await context.lookForReading(allowStale);
   const buckets: ListedBucket[] = [];
-  for (const bucket of [...names].sort(compareUtf8)) {
+  for (const bucket of await bucketFolders(view.online)) {
     const { document } = await readBucket(context, view, bucket, allowStale);
-    if (document !== undefined) buckets.push({ bucket, createdAt: document.createdAt });
+    if (document !== undefined) buckets.push({ bucket, createdAt: document.createdAt, ...(document.redundancy === undefined ? {} : { redundancy: document.redundancy }) });
   }
   return buckets;
 }
@@ -120,8 +134,10 @@ async function alone(
 ): Promise<void> {
   checkBucketName(bucket);
   await withWriter(context, options, async (writer) => {
+    await context.lockDisks(writer.session, options.signal);
     await writer.session.lock(lockName.bucket(bucket), 'exclusive', options.signal);
     writer.view = await context.disks.narrow(writer.view);
+    context.disks.requireVoters(writer.view);
     await work(writer);
   });
 }

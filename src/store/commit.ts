@@ -2,6 +2,7 @@ import type { Disk } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import { StoreError, throwIfAborted } from '../errors.ts';
 import { lockName, type LockSession } from '../locks/locks.ts';
+import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy } from '../metadata/copies.ts';
 import { formatDocument } from '../metadata/document.ts';
@@ -35,7 +36,7 @@ export async function withWriter<T>(
   try {
     const id = mintVersion();
     await session.lock(lockName.version(id), 'shared');
-    const view = await context.disks.lookForWriting();
+    const view = await context.lookForWriting();
     const durable = (options.durability ?? context.durability) === 'fsync';
     return await work({ session, id, view, durable, signal: options.signal });
   } finally {
@@ -60,18 +61,20 @@ export async function lockForCommit(
   key: string,
 ): Promise<Copy<Meta>[]> {
   const { session, id, durable, signal } = writer;
+  await context.lockDisks(session, signal);
   await session.lock(lockName.bucket(bucket), 'shared', signal);
   await session.lock(lockName.key(bucket, key), 'exclusive', signal);
   writer.view = await context.disks.narrow(writer.view);
   const { view } = writer;
-  if (!(await context.buckets.isUnchanged(view, bucket))) {
+  context.disks.requireVoters(view);
+  if ((await context.buckets.unchanged(view, bucket)) === undefined) {
     const stamps = await context.buckets.stamps(view, bucket);
     const { document, copies } = await requireBucket(context, view, bucket);
-    const behind = copies.filter((copy) => copy.state !== 'valid' || copy.document.version !== document.version);
+    const behind = copies.filter((copy) => isBehind(copy, document.version));
     const source = newestCopy(copies);
     // A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted.
     if (behind.length > 0 && source !== undefined) await bringBucket(behind, source.bytes, bucket, id, durable);
-    else context.buckets.remember(bucket, stamps);
+    else context.buckets.remember(document, stamps);
   }
   const metas = await readCopies(view.online, metaKind(bucket, key));
   refuseCollision(bucket, key, metas);
@@ -102,6 +105,12 @@ export async function publishMeta(
   }
 }
 
+/** Whether a disk lacks a version, or has it damaged; what a later program has written is not to be touched. */
+function isBehind(copy: Copy<BucketDocument>, version: string): boolean {
+  if (copy.state === 'bad') return copy.error.code !== 'UNKNOWN_FORMAT';
+  return copy.state !== 'valid' || copy.document.version !== version;
+}
+
 /** Puts a bucket's document, as it is, on disks that do not have it, as far as they can take it. */
 export async function bringBucket(
   behind: readonly Copy<unknown>[],
@@ -125,15 +134,14 @@ export async function makeBucketFolder(disk: Disk, bucket: string, durable: bool
 }
 
 /** Rethrows an error, a failed publish as the error of its disks. */
-export function throwAsDiskError(context: StoreContext, error: unknown): never {
-  throw error instanceof PublishError ? quorumError(context, error.failures) : error;
+export function throwAsDiskError(context: StoreContext, error: unknown, needed = context.disks.writeQuorum): never {
+  throw error instanceof PublishError ? quorumError(context, error.failures, needed) : error;
 }
 
 /** The error for a write that too few disks took: their own, the one that is worst first. */
-export function quorumError(context: StoreContext, failures: readonly DiskFailure[]): StoreError {
+export function quorumError(context: StoreContext, failures: readonly DiskFailure[], needed = context.disks.writeQuorum): StoreError {
   const errors = failures.map((failure) => failure.error);
   const first = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
-  const needed = context.disks.writeQuorum;
   if (first === undefined) {
     return new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${String(needed)} disks`, { expected: needed });
   }

@@ -1,16 +1,51 @@
-import type { BufferPool } from '../chunks/buffer-pool.ts';
-import type { DiskSet } from '../disks/disk-set.ts';
-import type { Locks } from '../locks/locks.ts';
-import type { BucketCache } from './bucket-cache.ts';
+import { BufferPool } from '../chunks/buffer-pool.ts';
+import type { DiskSet, DiskView } from '../disks/disk-set.ts';
+import type { Locks, LockSession } from '../locks/locks.ts';
+import { lockName } from '../locks/locks.ts';
+import { BucketCache } from './bucket-cache.ts';
+import type { Membership } from './membership.ts';
 import type { Durability } from './store-document.ts';
 
 /** What every operation of an open store works with. */
-export interface StoreContext {
-  disks: DiskSet;
-  locks: Locks;
-  durability: Durability;
+export class StoreContext {
+  readonly members: Membership;
+  readonly locks: Locks;
   /** Chunks in flight at most, for one operation. */
-  concurrency: number;
-  pool: BufferPool;
-  buckets: BucketCache;
+  readonly concurrency: number;
+  readonly pool = new BufferPool();
+  readonly buckets = new BucketCache();
+
+  constructor(members: Membership, locks: Locks, concurrency: number) {
+    this.members = members;
+    this.locks = locks;
+    this.concurrency = concurrency;
+  }
+
+  get disks(): DiskSet {
+    return this.members.disks;
+  }
+
+  get durability(): Durability {
+    return this.members.document.durability;
+  }
+
+  /** The disks for a read, as the store has them now. @throws TOO_FEW_DISKS_TO_READ */
+  async lookForReading(allowStale = false): Promise<DiskView> {
+    await this.members.refresh();
+    return this.disks.lookForReading(allowStale);
+  }
+
+  /** The disks for a write, as the store has them now. @throws TOO_FEW_DISKS_TO_WRITE */
+  async lookForWriting(): Promise<DiskView> {
+    await this.members.refresh();
+    return this.disks.lookForWriting();
+  }
+
+  /** Begins a commit: until the session is closed, the store's disks stay the same. */
+  async lockDisks(session: LockSession, signal?: AbortSignal): Promise<void> {
+    await session.lock(lockName.disksGate(), 'shared', signal);
+    await session.lock(lockName.disks(), 'shared', signal);
+    session.unlock(lockName.disksGate());
+    await this.members.refresh();
+  }
 }

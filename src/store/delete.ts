@@ -1,8 +1,9 @@
+import { isStoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { bucketFolder, metaKind } from '../metadata/catalog.ts';
-import { agreedDocument } from '../metadata/copies.ts';
+import { agreedDocument, newestCopy, type Copy } from '../metadata/copies.ts';
 import { formatDocument } from '../metadata/document.ts';
-import { isTombstone, makeTombstone } from '../metadata/meta.ts';
+import { isTombstone, makeTombstone, type Meta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { retract } from '../metadata/retract.ts';
 import { mintVersion } from '../metadata/version.ts';
@@ -13,6 +14,20 @@ import { reclaim } from './reclaim.ts';
 
 export interface DeleteOptions {
   signal?: AbortSignal | undefined;
+}
+
+/**
+ * The meta that is to be deleted, `none` where there is nothing to delete, or undefined where something is there but no meta
+ * that can be read: that can be deleted too, because the tombstone's version is of now.
+ */
+function newestMeta({ disks }: StoreContext, copies: readonly Copy<Meta>[]): Meta | 'none' | undefined {
+  try {
+    const meta = agreedDocument(disks, copies, false);
+    return meta === undefined || isTombstone(meta) ? 'none' : meta;
+  } catch (error) {
+    if (isStoreError(error, 'META_DAMAGED')) return newestCopy(copies)?.document;
+    throw error;
+  }
 }
 
 /** Deletes an object: first its meta, then its chunks. @throws NO_SUCH_KEY, NO_SUCH_BUCKET */
@@ -27,9 +42,9 @@ export async function deleteObject(
   await withWriter(context, options, async (writer) => {
     const copies = await lockForCommit(context, writer, bucket, key);
     const { session, id, view, durable } = writer;
-    const meta = agreedDocument(context.disks, copies, false);
-    if (meta === undefined || isTombstone(meta)) throw noSuchKey(bucket, key);
-    const version = mintVersion(meta.version);
+    const meta = newestMeta(context, copies);
+    if (meta === 'none') throw noSuchKey(bucket, key);
+    const version = mintVersion(meta?.version);
     const tombstone = makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });
     try {
       await retract(copies, Buffer.from(formatDocument(tombstone)), {

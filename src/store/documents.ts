@@ -16,6 +16,8 @@ export async function readObjectMeta(
 ): Promise<ObjectMeta> {
   const copies = await readCopies(view.online, metaKind(bucket, key));
   const meta = agreedDocument(context.disks, copies, allowStale);
+  // A disk that has just gone has none either.
+  if (copies.some(({ state }) => state === 'absent')) await context.disks.confirm(view, allowStale);
   if (meta !== undefined && !isTombstone(meta)) return meta;
   await requireBucket(context, view, bucket, allowStale);
   await context.disks.confirm(view, allowStale);

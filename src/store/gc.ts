@@ -1,16 +1,16 @@
 import pMap from 'p-map';
-import type { Disk } from '../disks/disk.ts';
-import { STAGING_FOLDER } from '../disks/disk.ts';
+import { STAGING_FOLDER, type Disk, type DiskEntry } from '../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
 import { isStoreError, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
-import { BUCKETS_FOLDER, bucketFolder } from '../metadata/catalog.ts';
+import { bucketFolder } from '../metadata/catalog.ts';
 import { readKeyLevel } from '../metadata/key-tree.ts';
-import { CHUNKS_FOLDER } from '../metadata/meta.ts';
+import { CHUNKS_FOLDER, SET_ASIDE } from '../metadata/meta.ts';
 import { isVersion } from '../metadata/version.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { settleBucket, settleKey, type Settled } from './settle.ts';
+import { bucketFolders } from './walk.ts';
 
 export interface GcOptions {
   /** Look and report, change nothing. */
@@ -93,15 +93,26 @@ class Sweep {
     const away = this.#lost === undefined ? offline : [...offline, this.#lost];
     if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
     if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
-    if (this.#wasTakenBack) this.#report.kept.push('a commit was taken back meanwhile; run gc again');
+    if (this.#wasTakenBack) this.#report.kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
     return this.#report;
   }
 
   async #removeStaged(): Promise<void> {
     for (const disk of this.#writer.view.online) {
-      for (const { name } of await disk.list(STAGING_FOLDER)) {
+      for (const { name } of await this.#list(disk, STAGING_FOLDER)) {
         if (this.#isIdle(name) && (await this.#remove(disk, STAGING_FOLDER, name))) this.#report.stagedFiles++;
       }
+    }
+  }
+
+  /** What is in a folder; one that can't be read keeps what no meta refers to, because it is not known. */
+  async #list(disk: Disk, folder: string): Promise<DiskEntry[]> {
+    try {
+      return await disk.list(folder);
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      this.#report.kept.push(error.message);
+      return [];
     }
   }
 
@@ -116,7 +127,7 @@ class Sweep {
   async #findIdleVersions(): Promise<void> {
     const busy = new Set<string>();
     for (const disk of this.#writer.view.online) {
-      for (const { name, isFolder } of await disk.list(CHUNKS_FOLDER)) {
+      for (const { name, isFolder } of await this.#list(disk, CHUNKS_FOLDER)) {
         if (!isFolder || !isVersion(name) || busy.has(name)) continue;
         const folder = `${CHUNKS_FOLDER}/${name}`;
         let disks = this.#folders.get(folder);
@@ -136,11 +147,9 @@ class Sweep {
 
   async #walkBuckets(): Promise<void> {
     const { online } = this.#writer.view;
-    const lists = await Promise.all(online.map((disk) => disk.list(BUCKETS_FOLDER)));
-    const buckets = new Set(lists.flat().flatMap(({ name, isFolder }) => (isFolder ? [name] : [])));
-    for (const bucket of buckets) {
+    for (const bucket of await bucketFolders(online)) {
       await this.#walk(bucket, bucketFolder(bucket), '', online);
-      await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, this.#dryRun));
+      await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, { dryRun: this.#dryRun, mend: false }));
     }
   }
 
@@ -151,7 +160,7 @@ class Sweep {
     this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) => online.some(({ name }) => name === disk));
     await pMap(
       nodes.filter((node) => node.folder === undefined),
-      ({ name }) => this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, this.#dryRun)),
+      ({ name }) => this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false })),
       { concurrency: AT_ONCE },
     );
     const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
@@ -180,7 +189,7 @@ class Sweep {
     for (const meta of live) {
       const disks = this.#folders.get(meta.directory);
       for (const { disk: name, file } of [...meta.chunks, ...meta.parity]) {
-        for (const [disk, files] of disks ?? []) if (disk.name === name) files.add(file);
+        for (const [disk, files] of disks ?? []) if (disk.name === name) files.add(file).add(file + SET_ASIDE);
       }
     }
   }

@@ -23,24 +23,25 @@ export async function getToFile(
   options: GetOptions,
 ): Promise<ObjectMeta> {
   const place = path.resolve(file);
-  const { meta, slices, reader, release } = await openObject(context, bucket, key, options);
+  const { meta, slices, reader, concurrency, release } = await openObject(context, bucket, key, options, context.pool);
   try {
-    const size = slices.reduce((sum, slice) => sum + slice.to - slice.from, 0);
+    const size = slices.flatMap(({ slices: wanted }) => wanted).reduce((sum, slice) => sum + slice.to - slice.from, 0);
     await writeWhole(place, size, async (out) => {
       const waiting = slices.values();
-      await runWorkers(context.concurrency, async () => {
+      await runWorkers(concurrency, async () => {
         throwIfAborted(options.signal);
         const next = waiting.next();
         if (next.done === true) return false;
-        const { chunk, from, to, target } = next.value;
-        const buffer = context.pool.take(chunk.size + 1);
-        try {
-          const bytes = await reader.read(chunk, buffer);
-          await targeting(file, out.write(bytes.subarray(from, to), target));
-        } finally {
-          context.pool.give(buffer);
-        }
-        options.onBytes?.(to - from);
+        const { stripe, slices: wanted } = next.value;
+        await reader.read(stripe, wanted.map(({ chunk }) => chunk), async (chunks) => {
+          const writes = wanted.map(async ({ from, to, target }, index) => {
+            await targeting(file, out.write(chunks[index]?.subarray(from, to) ?? Buffer.alloc(0), target));
+            options.onBytes?.(to - from);
+          });
+          // The buffers are in use until all writes are at rest.
+          await Promise.allSettled(writes);
+          await Promise.all(writes);
+        });
         return true;
       });
       throwIfAborted(options.signal);

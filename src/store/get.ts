@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { pMapIterable } from 'p-map';
+import { freshBuffers } from '../chunks/buffer-pool.ts';
 import { StoreError } from '../errors.ts';
-import type { ObjectMeta } from '../metadata/meta.ts';
+import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
 import { openObject } from './open-object.ts';
 import type { ByteRange } from './range.ts';
@@ -13,6 +14,8 @@ export interface GetOptions {
   signal?: AbortSignal | undefined;
   /** Called with the bytes of every chunk that has been read and checked. */
   onBytes?: ((bytes: number) => void) | undefined;
+  /** Called with each chunk that was computed from parity because it was not there as it should be, and why. */
+  onRebuilt?: ((chunk: ChunkEntry, reason: StoreError) => void) | undefined;
 }
 
 /** An object's version and its bytes. The body must be read to its end or destroyed: until then it holds the version. */
@@ -31,18 +34,17 @@ export async function get(
   key: string,
   options: GetOptions,
 ): Promise<GetResult> {
-  const { meta, slices, reader, release } = await openObject(context, bucket, key, options);
-  const chunks = pMapIterable(
+  const { meta, slices, reader, concurrency, release } = await openObject(context, bucket, key, options, freshBuffers);
+  const stripes = pMapIterable(
     slices,
-    async (slice) => {
-      // One byte more than the chunk has, so that one read shows a chunk that is too long.
-      const bytes = await reader.read(slice.chunk, Buffer.allocUnsafeSlow(slice.chunk.size + 1));
-      options.onBytes?.(slice.to - slice.from);
-      return bytes.subarray(slice.from, slice.to);
-    },
-    { concurrency: context.concurrency, backpressure: context.concurrency },
+    ({ stripe, slices: wanted }) =>
+      reader.read(stripe, wanted.map(({ chunk }) => chunk), (chunks) => {
+        for (const { from, to } of wanted) options.onBytes?.(to - from);
+        return chunks.map((bytes, index) => bytes.subarray(wanted[index]?.from, wanted[index]?.to));
+      }),
+    { concurrency, backpressure: concurrency },
   );
-  const body = Readable.from(chunks, { objectMode: false });
+  const body = Readable.from(flatten(stripes), { objectMode: false });
   const abort = (): void => {
     body.destroy(new StoreError('ABORTED', 'interrupted', {}, options.signal?.reason));
   };
@@ -53,4 +55,8 @@ export async function get(
     void release();
   });
   return { meta, body };
+}
+
+async function* flatten<T>(lists: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
+  for await (const list of lists) yield* list;
 }

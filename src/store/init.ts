@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { DISK_MARK, formatDiskMark, judgeDiskMark, type DiskIdentity } from '../disks/identity.ts';
-import { STAGING_FOLDER } from '../disks/disk.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
-import { except, makeFolders, WRITE_FLAGS, rename, syncFolderNow, unlink, writeNewFile } from '../files/calls.ts';
+import { except, rename, syncFolderNow, unlink } from '../files/calls.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import { lockName } from '../locks/locks.ts';
 import { FORMAT } from '../metadata/document.ts';
-import { CHUNKS_FOLDER } from '../metadata/meta.ts';
-import { BUCKETS_FOLDER } from '../metadata/catalog.ts';
 import { checkDiskName } from '../metadata/names.ts';
+import { checkRedundancy, DEFAULT_REDUNDANCY } from '../metadata/redundancy.ts';
+import { Made } from './made.ts';
+import { checkPlace, folderContent, makeDisk, readText } from './make-disk.ts';
 import { formatStoreDocument, parseStoreDocument, STORE_FILE, type Durability, type StoreDocument } from './store-document.ts';
 
 /** The store's lock file. */
@@ -21,18 +20,16 @@ const PLAN_FILE = '.store.json.plan';
 
 const DEFAULT_DISKS = 3;
 
-/** What every disk has. */
-const DISK_FOLDERS = [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER];
-
-/** What the store's folders may hold before they are made disks: file systems make this one by themselves. */
-const IGNORED = new Set(['lost+found']);
-
 export interface InitOptions {
   /** Number of disks to make, `disk1`, `disk2`, … */
   disks?: number;
   /** Disks by name, each an empty or missing folder: linked into the store's folder where it is elsewhere. */
   places?: { name: string; path: string }[];
   durability?: Durability;
+  /** `k+m` of objects whose bucket has none of its own; `1+0` if not given. */
+  redundancy?: string;
+  /** `k+m` that the store must have disks enough for, without making it the default. */
+  fit?: string;
 }
 
 /**
@@ -86,7 +83,7 @@ async function initLocked(root: string, options: InitOptions, made: Made): Promi
   // The plan must be durable before the first disk is touched: a marked disk without it would look foreign.
   if (unfinished === undefined) await made.file(planFile, Buffer.from(formatStoreDocument(plan)));
   await syncFolderNow(root);
-  for (const disk of plan.disks) await initDisk(root, plan.id, disk, made);
+  for (const disk of plan.disks) await makeDisk(root, plan.id, disk, made);
   await syncFolderNow(root);
   await rename(planFile, storeFile);
   made.keep();
@@ -113,6 +110,8 @@ async function readPlan(planFile: string): Promise<StoreDocument | undefined> {
 async function makePlan(root: string, options: InitOptions): Promise<StoreDocument> {
   const places = options.places ?? (options.disks === undefined ? await standingDisks(root) : numbered(options.disks));
   if (places.length === 0) throw new StoreError('BAD_ROOT', 'a store needs at least one disk', { path: root });
+  const redundancy = options.redundancy ?? DEFAULT_REDUNDANCY;
+  for (const text of [redundancy, ...(options.fit === undefined ? [] : [options.fit])]) checkRedundancy(text, places.length);
   const disks: StoreDocument['disks'] = [];
   const taken = new Set<string>();
   for (const place of places) {
@@ -130,7 +129,7 @@ async function makePlan(root: string, options: InitOptions): Promise<StoreDocume
     format: FORMAT,
     id: randomUUID(),
     createdAt: new Date().toISOString(),
-    redundancy: '1+0',
+    redundancy,
     durability: options.durability ?? 'fsync',
     disks,
   };
@@ -152,97 +151,6 @@ async function standingDisks(root: string): Promise<{ name: string; path: string
   }
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   return names.length > 0 ? names.map((name) => ({ name, path: name })) : numbered(DEFAULT_DISKS);
-}
-
-/** A disk begins as an empty folder or as none; one elsewhere gets a link in the root, whose name must be free. */
-async function checkPlace(root: string, name: string, folder: string): Promise<void> {
-  const refuse = (what: string, where: string): never => {
-    throw new StoreError('BAD_ROOT', `"${where}" ${what}, so it cannot become disk "${name}"`, { disk: name, path: where });
-  };
-  const content = await folderContent(folder);
-  if (content !== undefined && content.length > 0) refuse('is not empty', folder);
-  if (content === undefined && (await except(fs.lstat(folder), 'ENOENT')) !== undefined) refuse('is not a folder', folder);
-  const inside = path.join(root, name);
-  if (folder !== inside && (await except(fs.lstat(inside), 'ENOENT')) !== undefined) refuse('is there already', inside);
-}
-
-/** The names in a folder, or undefined where there is no such folder. */
-async function folderContent(folder: string): Promise<string[] | undefined> {
-  const entries = await except(fs.readdir(folder), 'ENOTDIR', 'ENOENT');
-  return entries?.filter((entry) => !IGNORED.has(entry));
-}
-
-async function initDisk(root: string, storeId: string, disk: StoreDocument['disks'][number], made: Made): Promise<void> {
-  const folder = path.resolve(root, disk.path);
-  const inside = path.join(root, disk.name);
-  await made.folder(folder);
-  if (folder !== inside) await made.link(folder, inside);
-  const identity = { storeId, name: disk.name, id: disk.id };
-  const mark = path.join(folder, DISK_MARK);
-  if (!(await isBegun(folder, identity))) {
-    for (const name of DISK_FOLDERS) await made.folder(path.join(folder, name));
-    await made.file(mark, Buffer.from(formatDiskMark(identity)));
-  }
-  await syncFolderNow(folder);
-}
-
-/**
- * Whether a disk has its mark already, from an init that died. What stands where the disk should be is looked at again:
- * since the plan was made it may have become something else. @throws BAD_ROOT
- */
-async function isBegun(folder: string, identity: DiskIdentity): Promise<boolean> {
-  const text = await readText(path.join(folder, DISK_MARK));
-  const status = text === undefined ? 'empty' : judgeDiskMark(text, identity).status;
-  if (status === 'online') return true;
-  // A mark that is no document is one that the dying init had only begun to write.
-  const allowed = status === 'unreadable' ? [...DISK_FOLDERS, DISK_MARK] : DISK_FOLDERS;
-  const content = (await folderContent(folder)) ?? [];
-  const inside = await Promise.all(DISK_FOLDERS.map((name) => folderContent(path.join(folder, name))));
-  if (content.every((name) => allowed.includes(name)) && inside.flat().every((name) => name === undefined)) return false;
-  throw new StoreError('BAD_ROOT', `"${folder}" is not empty, so it cannot become disk "${identity.name}"`, {
-    disk: identity.name,
-    path: folder,
-  });
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  return except(fs.readFile(file, 'utf8'), 'ENOENT');
-}
-
-/** What an init has made so far, so that a failure can take it back. */
-class Made {
-  #undo: (() => Promise<void>)[] = [];
-
-  /** Makes a folder and those above it, durably. */
-  async folder(folder: string): Promise<void> {
-    const folders = await makeFolders(folder);
-    this.#undo.push(...folders.map((made) => () => fs.rmdir(made)));
-    for (const made of folders) await syncFolderNow(path.dirname(made));
-  }
-
-  async file(file: string, bytes: Uint8Array): Promise<void> {
-    this.#undo.push(() => unlink(file));
-    await writeNewFile(file, WRITE_FLAGS.replace, bytes, true);
-  }
-
-  async link(target: string, link: string): Promise<void> {
-    // Loaded here, because most stores have no disk elsewhere.
-    const { ensureSymlink, pathExists } = await import('fs-extra/esm');
-    const stood = await pathExists(link);
-    // One that stands from an unfinished init must lead to the same place.
-    await ensureSymlink(target, link, 'dir');
-    if (!stood) this.#undo.push(() => unlink(link));
-  }
-
-  /** What has been made so far stays. */
-  keep(): void {
-    this.#undo = [];
-  }
-
-  async undo(): Promise<void> {
-    for (const step of this.#undo.reverse()) await step().catch(() => undefined);
-    this.#undo = [];
-  }
 }
 
 function rootError(root: string, error: unknown): StoreError {

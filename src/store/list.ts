@@ -50,7 +50,7 @@ const READ_AHEAD = 16;
 export async function* list(context: StoreContext, bucket: string, options: ListOptions): AsyncGenerator<Listed> {
   checkBucketName(bucket);
   const allowStale = options.allowStale ?? false;
-  const view = await context.disks.lookForReading(allowStale);
+  const view = await context.lookForReading(allowStale);
   await requireBucket(context, view, bucket, allowStale);
   yield* new Walk(context, view, bucket, options).run();
 }

@@ -1,26 +1,31 @@
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { BufferPool } from '../chunks/buffer-pool.ts';
 import type { PutSource } from '../chunks/source.ts';
-import { DiskSet } from '../disks/disk-set.ts';
 import type { DiskState } from '../disks/disk.ts';
-import { LocalDisk } from '../disks/local-disk.ts';
-import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
+import { isStoreError, StoreError } from '../errors.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
-import { BucketCache } from './bucket-cache.ts';
-import { createBucket, deleteBucket, ensureBucket, listBuckets, type BucketOptions, type ListedBucket } from './buckets.ts';
-import type { StoreContext } from './context.ts';
+import { checkRedundancy } from '../metadata/redundancy.ts';
+import { Balance } from './balance.ts';
+import { createBucket, deleteBucket, ensureBucket, listBuckets, type BucketOptions, type CreateBucketOptions, type ListedBucket } from './buckets.ts';
+import { StoreContext } from './context.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
+import { addDisk, removeDisk, replaceDisk, setDraining, type DiskOptions } from './disks.ts';
 import { readObjectMeta } from './documents.ts';
 import { gc, type GcOptions, type GcReport } from './gc.ts';
 import { get, type GetOptions, type GetResult } from './get.ts';
 import { getToFile } from './get-to-file.ts';
+import { heal, type HealOptions, type HealReport } from './heal.ts';
+import type { HealthReport } from './health.ts';
 import { initStore, LOCK_FILE, type InitOptions } from './init.ts';
 import { list, type Listed, type ListedObject, type ListOptions } from './list.ts';
+import { Membership } from './membership.ts';
+import { moveAll, type MoveOptions, type MoveReport } from './move.ts';
 import { put, type PutOptions, type PutResult } from './put.ts';
-import { parseStoreDocument, STORE_FILE, type StoreDocument } from './store-document.ts';
+import { Relocation } from './relocation.ts';
+import type { StoreDocument } from './store-document.ts';
+import { usage, type DiskUsage, type UsageOptions } from './usage.ts';
+import { verify, type VerifyOptions } from './verify.ts';
 
 const DEFAULT_CONCURRENCY = 8;
 
@@ -29,51 +34,51 @@ export interface OpenOptions {
   create?: boolean;
   /** Chunks in flight at most, for one operation; 8 if not given. Memory grows with it, by 1 MiB each. */
   concurrency?: number;
+  /** `k+m` of the objects to come: a store that has too few disks for it is not opened, and not made. */
+  redundancy?: string | undefined;
 }
 
 /** A store of objects in buckets, kept in a folder. All operations may overlap, in this process and others. */
 export class ObjectStore {
   /** Absolute path of the store's folder. */
   readonly root: string;
-  /** The store's `store.json`. */
-  readonly document: StoreDocument;
   readonly #context: StoreContext;
 
-  private constructor(root: string, document: StoreDocument, concurrency: number) {
-    this.root = root;
-    this.document = document;
-    this.#context = {
-      disks: new DiskSet(
-        document.disks.map(
-          ({ name, id, path: where }) => new LocalDisk(path.resolve(root, where), { storeId: document.id, name, id }),
-        ),
-      ),
-      locks: new KernelLocks(path.join(root, LOCK_FILE)),
-      durability: document.durability,
-      concurrency,
-      pool: new BufferPool(),
-      buckets: new BucketCache(),
-    };
+  private constructor(members: Membership, concurrency: number) {
+    this.root = members.root;
+    this.#context = new StoreContext(members, new KernelLocks(path.join(members.root, LOCK_FILE)), concurrency);
+  }
+
+  /** The store's `store.json`, as it was when an operation last looked at it. */
+  get document(): StoreDocument {
+    return this.#context.members.document;
   }
 
   /**
    * Opens the store in the folder `root`.
-   * @throws STORE_NOT_FOUND, BAD_ROOT, STORE_DAMAGED, UNKNOWN_FORMAT; with `create`, what `init` throws
+   * @throws STORE_NOT_FOUND, BAD_ROOT, STORE_DAMAGED, UNKNOWN_FORMAT, BAD_REDUNDANCY; with `create`, what `init` throws
    */
   static async open(root: string, options: OpenOptions = {}): Promise<ObjectStore> {
     const { concurrency = DEFAULT_CONCURRENCY } = options;
     if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new TypeError('concurrency must be a whole number from 1');
     const folder = path.resolve(root);
-    let document = await readStoreDocument(folder);
-    if (document === undefined && options.create === true) document = await createOnce(folder);
-    if (document === undefined) throw new StoreError('STORE_NOT_FOUND', `there is no store in "${folder}"`, { path: folder });
-    return new ObjectStore(folder, document, concurrency);
+    let members = await Membership.open(folder);
+    if (members === undefined && options.create === true) {
+      // Somebody else may make it at this moment.
+      await initStore(folder, options.redundancy === undefined ? {} : { fit: options.redundancy }).catch((error: unknown) => {
+        if (!isStoreError(error, 'STORE_EXISTS')) throw error;
+      });
+      members = await Membership.open(folder);
+    }
+    if (members === undefined) throw new StoreError('STORE_NOT_FOUND', `there is no store in "${folder}"`, { path: folder });
+    if (options.redundancy !== undefined) checkRedundancy(options.redundancy, members.belong.length);
+    return new ObjectStore(members, concurrency);
   }
 
-  /** Makes a store in the folder `root`. @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, STORE_NOT_WRITABLE, DISK_FULL */
+  /** Makes a store in the folder `root`. @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, BAD_REDUNDANCY, STORE_NOT_WRITABLE, DISK_FULL */
   static async init(root: string, options: InitOptions = {}): Promise<ObjectStore> {
-    const folder = path.resolve(root);
-    return new ObjectStore(folder, await initStore(folder, options), DEFAULT_CONCURRENCY);
+    await initStore(path.resolve(root), options);
+    return ObjectStore.open(root);
   }
 
   /**
@@ -104,7 +109,7 @@ export class ObjectStore {
     checkBucketName(bucket);
     checkKey(key);
     const allowStale = options.allowStale ?? false;
-    const view = await this.#context.disks.lookForReading(allowStale);
+    const view = await this.#context.lookForReading(allowStale);
     return readObjectMeta(this.#context, view, bucket, key, allowStale);
   }
 
@@ -120,8 +125,8 @@ export class ObjectStore {
     return deleteObject(this.#context, bucket, key, options);
   }
 
-  /** @throws BUCKET_EXISTS, BAD_BUCKET_NAME */
-  createBucket(bucket: string, options: BucketOptions = {}): Promise<void> {
+  /** @throws BUCKET_EXISTS, BAD_BUCKET_NAME, BAD_REDUNDANCY */
+  createBucket(bucket: string, options: CreateBucketOptions = {}): Promise<void> {
     return createBucket(this.#context, bucket, options);
   }
 
@@ -140,37 +145,65 @@ export class ObjectStore {
     return listBuckets(this.#context, options.allowStale ?? false);
   }
 
+  /** The disks in the store's order, how each is, and what is on it; reads all metas. @throws TOO_FEW_DISKS_TO_READ */
+  usage(options: UsageOptions = {}): Promise<DiskUsage[]> {
+    return usage(this.#context, options);
+  }
+
+  /** Reads everything, or with `quick` looks for it, and tells what is not as it should be. @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_READ */
+  verify(options: VerifyOptions = {}): Promise<HealthReport> {
+    return verify(this.#context, options);
+  }
+
+  /** Brings everything back to where it should be, whole, and tells what is left to say. @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, … */
+  heal(options: HealOptions = {}): Promise<HealReport> {
+    return heal(this.#context, options);
+  }
+
+  /** Adds the empty or missing folder `folder` as a disk. @throws DISK_EXISTS, BAD_DISK_NAME, BAD_ROOT, … */
+  addDisk(name: string, folder: string, options: DiskOptions = {}): Promise<void> {
+    return addDisk(this.#context, name, folder, options);
+  }
+
+  /**
+   * Accepts an empty or missing folder, at the disk's place or a new one, as the disk of that name. Resolves to whether
+   * there is something to heal: not where the folder is the disk itself, moved by hand. @throws NO_SUCH_DISK, DISK_EXISTS, BAD_ROOT
+   */
+  replaceDisk(name: string, folder?: string, options: DiskOptions = {}): Promise<boolean> {
+    return replaceDisk(this.#context, name, folder, options);
+  }
+
+  /** Moves everything off a disk and puts nothing more on it; a disk that is lost is made up for from the others. @throws NO_SUCH_DISK, DISK_NEEDED */
+  async drainDisk(name: string, options: MoveOptions = {}): Promise<MoveReport> {
+    await setDraining(this.#context, name, false, options);
+    return moveAll(this.#context, options, (view) => Relocation.of(this.#context, view));
+  }
+
+  /** Lets a disk that was being drained take chunks again. @throws NO_SUCH_DISK */
+  cancelDrain(name: string, options: DiskOptions = {}): Promise<void> {
+    return setDraining(this.#context, name, true, options);
+  }
+
+  /** Takes a drained disk out of the store. Its folder stays. @throws NO_SUCH_DISK, DISK_NEEDED */
+  removeDisk(name: string, options: DiskOptions = {}): Promise<void> {
+    return removeDisk(this.#context, name, options);
+  }
+
+  /** Moves chunks from disks that hold more than their share to those that hold less. */
+  rebalance(options: MoveOptions = {}): Promise<MoveReport> {
+    return moveAll(this.#context, options, (view) => Balance.of(this.#context, view));
+  }
+
   /** The disks in the store's order, and whether each is there. */
-  disks(): Promise<{ disk: string; state: DiskState }[]> {
-    return Promise.all(this.#context.disks.disks.map(async (disk) => ({ disk: disk.name, state: await disk.state() })));
+  async disks(): Promise<{ disk: string; state: DiskState }[]> {
+    await this.#context.members.refresh();
+    const { disks } = this.#context;
+    const states = await disks.states();
+    return disks.disks.flatMap(({ name }, index) => states.slice(index, index + 1).map((state) => ({ disk: name, state })));
   }
 
   /** Reclaims what operations that died have left behind; never what one that is at work uses. */
   gc(options: GcOptions = {}): Promise<GcReport> {
     return gc(this.#context, options);
-  }
-}
-
-/** Makes the store, or finds the one that somebody else has made just now. */
-async function createOnce(folder: string): Promise<StoreDocument | undefined> {
-  try {
-    return await initStore(folder);
-  } catch (error) {
-    if (isStoreError(error, 'STORE_EXISTS')) return readStoreDocument(folder);
-    throw error;
-  }
-}
-
-async function readStoreDocument(folder: string): Promise<StoreDocument | undefined> {
-  const file = path.join(folder, STORE_FILE);
-  try {
-    return parseStoreDocument(await fs.readFile(file, 'utf8'), file);
-  } catch (error) {
-    if (isStoreError(error)) throw error;
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT') return undefined;
-    const details = { path: folder, ...(errno === undefined ? {} : { errno }) };
-    if (errno === 'ENOTDIR') throw new StoreError('BAD_ROOT', `"${folder}" is not a folder`, details, error);
-    throw new StoreError('STORE_DAMAGED', `cannot read ${file}: ${reasonOf(error)}`, details, error);
   }
 }

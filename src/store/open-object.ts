@@ -1,6 +1,9 @@
-import { ChunkReader, sliceChunks, type ChunkSlice } from '../chunks/chunk-reader.ts';
+import type { Buffers } from '../chunks/buffer-pool.ts';
+import { sliceStripes, type StripeSlice } from '../chunks/slices.ts';
+import { StripeReader } from '../chunks/stripe-reader.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
+import { stripesOf } from '../metadata/stripes.ts';
 import type { StoreContext } from './context.ts';
 import type { GetOptions } from './get.ts';
 import { openVersion } from './open-version.ts';
@@ -9,24 +12,34 @@ import { resolveRange } from './range.ts';
 /** An object held for reading: what is wanted of it, and who reads that. */
 export interface OpenObject {
   meta: ObjectMeta;
-  slices: ChunkSlice[];
-  reader: ChunkReader;
+  slices: StripeSlice[];
+  reader: StripeReader;
+  /** Stripes to be read side by side. */
+  concurrency: number;
   release: () => Promise<void>;
 }
 
 /**
- * Holds an object's newest version and finds the chunks of the wanted range. A disk that is needed and not there is
- * told of now, before a first byte has gone out.
+ * Holds an object's newest version and finds the chunks of the wanted range. That too many disks are not there is told
+ * now, before a first byte has gone out.
  */
-export async function openObject(context: StoreContext, bucket: string, key: string, options: GetOptions): Promise<OpenObject> {
+export async function openObject(
+  context: StoreContext,
+  bucket: string,
+  key: string,
+  options: GetOptions,
+  buffers: Buffers,
+): Promise<OpenObject> {
   throwIfAborted(options.signal);
   const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
   try {
     const { from, to } = resolveRange(options.range, meta.size);
-    const slices = sliceChunks(meta.chunks, from, to);
-    const reader = new ChunkReader(meta, view.online, view.offline);
-    reader.checkDisks(slices);
-    return { meta, slices, reader, release };
+    const slices = sliceStripes(stripesOf(meta), from, to);
+    const { onRebuilt } = options;
+    const reader = new StripeReader(meta, view, { buffers, onRebuilt });
+    for (const { stripe, slices: wanted } of slices) reader.checkDisks(stripe, wanted.map(({ chunk }) => chunk));
+    const widest = slices.reduce((most, { slices: wanted }) => Math.max(most, wanted.length), 1);
+    return { meta, slices, reader, concurrency: Math.ceil(context.concurrency / widest), release };
   } catch (error) {
     await release();
     throw error;

@@ -11,6 +11,7 @@ import { readObjectMeta } from './documents.ts';
 export interface OpenVersion {
   meta: ObjectMeta;
   view: DiskView;
+  session: LockSession;
   release: () => Promise<void>;
 }
 
@@ -32,18 +33,19 @@ export async function openVersion(
 ): Promise<OpenVersion> {
   checkBucketName(bucket);
   checkKey(key);
-  const view = await context.disks.lookForReading(allowStale);
+  const view = await context.lookForReading(allowStale);
   const session = await context.locks.open('read');
   try {
-    const meta = await hold(context, session, view, bucket, key, allowStale, signal);
-    return { meta, view, release: () => session.close() };
+    const meta = await holdVersion(context, session, view, bucket, key, allowStale, signal);
+    return { meta, view, session, release: () => session.close() };
   } catch (error) {
     await session.close();
     throw error;
   }
 }
 
-async function hold(
+/** Finds an object's newest version and locks it, shared, in the session. @throws NO_SUCH_KEY, … */
+export async function holdVersion(
   context: StoreContext,
   session: LockSession,
   view: DiskView,

@@ -1,11 +1,13 @@
-import { ChunkWriter } from '../chunks/chunk-writer.ts';
+import { ChunkWriter, leastShards, type WrittenChunks } from '../chunks/chunk-writer.ts';
 import { openSource, type ChunkSource, type PutSource } from '../chunks/source.ts';
-import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
+import { describeOffline, type DiskView, type OfflineDisk } from '../disks/disk-set.ts';
 import { StoreError, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { newestCopy } from '../metadata/copies.ts';
-import { CHUNK_SIZE, CHUNKS_FOLDER, makeObjectMeta, type ChunkEntry, type ObjectMeta } from '../metadata/meta.ts';
+import { CHUNK_SIZE, CHUNKS_FOLDER, makeObjectMeta, type ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
+import { checkRedundancy, parseRedundancy } from '../metadata/redundancy.ts';
+import { shardsOf, stripesOf, type ShardEntry } from '../metadata/stripes.ts';
 import { mintVersion } from '../metadata/version.ts';
 import { lockForCommit, objectVersions, publishMeta, UncertainCommitError, withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
@@ -16,6 +18,8 @@ import type { Durability } from './store-document.ts';
 export interface PutOptions {
   /** MIME type; `application/octet-stream` if not given. */
   contentType?: string | undefined;
+  /** `k+m`, instead of the bucket's or the store's. */
+  redundancy?: string | undefined;
   /** Instead of the store's setting. */
   durability?: Durability | undefined;
   signal?: AbortSignal | undefined;
@@ -23,13 +27,15 @@ export interface PutOptions {
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** An upload that counts: the meta on W disks, every chunk where the meta says. */
+/** An upload that counts: the meta on W disks, and enough of every stripe to read it. */
 export interface PutResult {
   meta: ObjectMeta;
   /** Disks that were offline. */
   offline: OfflineDisk[];
   /** Disks that failed while others took their share; each with its error in words. */
   failed: { disk: string; reason: string }[];
+  /** Chunks and parity that had no disk to go to: as long as `heal` has not made them, the object is less protected than it should be. */
+  unwritten: ShardEntry[];
 }
 
 /**
@@ -47,6 +53,7 @@ export async function put(
 ): Promise<PutResult> {
   checkBucketName(bucket);
   checkKey(key);
+  if (options.redundancy !== undefined) parseRedundancy(options.redundancy);
   const input = await openSource(source, options.signal);
   try {
     return await withWriter(context, options, (writer) => write(context, writer, bucket, key, input, options));
@@ -64,19 +71,24 @@ async function write(
   options: PutOptions,
 ): Promise<PutResult> {
   const { id, view, durable, signal } = writer;
-  // Said early where it can be: the commit makes sure.
-  if (!context.buckets.has(bucket)) await requireBucket(context, view, bucket);
-  const { concurrency, pool } = context;
-  const chunkWriter = new ChunkWriter(view.online, { id, durable, concurrency, pool, signal, onBytes: options.onBytes });
+  const settings = (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
+  const { members, concurrency, pool } = context;
+  const redundancy = options.redundancy ?? settings.redundancy ?? members.document.redundancy;
+  const { belong } = members;
+  const chunkWriter = new ChunkWriter(
+    view.online.filter(({ name }) => belong.includes(name)),
+    { id, redundancy: checkRedundancy(redundancy, belong.length), belong, durable, concurrency, pool, signal, onBytes: options.onBytes },
+  );
   try {
-    const chunks = await chunkWriter.write(input);
+    const written = await chunkWriter.write(input);
     await input.check();
-    const { meta, failures } = await commit(context, writer, bucket, key, chunks, options);
+    const { meta, failures } = await commit(context, writer, { bucket, key, redundancy }, view, written, options);
     const failed = new Map([...chunkWriter.failures, ...failures.map(({ disk, error }) => [disk, error] as const)]);
     return {
       meta,
       offline: writer.view.offline,
       failed: [...failed].map(([disk, error]) => ({ disk: disk.name, reason: error.message })),
+      unwritten: written.unwritten,
     };
   } catch (error) {
     if (error instanceof UncertainCommitError) throw error.reason;
@@ -89,13 +101,14 @@ async function write(
 async function commit(
   context: StoreContext,
   writer: Writer,
-  bucket: string,
-  key: string,
-  chunks: ChunkEntry[],
+  { bucket, key, redundancy }: { bucket: string; key: string; redundancy: string },
+  began: DiskView,
+  written: WrittenChunks,
   options: PutOptions,
 ): Promise<{ meta: ObjectMeta; failures: Awaited<ReturnType<typeof publishMeta>> }> {
   const copies = await lockForCommit(context, writer, bucket, key);
-  checkChunkDisks(writer, chunks);
+  const { chunks, parity } = written;
+  checkChunkDisks(writer, began, written);
   const before = newestCopy(copies)?.document.version;
   const meta = makeObjectMeta({
     bucket,
@@ -106,10 +119,10 @@ async function commit(
     size: chunks.reduce((sum, chunk) => sum + chunk.size, 0),
     contentType: options.contentType ?? 'application/octet-stream',
     chunkSize: CHUNK_SIZE,
-    redundancy: '1+0',
+    redundancy,
     directory: `${CHUNKS_FOLDER}/${writer.id}`,
     chunks,
-    parity: [],
+    parity,
   });
   throwIfAborted(options.signal);
   const failures = await publishMeta(context, writer, copies, meta);
@@ -118,14 +131,24 @@ async function commit(
   return { meta, failures };
 }
 
-/** A disk that took chunks of this upload and is no longer there may not have been the right one. */
-function checkChunkDisks({ view }: Writer, chunks: readonly ChunkEntry[]): void {
-  const online = new Set(view.online.map((disk) => disk.name));
-  const lost = chunks.find((chunk) => !online.has(chunk.disk));
-  if (lost === undefined) return;
-  throw new StoreError(
-    'TOO_FEW_DISKS_TO_WRITE',
-    `a disk went offline during the upload, with chunks of it: ${describeOffline(view.offline)}`,
-    { disk: lost.disk, chunk: lost.order },
-  );
+/**
+ * A disk that took chunks of this upload and is no longer there may not have been the right one. What it took counts as
+ * not written. @throws TOO_FEW_DISKS_TO_WRITE where too little of a stripe is left
+ */
+function checkChunkDisks({ view }: Writer, began: DiskView, written: WrittenChunks): void {
+  // The very disks, not those of the same names: one may have been replaced.
+  const online = new Set(view.online.filter((disk) => began.online.includes(disk)).map((disk) => disk.name));
+  const known = new Set(written.unwritten);
+  for (const stripe of stripesOf(written)) {
+    const lost = shardsOf(stripe).filter((shard) => !known.has(shard) && !online.has(shard.disk));
+    written.unwritten.push(...lost);
+    const left = shardsOf(stripe).filter((shard) => !known.has(shard)).length - lost.length;
+    if (lost.length === 0 || left >= leastShards(stripe.chunks.length, stripe.parity.length)) continue;
+    const reason = view.offline.length === 0 ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed` : describeOffline(view.offline);
+    throw new StoreError(
+      'TOO_FEW_DISKS_TO_WRITE',
+      `a disk went offline during the upload, with chunks of it: ${reason}`,
+      { disk: lost[0]?.disk ?? '', disks: lost.map(({ disk }) => disk) },
+    );
+  }
 }

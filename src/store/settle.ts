@@ -1,11 +1,13 @@
 import { lockName } from '../locks/locks.ts';
+import type { DiskSet } from '../disks/disk-set.ts';
+import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../metadata/copies.ts';
-import type { VersionedDocument } from '../metadata/document.ts';
-import { isTombstone, type ObjectMeta } from '../metadata/meta.ts';
+import { compareAge, type VersionedDocument } from '../metadata/document.ts';
+import { directoryId, isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import { publish } from '../metadata/publish.ts';
 import { mintVersion } from '../metadata/version.ts';
-import { makeBucketFolder, throwAsDiskError, type Writer } from './commit.ts';
+import { makeBucketFolder, objectVersions, throwAsDiskError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 
 /** What became of one key's or bucket's copies. */
@@ -18,6 +20,14 @@ export interface Settled {
   problem?: string;
 }
 
+export interface SettleOptions {
+  dryRun: boolean;
+  /** Replace damaged copies as well, where enough others vouch for what they should be. */
+  mend: boolean;
+  /** Let any copy that can be read vouch, even where others are needed to be sure that it is the newest. */
+  allowStale?: boolean | undefined;
+}
+
 /**
  * Ends what a commit that died began: all disks that are there get the newest of a key's metas, because a reader may
  * have seen it already. A tombstone goes when all n disks have it, and with it what it was there to outlive.
@@ -27,14 +37,18 @@ export async function settleKey(
   writer: Writer,
   bucket: string,
   key: string,
-  dryRun: boolean,
+  { dryRun, mend, allowStale }: SettleOptions,
 ): Promise<Settled> {
   const kind = metaKind(bucket, key);
-  const first = judge(await readCopies(writer.view.online, kind), writer, isTombstone);
+  const rules: Rules<Meta> = { disks: context.disks, isDeleted: isTombstone, mend, allowStale };
+  const first = judge(await readCopies(writer.view.online, kind), writer, rules);
   if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
   if (dryRun) return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
   return locked(context, writer, [lockName.bucket(bucket), 'shared'], lockName.key(bucket, key), async (own) => {
-    const again = await settle(context, own, bucket, kind, isTombstone);
+    // Should this be taken back, the older versions count again: gc must not take them for dead meanwhile.
+    const versions = objectVersions(await readCopies(own.view.online, kind));
+    for (const meta of versions) await own.session.lock(lockName.version(directoryId(meta)), 'shared', own.signal);
+    const again = await settle(context, own, bucket, kind, rules);
     return { ...again, live: again.shown.filter(isObject) };
   });
 }
@@ -44,16 +58,16 @@ export async function settleBucket(
   context: StoreContext,
   writer: Writer,
   bucket: string,
-  dryRun: boolean,
+  { dryRun, mend, allowStale }: SettleOptions,
 ): Promise<Settled> {
   const kind = bucketKind(bucket);
-  const isDeleted = (document: { deleted?: true | undefined }): boolean => document.deleted === true;
-  const first = judge(await readCopies(writer.view.online, kind), writer, isDeleted);
+  const rules: Rules<BucketDocument> = { disks: context.disks, isDeleted: (document) => document.deleted === true, mend, allowStale };
+  const first = judge(await readCopies(writer.view.online, kind), writer, rules);
   const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
   if (dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
   return locked(context, writer, [lockName.bucket(bucket), 'exclusive'], undefined, async (own) => {
     if (isBucket) await Promise.all(own.view.online.map((disk) => makeBucketFolder(disk, bucket, own.durable)));
-    const again = await settle(context, own, bucket, kind, isDeleted);
+    const again = await settle(context, own, bucket, kind, rules);
     if (!isBucket) await Promise.all(own.view.online.map((disk) => disk.removeFolder(bucketFolder(bucket))));
     return { ...again, live: [] };
   });
@@ -76,6 +90,7 @@ async function locked<T>(
   try {
     const id = mintVersion();
     await session.lock(lockName.version(id), 'shared');
+    await context.lockDisks(session, signal);
     await session.lock(bucket, mode, signal);
     if (key !== undefined) await session.lock(key, 'exclusive', signal);
     return await work({ ...writer, session, id, view: await context.disks.narrow(writer.view) });
@@ -94,19 +109,29 @@ interface Judged<T> {
   problem?: string;
 }
 
+/** What decides about the copies of a kind of document. */
+interface Rules<T> {
+  disks: DiskSet;
+  isDeleted: (document: T) => boolean;
+  mend: boolean;
+  allowStale: boolean | undefined;
+}
+
 /** Says what has to be done about a document's copies. */
-function judge<T extends VersionedDocument>(
-  copies: readonly Copy<T>[],
-  { view }: Writer,
-  isDeleted: (document: T) => boolean,
-): Judged<T> {
+function judge<T extends VersionedDocument>(copies: readonly Copy<T>[], { view }: Writer, { disks, isDeleted, mend, allowStale }: Rules<T>): Judged<T> {
   const shown = copies.flatMap((copy) => (copy.state === 'valid' ? [copy.document] : []));
-  const bad = copies.find((copy) => copy.state === 'bad');
-  // What a damaged copy said is unknown, so nothing is decided over it; uploading the object again mends it.
-  if (bad !== undefined) return { outcome: 'agreed', shown, newest: shown, behind: [], problem: bad.error.message };
+  const bad = copies.filter((copy) => copy.state === 'bad');
+  const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length;
+  // What a damaged copy said is unknown. Where R others answer, one of them knows of all that was ever acknowledged; a
+  // copy that a later program wrote stays as it is.
+  const first = bad.find(({ error }) => error.code === 'UNKNOWN_FORMAT') ?? bad[0];
+  const isVouchedFor = answers >= disks.readQuorum || (allowStale === true && newestCopy(copies) !== undefined);
+  if (first !== undefined && !(mend && isVouchedFor && first.error.code !== 'UNKNOWN_FORMAT')) {
+    return { outcome: 'agreed', shown, newest: shown, behind: [], problem: first.error.message };
+  }
   const newest = newestCopy(copies)?.document;
-  if (newest === undefined) return { outcome: 'agreed', shown, newest: [], behind: [] };
-  const behind = copies.filter((copy) => copy.state === 'absent' || (copy.state === 'valid' && copy.document.version !== newest.version));
+  if (newest === undefined) return { outcome: bad.length === 0 ? 'agreed' : 'settled', shown, newest: [], behind: bad };
+  const behind = copies.filter((copy) => copy.state === 'absent' || copy.state === 'bad' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0));
   if (isDeleted(newest) && view.offline.length === 0) return { outcome: 'removed', shown, newest: [newest], behind };
   return { outcome: behind.length === 0 ? 'agreed' : 'settled', shown, newest: [newest], behind };
 }
@@ -116,23 +141,28 @@ async function settle<T extends VersionedDocument>(
   writer: Writer,
   bucket: string,
   kind: DocumentKind<T>,
-  isDeleted: (document: T) => boolean,
+  rules: Rules<T>,
 ): Promise<Judged<T>> {
   const { view, id, durable } = writer;
   const copies = await readCopies(view.online, kind);
-  const judged = judge(copies, writer, isDeleted);
+  const judged = judge(copies, writer, rules);
   const newest = newestCopy(copies);
-  if (judged.outcome === 'agreed' || newest === undefined) return judged;
-  const options = { path: kind.path, within: bucketFolder(bucket), id, durable, quorum: judged.behind.length };
+  if (judged.outcome === 'agreed') return judged;
+  const options = { path: kind.path, within: bucketFolder(bucket), id, durable, quorum: judged.behind.length, beforeUndo: () => writer.session.mark() };
+  if (newest === undefined) {
+    // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.
+    for (const { disk } of judged.behind) await disk.remove(kind.path, options);
+    return judged;
+  }
   if (judged.outcome === 'removed') {
     // Older copies first: as long as one is left, the tombstones must outlive it.
-    const stale = copies.filter((copy) => copy.state === 'valid' && !isDeleted(copy.document));
+    const stale = copies.filter((copy) => copy.state === 'valid' && !rules.isDeleted(copy.document));
     for (const { disk } of stale) await disk.remove(kind.path, options);
     // A disk that has just gone may hold an older copy, and look as if it held none.
     if (!(await context.disks.areAllOnline())) return { ...judged, outcome: 'agreed' };
-    for (const { disk } of copies) await disk.remove(kind.path, options);
+    for (const { disk, state } of copies) if (state !== 'other') await disk.remove(kind.path, options);
     return { ...judged, shown: [] };
   }
-  await publish(judged.behind, newest.bytes, options).catch((error: unknown) => throwAsDiskError(context, error));
+  await publish(judged.behind, newest.bytes, options).catch((error: unknown) => throwAsDiskError(context, error, judged.behind.length));
   return { ...judged, shown: [newest.document] };
 }

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { StoreError } from '../errors.ts';
 import { FORMAT } from '../metadata/document.ts';
 import { isDiskName } from '../metadata/names.ts';
+import { isRedundancy } from '../metadata/redundancy.ts';
 
 /** Name of the document that makes a folder a store. */
 export const STORE_FILE = 'store.json';
@@ -12,7 +13,7 @@ const storeSchema = v.object({
   format: v.literal(FORMAT),
   id: uuid,
   createdAt: v.pipe(v.string(), v.isoTimestamp()),
-  redundancy: v.literal('1+0'),
+  redundancy: v.pipe(v.string(), v.check(isRedundancy, 'not k+m')),
   durability: v.picklist(['fsync', 'none']),
   disks: v.pipe(
     v.array(
@@ -20,6 +21,7 @@ const storeSchema = v.object({
         name: v.pipe(v.string(), v.check(isDiskName, 'not a disk name')),
         id: uuid,
         path: v.pipe(v.string(), v.nonEmpty()),
+        role: v.optional(v.picklist(['joining', 'draining'])),
       }),
     ),
     v.nonEmpty(),

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import { BufferPool } from '../../src/chunks/buffer-pool.ts';
 import { ChunkWriter, type ChunkWriterOptions } from '../../src/chunks/chunk-writer.ts';
-import { placeShard, startOf } from '../../src/chunks/placement.ts';
+import { startOf } from '../../src/chunks/placement.ts';
 import { openSource, type PutSource } from '../../src/chunks/source.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk, type FaultEffect, type PlannedFault } from '../../src/disks/faulty-disk.ts';
@@ -12,37 +11,36 @@ import { deferred } from '../disks/deferred.ts';
 import { makeDisks } from '../disks/make-disks.ts';
 import { VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
+import { CountingPool } from './counting-pool.ts';
 
 const FOLDER = `chunks/${VERSION}`;
 /** Seven chunks, the last one of 1,000 bytes. */
 const BYTES = seededBytes(6 * CHUNK_SIZE + 1000, 'object');
 
-/** A pool that counts what it has lent. */
-class CountingPool extends BufferPool {
-  lent = 0;
-  most = 0;
-  override take(size: number): Buffer {
-    this.most = Math.max(this.most, ++this.lent);
-    return super.take(size);
-  }
-  override give(buffer: Buffer): void {
-    this.lent--;
-    super.give(buffer);
-  }
-}
-
-/** A writer on three disks with their planned faults. */
+/** A writer without redundancy on three disks with their planned faults. */
 function prepare(faults: PlannedFault[][] = [], changes: Partial<ChunkWriterOptions> = {}) {
   const inner: Disk[] = makeDisks(3).map(({ disk }) => disk);
   const disks = inner.map((disk, index) => new FaultyDisk(disk, faults[index] ?? []));
   const pool = new CountingPool();
-  const writer = new ChunkWriter(disks, { id: VERSION, durable: false, concurrency: 4, pool, ...changes });
+  const writer = new ChunkWriter(disks, {
+    id: VERSION,
+    redundancy: { data: 1, parity: 0 },
+    belong: disks.map(({ name }) => name),
+    durable: false,
+    concurrency: 4,
+    pool,
+    ...changes,
+  });
   return {
     inner,
     disks,
     pool,
     writer,
-    write: async (source: PutSource = BYTES) => writer.write(await openSource(source, changes.signal)),
+    write: async (source: PutSource = BYTES) => {
+      const { chunks, parity, unwritten } = await writer.write(await openSource(source, changes.signal));
+      expect([...parity, ...unwritten]).toEqual([]);
+      return chunks;
+    },
     /** Chunk folders and files on all disks, as `disk1/<file>`. */
     left: async () => {
       const lists = inner.map(async (disk) => {
@@ -75,7 +73,7 @@ describe('writing chunks', () => {
       const bytes = BYTES.subarray(order * CHUNK_SIZE, (order + 1) * CHUNK_SIZE);
       expect(chunk).toEqual({
         order,
-        disk: `disk${String(placeShard(startOf(VERSION), order, 0, 3) + 1)}`,
+        disk: `disk${String(((startOf(VERSION) + order) % 3) + 1)}`,
         file: `${String(order).padStart(6, '0')}.chunk`,
         size: bytes.length,
         sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -181,10 +179,10 @@ describe('a disk that fails while chunks are written', () => {
 
   it('ends it when it was the last, with the worst of the errors, and discard leaves nothing', async () => {
     const late = (errno: string): PlannedFault => ({ ...always('create', errno), nth: 2 });
-    // They fail in the order disk2, disk1, disk3: the worst error is not the first one.
+    // They fail in the order disk2, disk3, disk1: the worst error is neither the first nor the last one.
     const test = prepare([[late('ENOSPC')], [late('ENOSPC')], [late('EIO')]], { concurrency: 1 });
     await expect(test.write()).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk3' } });
-    expect([...test.writer.failures.values()].map(({ code }) => code)).toEqual(['DISK_FULL', 'DISK_FULL', 'DISK_IO']);
+    expect([...test.writer.failures.values()].map(({ code }) => code)).toEqual(['DISK_FULL', 'DISK_IO', 'DISK_FULL']);
     expect(await test.left()).not.toEqual([]);
     await test.writer.discard();
     expect(await test.left()).toEqual([]);

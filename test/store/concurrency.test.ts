@@ -1,9 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
 import { isStoreError, ObjectStore } from '../../src/index.ts';
+import { get } from '../../src/store/get.ts';
+import { contextOf, gate } from '../support/context.ts';
 import {
   collect,
   diskNames,
@@ -171,35 +173,27 @@ test.each(Object.keys(MEANWHILE))(
   },
 );
 
-test.skipIf(process.platform === 'win32')(
-  'a reader that has found a version, and holds it only after it was replaced and removed, reads the new one',
-  async () => {
-    const store = await newStore();
-    await store.put('bucket', 'key', Buffer.from('old'));
-    // The copy on disk3 takes the reader until somebody opens the other end; by then the others' copies are outdated.
-    const copy = metaCopies(store, 'key')[2]?.file ?? '';
-    fs.rmSync(copy);
-    execFileSync('mkfifo', [copy]);
-    const reading = read(store, 'key');
-    await store.put('bucket', 'time passes', seededBytes(4 * MIB, 'time'));
-    const back = takeAway(store, 'disk3');
-    await store.put('bucket', 'key', Buffer.from('new'));
-    back();
-    release(copy);
-    expect((await reading).toString()).toBe('new');
-  },
-);
-
-/** Lets go whoever waits for a FIFO, and removes it, in one step. */
-function release(fifo: string): void {
-  try {
-    fs.closeSync(fs.openSync(fifo, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK));
-  } catch (error) {
-    // Nobody has come to it yet: then nobody will have to wait.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
-  }
-  fs.rmSync(fifo);
-}
+test('a reader that has found a version, and holds it only after it was replaced and removed, reads the new one', async () => {
+  const store = await newStore();
+  await store.put('bucket', 'key', Buffer.from('old'));
+  const going = gate();
+  const slow: FaultyDisk[] = [];
+  // The copy on disk3 takes the reader until the gate opens; by then the others' copies, which it has read, are outdated.
+  const context = await contextOf(store, (disk) => {
+    if (disk.name !== 'disk3') return disk;
+    const faulty = new FaultyDisk(disk, [{ operation: 'read', path: /key\.meta\.json$/, effect: { kind: 'hang', until: going.opened } }]);
+    slow.push(faulty);
+    return faulty;
+  });
+  const reading = get(context, 'bucket', 'key', {});
+  await expect.poll(() => { slow[0]?.expectAllFired(); }).toBeUndefined();
+  await store.put('bucket', 'time passes', seededBytes(4 * MIB, 'time'));
+  const back = takeAway(store, 'disk3');
+  await store.put('bucket', 'key', Buffer.from('new'));
+  back();
+  going.open();
+  expect((await collect((await reading).body)).toString()).toBe('new');
+});
 
 test('a body that has been opened, and not read at all, still gives its version after an overwrite and gc', async () => {
   const store = await newStore();

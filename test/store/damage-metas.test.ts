@@ -233,3 +233,13 @@ test.each([0, 1, 2])('bucket document %i damaged or missing is not noticed, and 
     expect(tree(store.root)).toEqual(before);
   }
 });
+
+test('an object whose metas are all damaged can be deleted, and gc then finds its chunks', async () => {
+  const store = await newStore();
+  await store.put('bucket', 'key', Buffer.from('x'));
+  for (const { file } of metaCopies(store, 'key')) fs.writeFileSync(file, '{');
+  expect(await failure(store.head('bucket', 'key'))).toMatchObject({ code: 'META_DAMAGED' });
+  await store.delete('bucket', 'key');
+  expect(await failure(store.head('bucket', 'key'))).toMatchObject({ code: 'NO_SUCH_KEY' });
+  expect(await store.gc()).toMatchObject({ leftoverChunks: 1, kept: [], failed: [] });
+});

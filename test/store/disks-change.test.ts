@@ -2,43 +2,14 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { BufferPool } from '../../src/chunks/buffer-pool.ts';
-import { DiskSet } from '../../src/disks/disk-set.ts';
-import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
-import { LocalDisk } from '../../src/disks/local-disk.ts';
 import { ObjectStore } from '../../src/index.ts';
-import { KernelLocks } from '../../src/locks/kernel-locks.ts';
 import { lockName } from '../../src/locks/locks.ts';
-import { BucketCache } from '../../src/store/bucket-cache.ts';
-import type { StoreContext } from '../../src/store/context.ts';
 import { gc } from '../../src/store/gc.ts';
 import { put } from '../../src/store/put.ts';
+import { contextOf, gate } from '../support/context.ts';
 import { NOTHING_TO_DO } from '../support/gc.ts';
 import { failure, newStore, read, takeAway } from '../support/store.ts';
-
-/** A second view of a store, as another process has it, with other disks in place of its own. */
-function contextOf({ root, document }: ObjectStore, wrap: (disk: Disk) => Disk = (disk) => disk): StoreContext {
-  const disks = document.disks.map(({ name, id, path: where }) =>
-    wrap(new LocalDisk(path.resolve(root, where), { storeId: document.id, name, id })),
-  );
-  const locks = new KernelLocks(path.join(root, '.lock'));
-  return { disks: new DiskSet(disks), locks, durability: 'none', concurrency: 4, pool: new BufferPool(), buckets: new BucketCache() };
-}
-
-/** Something to wait for, and how to let the waiting go on. */
-function gate(): { open: () => void; opened: Promise<void> } {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return {
-    open: () => {
-      open();
-    },
-    opened,
-  };
-}
 
 test("a disk that is swapped for another store's during an upload is not written to", async () => {
   const ours = await newStore();
@@ -59,11 +30,11 @@ test("a disk that is swapped for another store's during an upload is not written
 test('a delete that waited for its lock while a disk went away leaves tombstones, so that nothing rises again', async () => {
   const store = await newStore();
   await store.put('bucket', 'key', Buffer.from('x'));
-  const holder = await contextOf(store).locks.open('write');
+  const holder = await (await contextOf(store)).locks.open('write');
   await holder.lock(lockName.key('bucket', 'key'), 'exclusive');
   const deleting = store.delete('bucket', 'key');
   // The delete has looked at the disks by the time it has the bucket's lock.
-  const watcher = await contextOf(store).locks.open('write');
+  const watcher = await (await contextOf(store)).locks.open('write');
   const isFree = (): boolean => {
     const free = watcher.tryLock(lockName.bucket('bucket'), 'exclusive');
     if (free) watcher.unlock(lockName.bucket('bucket'));
@@ -85,7 +56,7 @@ test('gc keeps the tombstones when a disk that may hold the old copy goes while 
   await store.delete('bucket', 'key');
   back();
   let backAgain = (): void => undefined;
-  const context = contextOf(store, (disk) => {
+  const context = await contextOf(store, (disk) => {
     const list = disk.list.bind(disk);
     disk.list = async (folder) => {
       const entries = await list(folder);
@@ -107,7 +78,7 @@ test('gc beside a commit that is taken back leaves the version that comes back',
   const shown = gate();
   const undoing = gate();
   const meta = /key\.meta\.json$/;
-  const context = contextOf(store, (disk) => {
+  const context = await contextOf(store, (disk) => {
     const faulty = new FaultyDisk(disk, [
       { operation: 'publish', path: meta, effect: { kind: 'fail-after', errno: 'EIO' } },
       { operation: 'stage', path: meta, nth: 2, effect: { kind: 'hang', until: undoing.opened } },
@@ -144,7 +115,7 @@ test('an unfinished init does not take a disk of another store that has come to 
 test('on a disk that folds case, a key that differs in case alone is refused, and what stands there stays', async () => {
   const store = await newStore();
   const folded = (file: string): string => file.replace(/[^/]*\.meta\.json$/, (name) => name.toLowerCase());
-  const context = contextOf(store, (disk) => {
+  const context = await contextOf(store, (disk) => {
     const { read: plainRead, stage } = { read: disk.read.bind(disk), stage: disk.stage.bind(disk) };
     disk.read = (file, options) => plainRead(folded(file), options);
     disk.stage = (file, bytes, options) => stage(folded(file), bytes, options);

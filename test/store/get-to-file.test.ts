@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
+import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
+import { getToFile } from '../../src/store/get-to-file.ts';
+import { contextOf, gate } from '../support/context.ts';
 import { chunkPath, failure, MIB, newStore, tree } from '../support/store.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { tempFolder } from '../support/temp.ts';
@@ -93,26 +95,23 @@ test('a target that cannot be written is TARGET_IO and leaves nothing', async ()
   expect(tree(folder)).toEqual(before);
 });
 
-test.skipIf(process.platform === 'win32')(
-  'getToFile does not fail before its last chunk is at rest: what goes on behind it would write into a descriptor that is another file by then',
-  async () => {
-    const store = await newStore();
-    const { meta } = await store.put('bucket', 'key', seededBytes(2 * MIB, 'behind'));
-    await store.put('bucket', 'other', seededBytes(8 * MIB, 'other'));
-    fs.rmSync(chunkPath(store, meta, 0));
-    // Reading the second chunk takes until somebody opens the other end.
-    const fifo = chunkPath(store, meta, 1);
-    fs.rmSync(fifo);
-    execFileSync('mkfifo', [fifo]);
-    const folder = tempFolder();
-    const state = { failed: false };
-    const failing = failure(store.getToFile('bucket', 'key', path.join(folder, 'out'))).finally(() => (state.failed = true));
-    // Time enough for it to fail, if it does not wait.
-    for (let times = 0; times < 3; times++) await store.getToFile('bucket', 'other', path.join(folder, 'other'));
-    const failedEarly = state.failed;
-    await fs.promises.writeFile(fifo, 'x');
-    expect((await failing).code).toBe('CHUNK_UNAVAILABLE');
-    expect(failedEarly).toBe(false);
-    expect(fs.readdirSync(folder)).toEqual(['other']);
-  },
-);
+test('getToFile does not fail before its last chunk is at rest: what goes on behind it would write into a descriptor that is another file by then', async () => {
+  const store = await newStore();
+  const { meta } = await store.put('bucket', 'key', seededBytes(2 * MIB, 'behind'));
+  fs.rmSync(chunkPath(store, meta, 0));
+  const going = gate();
+  const context = await contextOf(store, (disk) => {
+    const faults = [{ operation: 'read', path: /000001\.chunk$/, effect: { kind: 'hang', until: going.opened } }] as const;
+    return disk.name === meta.chunks[1]?.disk ? new FaultyDisk(disk, faults) : disk;
+  });
+  const folder = tempFolder();
+  const state = { failed: false };
+  const failing = failure(getToFile(context, 'bucket', 'key', path.join(folder, 'out'), {})).finally(() => (state.failed = true));
+  // Time enough for it to fail, if it does not wait.
+  for (let times = 0; times < 3; times++) await store.put('bucket', 'other', seededBytes(4 * MIB, 'other'));
+  const failedEarly = state.failed;
+  going.open();
+  expect((await failing).code).toBe('CHUNK_UNAVAILABLE');
+  expect(failedEarly).toBe(false);
+  expect(fs.readdirSync(folder)).toEqual([]);
+});

@@ -1,0 +1,114 @@
+import { hash, webcrypto } from 'node:crypto';
+import type { Disk } from '../disks/disk.ts';
+import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
+import { isStoreError, StoreError } from '../errors.ts';
+import { isParity, nameShard, type ShardEntry } from '../metadata/stripes.ts';
+import type { ObjectMeta } from '../metadata/meta.ts';
+
+/** Reads chunks and parity chunks of one object version, each from its disk, and judges what comes. */
+export class ShardReader {
+  readonly #meta: ObjectMeta;
+  readonly #disks: Map<string, Disk>;
+  readonly #offline: Map<string, OfflineDisk>;
+
+  constructor(meta: ObjectMeta, { online, offline }: DiskView) {
+    this.#meta = meta;
+    this.#disks = new Map(online.map((disk) => [disk.name, disk]));
+    this.#offline = new Map(offline.map((entry) => [entry.disk, entry]));
+  }
+
+  pathOf(shard: ShardEntry): string {
+    return `${this.#meta.directory}/${shard.file}`;
+  }
+
+  isOnline(shard: ShardEntry): boolean {
+    return this.#disks.has(shard.disk);
+  }
+
+  /** The disk of a shard. @throws CHUNK_UNAVAILABLE where it is not there */
+  diskOf(shard: ShardEntry): Disk {
+    const disk = this.#disks.get(shard.disk);
+    if (disk !== undefined) return disk;
+    const offline = this.#offline.get(shard.disk);
+    if (offline === undefined) throw this.error('CHUNK_UNAVAILABLE', shard, 'is out of reach: this store has no such disk');
+    throw this.error('CHUNK_UNAVAILABLE', shard, `is out of reach: the disk is ${offline.state.status} (${offline.state.reason})`);
+  }
+
+  /**
+   * A shard's bytes, in `buffer` if they fit: as many as it should have, not yet compared with its checksum. With `direct`,
+   * as they are on the disk itself. @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED
+   */
+  async read(shard: ShardEntry, buffer?: Buffer, direct = false): Promise<Buffer> {
+    const disk = this.diskOf(shard);
+    let bytes: Buffer | undefined;
+    try {
+      bytes = await disk.read(this.pathOf(shard), { buffer, limit: shard.size, direct });
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      if (error.details.errno === 'EFBIG') throw this.#wrongSize(shard, undefined, error);
+      throw this.#unreadable(shard, error);
+    }
+    if (bytes === undefined) throw this.#missing(shard);
+    if (bytes.length !== shard.size) throw this.#wrongSize(shard, bytes.length);
+    return bytes;
+  }
+
+  /** Compares bytes with the shard's SHA-256. @throws CHUNK_DAMAGED */
+  check(shard: ShardEntry, bytes: Uint8Array): void {
+    this.#compare(shard, hash('sha256', bytes, 'hex'));
+  }
+
+  /** The same on another thread, for those who have nothing else to do. The bytes must stay as they are meanwhile. */
+  async checkAside(shard: ShardEntry, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#compare(shard, Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex'));
+  }
+
+  /** Looks whether the shard is there and as long as it should be. @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED */
+  async checkPresence(shard: ShardEntry): Promise<void> {
+    const disk = this.diskOf(shard);
+    try {
+      const stat = await disk.stat(this.pathOf(shard));
+      if (stat === undefined) throw this.#missing(shard);
+      if (stat.size !== shard.size) throw this.#wrongSize(shard, stat.size);
+    } catch (error) {
+      if (!isStoreError(error) || isStoreError(error, 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED')) throw error;
+      throw this.#unreadable(shard, error);
+    }
+  }
+
+  error(
+    code: 'CHUNK_DAMAGED' | 'CHUNK_UNAVAILABLE',
+    shard: ShardEntry,
+    what: string,
+    facts: { expected?: string | number; found?: string | number; errno?: string } = {},
+    cause?: unknown,
+  ): StoreError {
+    const { bucket, key, version } = this.#meta;
+    const path = this.pathOf(shard);
+    return new StoreError(
+      code,
+      `${nameShard(shard)} of ${bucket}/${key} on disk "${shard.disk}" ${what} (${path})`,
+      { bucket, key, version, disk: shard.disk, ...(isParity(shard) ? {} : { chunk: shard.order }), path, ...facts },
+      cause,
+    );
+  }
+
+  #compare(shard: ShardEntry, found: string): void {
+    if (found === shard.sha256) return;
+    throw this.error('CHUNK_DAMAGED', shard, 'is damaged: its SHA-256 does not match', { expected: shard.sha256, found });
+  }
+
+  #missing(shard: ShardEntry): StoreError {
+    return this.error('CHUNK_UNAVAILABLE', shard, 'is missing', { errno: 'ENOENT' });
+  }
+
+  #unreadable(shard: ShardEntry, cause: StoreError): StoreError {
+    const { errno } = cause.details;
+    return this.error('CHUNK_UNAVAILABLE', shard, `cannot be read: ${cause.message}`, errno === undefined ? {} : { errno }, cause);
+  }
+
+  #wrongSize(shard: ShardEntry, found: number | undefined, cause?: unknown): StoreError {
+    const what = found === undefined || found > shard.size ? 'too long' : `only ${String(found)} of ${String(shard.size)} bytes long`;
+    return this.error('CHUNK_DAMAGED', shard, `is damaged: it is ${what}`, { expected: shard.size, ...(found === undefined ? {} : { found }) }, cause);
+  }
+}

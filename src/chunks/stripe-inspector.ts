@@ -1,0 +1,88 @@
+import { isStoreError, type StoreError } from '../errors.ts';
+import { combine } from '../erasure/combine.ts';
+import { recoveryMatrix } from '../erasure/matrix.ts';
+import { shardNumber, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
+import type { Buffers } from './buffer-pool.ts';
+import type { ShardReader } from './shard-reader.ts';
+
+/** Below this many bytes a checksum is done before another thread would have begun. */
+const SMALL = 32 * 1024;
+
+/** Looks at shards of one stripe, keeps what is right of them in memory, and computes what is not. To be closed. */
+export class StripeInspector {
+  /** What is wrong with the shards that have been looked at. */
+  readonly faults = new Map<ShardEntry, StoreError>();
+  readonly #stripe: Stripe;
+  readonly #reader: ShardReader;
+  readonly #buffers: Buffers;
+  readonly #taken: Buffer[] = [];
+  readonly #whole = new Map<ShardEntry, Buffer>();
+
+  constructor(stripe: Stripe, reader: ShardReader, buffers: Buffers) {
+    this.#stripe = stripe;
+    this.#reader = reader;
+    this.#buffers = buffers;
+  }
+
+  /** Reads those of the shards that have not been looked at, side by side, and checks them. */
+  async look(shards: readonly ShardEntry[]): Promise<void> {
+    const looks = shards.filter((shard) => !this.#whole.has(shard) && !this.faults.has(shard)).map((shard) => this.#look(shard));
+    await Promise.allSettled(looks);
+    await Promise.all(looks);
+  }
+
+  /** Bytes of a shard that has been found whole or has been computed. */
+  bytesOf(shard: ShardEntry): Buffer {
+    const bytes = this.#whole.get(shard);
+    if (bytes === undefined) throw new TypeError(`${shard.file} has not been read`);
+    return bytes;
+  }
+
+  /** Whether so many shards are whole that all others can be computed. */
+  get isRecoverable(): boolean {
+    return this.#whole.size >= this.#stripe.chunks.length;
+  }
+
+  /** Computes shards from those that are whole. @throws CHUNK_DAMAGED where what comes out is not what it should be */
+  async compute(shards: readonly ShardEntry[]): Promise<void> {
+    const width = this.#stripe.chunks.length;
+    const sources = [...this.#whole.keys()].slice(0, width);
+    const outputs = shards.map(({ size }) => this.#take(size).subarray(0, size));
+    const numbers = [sources, shards].map((list) => list.map((shard) => shardNumber(this.#stripe, shard)));
+    combine(recoveryMatrix(width, numbers[0] ?? [], numbers[1] ?? []), sources.map((shard) => this.bytesOf(shard)), outputs);
+    for (const [index, shard] of shards.entries()) {
+      const bytes = outputs[index] ?? Buffer.alloc(0);
+      await checkShard(this.#reader, shard, bytes);
+      this.#whole.set(shard, bytes);
+    }
+  }
+
+  close(): void {
+    this.#whole.clear();
+    for (const buffer of this.#taken.splice(0)) this.#buffers.give(buffer);
+  }
+
+  async #look(shard: ShardEntry): Promise<void> {
+    const buffer = this.#take(shard.size + 1);
+    try {
+      const bytes = await this.#reader.read(shard, buffer, true);
+      await checkShard(this.#reader, shard, bytes);
+      this.#whole.set(shard, bytes);
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      this.faults.set(shard, error);
+    }
+  }
+
+  #take(size: number): Buffer {
+    const buffer = this.#buffers.take(size);
+    this.#taken.push(buffer);
+    return buffer;
+  }
+}
+
+/** Compares a shard's bytes with its SHA-256, off the main thread where that pays. @throws CHUNK_DAMAGED */
+export async function checkShard(reader: ShardReader, shard: ShardEntry, bytes: Buffer): Promise<void> {
+  if (bytes.length < SMALL) reader.check(shard, bytes);
+  else await reader.checkAside(shard, bytes as Buffer<ArrayBuffer>);
+}

@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
+import { LocalDisk } from '../disks/local-disk.ts';
+import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
+import { except, syncFolderNow } from '../files/calls.ts';
+import { checkDiskName } from '../metadata/names.ts';
+import { parseRedundancy } from '../metadata/redundancy.ts';
+import { withWriter } from './commit.ts';
+import type { StoreContext } from './context.ts';
+import { changeWhenComplete, joinDisks } from './joining.ts';
+import { Made } from './made.ts';
+import { checkPlace, makeDisk, unfinishedId } from './make-disk.ts';
+import { survey } from './survey.ts';
+import type { StoreDocument } from './store-document.ts';
+
+export interface DiskOptions {
+  signal?: AbortSignal | undefined;
+}
+
+type DiskEntry = StoreDocument['disks'][number];
+
+/**
+ * Adds an empty folder as a new disk. It takes chunks at once; it counts in reads as soon as it has got all metas, before
+ * this resolves. If that is interrupted, `heal` goes on with it.
+ * @throws DISK_EXISTS, BAD_DISK_NAME, BAD_ROOT, STORE_NOT_WRITABLE
+ */
+export async function addDisk(context: StoreContext, name: string, folder: string, options: DiskOptions): Promise<void> {
+  checkDiskName(name);
+  const { members } = context;
+  const place = placeOf(members.root, name, folder);
+  const made = new Made();
+  await making(place, made, () =>
+    members.change(context.locks, options.signal, async (document) => {
+      if (document.disks.some((disk) => disk.name === name)) {
+        throw new StoreError('DISK_EXISTS', `there is a disk "${name}" already`, { disk: name });
+      }
+      refuseUnreadable(document, document.disks.length + 1, undefined);
+      await refuseOccupied(document, members.root, name, place);
+      const disk = await newDisk(document, members.root, name, place, made);
+      return { ...document, disks: [...document.disks, disk] };
+    }, made.keep.bind(made)),
+  );
+  const failed: string[] = [];
+  const joined = await withWriter(context, { signal: options.signal }, (writer) => joinDisks(context, writer, { failed, allowStale: false }));
+  if (!joined.includes(name)) {
+    throw new StoreError('DISK_IO', `disk "${name}" is added, but it has not got all metas yet (run "store heal"): ${failed.join('; ')}`, { disk: name });
+  }
+}
+
+/**
+ * Accepts an empty folder as the disk of this name, whose data is lost; `heal` then makes it again. A folder that is the
+ * disk itself, moved by hand, is accepted as it is. Resolves to whether there is anything to heal.
+ * @throws NO_SUCH_DISK, DISK_EXISTS where the disk is there and well, BAD_ROOT
+ */
+export async function replaceDisk(context: StoreContext, name: string, folder: string | undefined, options: DiskOptions): Promise<boolean> {
+  const { members } = context;
+  await members.refresh();
+  const known = findDisk(members.document, name);
+  const place = placeOf(members.root, name, folder ?? path.resolve(members.root, known.path));
+  const made = new Made();
+  let isNew = false;
+  await making(place, made, () =>
+    members.change(context.locks, options.signal, async (document) => {
+      const old = findDisk(document, name);
+      const { role, ...kept } = old;
+      const moved = { ...kept, path: place.path };
+      const isThere = (await stateAt(members.root, document, old)) === 'online';
+      const isSame = isThere && (await realPlace(place.folder)) === (await realPlace(path.resolve(members.root, old.path)));
+      if (place.path !== old.path && (!isThere || isSame) && (await stateAt(members.root, document, moved)) === 'online') {
+        await relink(members.root, name, place, made);
+        return withDisk(document, name, { ...moved, ...(role === undefined ? {} : { role }) });
+      }
+      if (isThere) {
+        throw new StoreError('DISK_EXISTS', `disk "${name}" is there and well; to change it for another, add that one, then drain and remove this one`, { disk: name });
+      }
+      refuseUnreadable(document, document.disks.length, name);
+      await refuseOccupied(document, members.root, name, place);
+      await clearWay(path.join(members.root, name), place, made);
+      const disk = await newDisk(document, members.root, name, place, made);
+      isNew = true;
+      return withDisk(document, name, disk);
+    }, made.keep.bind(made)),
+  );
+  return isNew;
+}
+
+/**
+ * Takes no more chunks to a disk, or with `cancel` again.
+ * @throws NO_SUCH_DISK, DISK_NEEDED where the other disks can't hold what is on it, or can't keep the redundancy
+ */
+export async function setDraining(context: StoreContext, name: string, cancel: boolean, options: DiskOptions): Promise<void> {
+  const { members } = context;
+  await members.refresh();
+  findDisk(members.document, name);
+  const refuseNarrow = cancel ? undefined : await refuseNeeded(context, name, options);
+  await members.change(context.locks, options.signal, async (document) => {
+    const { role, ...disk } = findDisk(document, name);
+    if (role === 'joining') throw new StoreError('DISK_NEEDED', `disk "${name}" has not got all metas yet; run "store heal" first`, { disk: name });
+    // Another disk may be being drained since we looked.
+    refuseNarrow?.();
+    await Promise.resolve();
+    return withDisk(document, name, cancel ? disk : { ...disk, role: 'draining' });
+  });
+}
+
+/**
+ * Takes a disk out of the store, once nothing is on it any more; its folder stays as it is.
+ * @throws NO_SUCH_DISK, DISK_NEEDED
+ */
+export async function removeDisk(context: StoreContext, name: string, options: DiskOptions): Promise<void> {
+  const { members } = context;
+  await members.refresh();
+  const refuse = (reason: string): never => {
+    throw new StoreError('DISK_NEEDED', `disk "${name}" cannot be removed: ${reason}`, { disk: name });
+  };
+  if (findDisk(members.document, name).role !== 'draining') refuse(`it has not been drained; "store disk drain ${name}" moves everything off it`);
+  await refuseNeeded(context, name, options);
+  await withWriter(context, { signal: options.signal }, async (writer) => {
+    const failed: string[] = [];
+    const isDone = await changeWhenComplete(context, writer, { failed, allowStale: false }, async (document, having) => {
+      const disk = findDisk(document, name);
+      if (disk.role !== 'draining') refuse('it is not being drained any more');
+      // Every read of the n - 1 disks must meet one that has all metas.
+      const voters = having.filter((other) => other.name !== name && context.disks.isVoter(other)).length;
+      const needed = writeQuorumOf(document.disks.length - 1);
+      if (voters < needed) refuse(`${String(needed)} other disks must be online and have all metas; ${String(voters)} are`);
+      const { onDisk } = await survey(context, name, options.signal);
+      if (onDisk > 0) refuse(`it still holds chunks (${String(onDisk)}); "store disk drain ${name}" moves them off`);
+      if (path.resolve(members.root, disk.path) !== path.join(members.root, name)) await new Made().clear(path.join(members.root, name));
+      await syncFolderNow(members.root);
+      return { ...document, disks: document.disks.filter((other) => other.name !== name) };
+    });
+    if (!isDone) refuse(failed.join('; '));
+  });
+}
+
+/** Checks that the store can do without a disk, and returns what checks it again as far as that is quick. @throws DISK_NEEDED */
+async function refuseNeeded(context: StoreContext, name: string, { signal }: DiskOptions): Promise<() => void> {
+  const { members } = context;
+  const refuse = (reason: string): never => {
+    throw new StoreError('DISK_NEEDED', `disk "${name}" is needed: ${reason}`, { disk: name });
+  };
+  const { widest, widestName, widestShards, bytesOnDisk, roomElsewhere } = await survey(context, name, signal);
+  const refuseNarrow = (): void => {
+    const others = members.belong.filter((disk) => disk !== name).length;
+    if (others === 0) refuse('it is the only one');
+    const { data, parity } = parseRedundancy(members.document.redundancy);
+    const left = `${String(others)} would be left`;
+    if (data + parity > others) refuse(`the store's redundancy ${members.document.redundancy} takes ${String(data + parity)} disks, and ${left}`);
+    if (widestShards > others) refuse(`${widest} of ${widestName} takes ${String(widestShards)} disks, and ${left}`);
+  };
+  refuseNarrow();
+  if (bytesOnDisk > roomElsewhere) {
+    refuse(`${String(bytesOnDisk)} bytes are on it, and the other disks have room for ${String(Math.floor(roomElsewhere))}`);
+  }
+  return refuseNarrow;
+}
+
+function findDisk(document: StoreDocument, name: string): DiskEntry {
+  const disk = document.disks.find((candidate) => candidate.name === name);
+  if (disk === undefined) throw new StoreError('NO_SUCH_DISK', `there is no disk "${name}"`, { disk: name });
+  return disk;
+}
+
+function withDisk(document: StoreDocument, name: string, disk: DiskEntry): StoreDocument {
+  return { ...document, disks: document.disks.map((other) => (other.name === name ? disk : other)) };
+}
+
+interface Place {
+  /** Absolute. */
+  folder: string;
+  /** As it stands in `store.json`. */
+  path: string;
+}
+
+function placeOf(root: string, name: string, folder: string): Place {
+  const absolute = path.resolve(folder);
+  return { folder: absolute, path: absolute === path.join(root, name) ? name : absolute };
+}
+
+/** @throws DISK_NEEDED where the members left would be fewer than a read needs, so that nothing could be read or healed */
+function refuseUnreadable(document: StoreDocument, disks: number, replaced: string | undefined): void {
+  const voters = document.disks.filter(({ name, role }) => role !== 'joining' && name !== replaced).length;
+  const needed = readQuorumOf(disks);
+  if (voters >= needed) return;
+  const joining = document.disks.filter(({ role }) => role === 'joining').map(({ name }) => `"${name}"`);
+  const hint = joining.length === 0 ? 'there is nothing left to heal it from' : `${joining.join(', ')} must join first: run "store heal", or "store heal --allow-stale" if the others are lost`;
+  throw new StoreError('DISK_NEEDED', `a read of ${String(disks)} disks needs ${String(needed)} that have all metas, and ${String(voters)} would have them; ${hint}`, {
+    expected: needed,
+    found: voters,
+  });
+}
+
+/** @throws BAD_ROOT where another disk is there, or the place holds one, or is held by one */
+async function refuseOccupied(document: StoreDocument, root: string, name: string, { folder }: Place): Promise<void> {
+  const real = await realPlace(folder);
+  for (const disk of document.disks) {
+    const other = await realPlace(path.resolve(root, disk.path));
+    const isNested = `${real}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${real}/`);
+    if (disk.name !== name && isNested) {
+      throw new StoreError('BAD_ROOT', `"${folder}" cannot become disk "${name}": disk "${disk.name}" is there`, { disk: name, path: folder });
+    }
+  }
+}
+
+/** Where a folder is, or will be, behind all links. */
+async function realPlace(folder: string): Promise<string> {
+  const real = await except(fs.realpath(folder), 'ENOENT', 'ENOTDIR');
+  return real ?? path.join(await realPlace(path.dirname(folder)), path.basename(folder));
+}
+
+/** Takes away the link, or empty folder, that stands where the link to the new place is to be; and a link to nowhere at the place itself. */
+async function clearWay(inside: string, { folder }: Place, made: Made): Promise<void> {
+  const leadsNowhere = (await except(fs.stat(inside), 'ENOENT')) === undefined;
+  if (folder !== inside || leadsNowhere) await made.clear(inside);
+}
+
+async function newDisk(document: StoreDocument, root: string, name: string, place: Place, made: Made): Promise<DiskEntry> {
+  const known = document.disks.map(({ id }) => id);
+  const unfinished = await unfinishedId(place.folder, document.id, name, known);
+  if (unfinished === undefined) await checkPlace(root, name, place.folder);
+  const disk: DiskEntry = { name, id: unfinished ?? randomUUID(), path: place.path, role: 'joining' satisfies DiskRole };
+  await makeDisk(root, document.id, disk, made);
+  await syncFolderNow(root);
+  return disk;
+}
+
+async function relink(root: string, name: string, { folder }: Place, made: Made): Promise<void> {
+  const inside = path.join(root, name);
+  if (folder === inside) return;
+  await made.clear(inside);
+  if ((await except(fs.lstat(inside), 'ENOENT')) !== undefined) {
+    throw new StoreError('BAD_ROOT', `"${inside}" is in the way of a link to "${folder}"; move it away first`, { disk: name, path: inside });
+  }
+  await made.link(folder, inside);
+  await syncFolderNow(root);
+}
+
+async function stateAt(root: string, { id: storeId }: StoreDocument, { name, id, path: where }: DiskEntry): Promise<string> {
+  const { status } = await new LocalDisk(path.resolve(root, where), { storeId, name, id }).state();
+  return status;
+}
+
+/** Runs `work`; if it fails, what it has made is taken back, and a system error of the place is told as one. */
+async function making(place: Place, made: Made, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await made.undo();
+    if (isStoreError(error)) throw error;
+    const errno = errnoOf(error);
+    const details = { path: place.folder, ...(errno === undefined ? {} : { errno }) };
+    if (errno === 'EEXIST' || errno === 'ENOTDIR') throw new StoreError('BAD_ROOT', `"${place.folder}" is not a folder`, details, error);
+    throw new StoreError('STORE_NOT_WRITABLE', `cannot make a disk in "${place.folder}": ${reasonOf(error)}`, details, error);
+  }
+}

@@ -1,0 +1,207 @@
+import pMap from 'p-map';
+import { Budget } from '../chunks/budget.ts';
+import { Throttle } from '../chunks/throttle.ts';
+import { isStoreError, throwIfAborted } from '../errors.ts';
+import { withWriter, type Writer } from './commit.ts';
+import type { StoreContext } from './context.ts';
+import { examine, examineBucket } from './examine.ts';
+import { gc, type GcReport } from './gc.ts';
+import { Tally, type HealthReport, type ObjectHealth } from './health.ts';
+import { joinDisks } from './joining.ts';
+import { DISK_FOLDERS } from './make-disk.ts';
+import { mend } from './mend.ts';
+import { Relocation } from './relocation.ts';
+import { bucketsOf, mapKeys, type Scope } from './scope.ts';
+import { settleBucket, settleKey, type Settled } from './settle.ts';
+
+export interface HealOptions extends Scope {
+  /** Look and report, change nothing. */
+  dryRun?: boolean | undefined;
+  /** Take what the disks that are left say for the newest, even where they are too few to be sure. */
+  allowStale?: boolean | undefined;
+  /** Bytes a second, read and written, at most. */
+  rate?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called with each object's health once it has been healed as far as that goes; the most endangered come first. */
+  onObject?: ((health: ObjectHealth) => Promise<void> | void) | undefined;
+  /** Called with the bytes of all chunks and parity, once they are known. */
+  onTotal?: ((bytes: number) => void) | undefined;
+  /** Called with the size of chunks and parity chunks that are done with. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** The state after healing, and what was done. With `dryRun`, the state as it is. */
+export interface HealReport extends HealthReport {
+  /** Chunks and parity chunks that were missing or wrong, and have been written, read back and found right; and their bytes. */
+  rebuilt: number;
+  rebuiltBytes: number;
+  /** Those that were moved away from a disk that is drained or gone. */
+  moved: number;
+  movedBytes: number;
+  /** Objects and buckets whose meta copies have been brought into step. */
+  settled: number;
+  /** What was removed that no meta refers to; undefined where only a part of the store was healed. */
+  gc: GcReport | undefined;
+  /** Disks that have got everything they were lacking, and count from now on. */
+  joined: string[];
+  /** What could not be done, in words. */
+  failed: string[];
+}
+
+/** An object of which something is known to be missing. */
+interface Hurt {
+  bucket: string;
+  key: string;
+  survives: number;
+}
+
+/** Chunks in memory. */
+const BUFFERS = 24;
+
+/** Objects that are mended side by side. */
+const AT_ONCE = 4;
+
+/**
+ * Brings every meta, chunk and parity chunk back to where it should be, whole.
+ *
+ * First all metas are brought into step and the files looked for; then the objects of which something is missing are
+ * mended, those with the least redundancy left before the others; then all the rest is read and, where it is wrong,
+ * mended; last, what no meta refers to is removed. All of it may be interrupted at any point and run again.
+ * @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, STORE_NOT_WRITABLE, ABORTED
+ */
+export async function heal(context: StoreContext, options: HealOptions): Promise<HealReport> {
+  return withWriter(context, { signal: options.signal }, async (writer) => new Healing(context, writer, options).run());
+}
+
+class Healing {
+  readonly #context: StoreContext;
+  readonly #writer: Writer;
+  readonly #options: HealOptions;
+  readonly #tally = new Tally();
+  readonly #budget = new Budget(BUFFERS);
+  readonly #done = { rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, settled: 0 };
+  readonly #failed: string[] = [];
+  /** Objects that are hurt, by address. */
+  readonly #hurt = new Map<string, Hurt>();
+
+  constructor(context: StoreContext, writer: Writer, options: HealOptions) {
+    this.#context = context;
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  async run(): Promise<HealReport> {
+    const { bucket, prefix, dryRun = false, allowStale = false, signal } = this.#options;
+    const isWhole = bucket === undefined && (prefix ?? '') === '';
+    const join = isWhole && !dryRun;
+    if (!dryRun) await this.#makeDiskFolders();
+    // Otherwise nothing could be read where more disks were replaced than a read can do without.
+    const joined = join && allowStale ? await joinDisks(this.#context, this.#writer, { failed: this.#failed, allowStale }) : [];
+    await this.#settleAll();
+    await this.#mendAll();
+    if (join) joined.push(...(await joinDisks(this.#context, this.#writer, { failed: this.#failed, allowStale: false })));
+    const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
+    this.#failed.push(...(swept?.failed ?? []));
+    return { ...this.#tally.report(), ...this.#done, gc: swept, joined, failed: this.#failed };
+  }
+
+  /** A disk that has its mark, but has lost the folders of every disk, can take nothing. */
+  async #makeDiskFolders(): Promise<void> {
+    for (const disk of this.#writer.view.online) {
+      try {
+        for (const folder of DISK_FOLDERS) await disk.makeFolder(folder);
+        await disk.syncFolder('.');
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!isStoreError(error) || error.code === 'ABORTED') throw error;
+    this.#failed.push(error.message);
+  }
+
+  /** Brings metas into step, and looks which objects lack something. */
+  async #settleAll(): Promise<void> {
+    const { view } = this.#writer;
+    const { dryRun = false, allowStale } = this.#options;
+    const settling = { dryRun, mend: true, allowStale };
+    for (const bucket of await bucketsOf(this.#context, view, this.#options)) {
+      await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, settling));
+    }
+    let total = 0;
+    const quick = { quick: true, budget: this.#budget, signal: this.#options.signal, onBytes: (bytes: number) => { total += bytes; } };
+    const healths = mapKeys(this.#context, view, this.#options, async (bucket, key) => {
+      throwIfAborted(this.#options.signal);
+      await this.#settle(() => settleKey(this.#context, this.#writer, bucket, key, settling));
+      return examine(this.#context, bucket, key, quick);
+    });
+    for await (const health of healths) {
+      if (health === undefined || health.state === 'whole') continue;
+      const { bucket, key, survives } = health;
+      this.#hurt.set(`${bucket}/${key}`, { bucket, key, survives });
+    }
+    this.#options.onTotal?.(total);
+  }
+
+  async #settle(settle: () => Promise<Settled>): Promise<void> {
+    try {
+      const { outcome } = await settle();
+      if (outcome !== 'agreed') this.#done.settled++;
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #mendAll(): Promise<void> {
+    const { view } = this.#writer;
+    const work = await this.#makeWork();
+    for (const bucket of await bucketsOf(this.#context, view, this.#options)) {
+      await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
+    }
+    const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
+    await pMap(urgent, async ({ bucket, key }) => { await this.#report(await work(bucket, key)); }, { concurrency: AT_ONCE });
+    const rest = mapKeys(this.#context, view, this.#options, async (bucket, key) =>
+      this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key),
+    );
+    for await (const health of rest) await this.#report(health);
+  }
+
+  /** What is done with each object: mending, or only looking. */
+  async #makeWork(): Promise<(bucket: string, key: string) => Promise<ObjectHealth | undefined>> {
+    const { signal, rate } = this.#options;
+    const context = this.#context;
+    const budget = this.#budget;
+    const throttle = new Throttle(rate);
+    const onBytes = (bytes: number): void => {
+      this.#tally.bytes += bytes;
+      this.#options.onBytes?.(bytes);
+    };
+    if (this.#options.dryRun === true) return (bucket, key) => examine(context, bucket, key, { quick: false, budget, signal, onBytes });
+    const relocate = await Relocation.of(context, this.#writer.view);
+    const options = { budget, throttle, relocate, movesOnly: false, signal, onBytes };
+    return async (bucket, key) => {
+      throwIfAborted(signal);
+      try {
+        const { health, rebuilt, rebuiltBytes, moved, movedBytes, failed } = await mend(context, bucket, key, options);
+        this.#done.rebuilt += rebuilt;
+        this.#done.rebuiltBytes += rebuiltBytes;
+        this.#done.moved += moved;
+        this.#done.movedBytes += movedBytes;
+        this.#failed.push(...failed);
+        return health;
+      } catch (error) {
+        // One object that can't be mended must not keep the others waiting.
+        this.#fail(error);
+        return examine(context, bucket, key, { quick: false, budget, signal });
+      }
+    };
+  }
+
+  async #report(health: ObjectHealth | undefined): Promise<void> {
+    if (health === undefined) return;
+    this.#tally.add(health);
+    await this.#options.onObject?.(health);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Disk } from '../disks/disk.ts';
+import { describeOffline } from '../disks/disk-set.ts';
+import { isStoreError } from '../errors.ts';
+import type { Writer } from './commit.ts';
+import type { StoreContext } from './context.ts';
+import { bucketsOf, forEachKey } from './scope.ts';
+import { settleBucket, settleKey, type SettleOptions, type Settled } from './settle.ts';
+import type { StoreDocument } from './store-document.ts';
+
+/** How often metas that a commit has kept from some disk meanwhile are brought into step again. */
+const TRIES = 3;
+
+export interface CompleteOptions {
+  /** Gets what is in the way, in words. */
+  failed: string[];
+  /** Whether the disks that are left may be too few to know of all that was acknowledged. */
+  allowStale: boolean;
+}
+
+/**
+ * Makes the joining disks that are there full members: they must have every meta that was ever acknowledged.
+ * @returns the names of the disks that have joined
+ */
+export async function joinDisks(context: StoreContext, writer: Writer, options: CompleteOptions): Promise<string[]> {
+  const view = await context.lookForWriting();
+  const joining = context.disks.disks.filter((disk) => !context.disks.isVoter(disk));
+  const away = view.offline.filter(({ disk }) => joining.some(({ name }) => name === disk));
+  if (away.length > 0) options.failed.push(`${describeOffline(away)}, so it cannot join`);
+  if (joining.length === away.length) return [];
+  let joined: string[] = [];
+  await changeWhenComplete(context, writer, options, async (document, having) => {
+    joined = having.filter((disk) => !context.disks.isVoter(disk)).map(({ name }) => name);
+    const disks = document.disks.map(({ role, ...disk }) => (role === undefined || joined.includes(disk.name) ? disk : { ...disk, role }));
+    return Promise.resolve({ ...document, disks });
+  });
+  return joined;
+}
+
+/**
+ * Changes the store's disks once all metas are on all disks that are there. They are brought into step while commits go
+ * on; then, with commits kept out, all are looked at once more, and `change` gets the disks that have all of them.
+ */
+export async function changeWhenComplete(
+  context: StoreContext,
+  writer: Writer,
+  { failed, allowStale }: CompleteOptions,
+  change: (document: StoreDocument, having: readonly Disk[]) => Promise<StoreDocument>,
+): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    const { problems } = await walkMetas(context, writer, { dryRun: false, mend: true, allowStale });
+    if (problems.length > 0) {
+      failed.push(...problems);
+      return false;
+    }
+    const changed = await context.members.change(context.locks, writer.signal, async (document) => {
+      const walk = await walkMetas(context, writer, { dryRun: true, mend: true, allowStale });
+      return walk.problems.length === 0 ? change(document, walk.having) : undefined;
+    });
+    if (changed !== undefined) return true;
+    if (tries === TRIES) {
+      failed.push('other commands keep missing a disk; try again when they have ended');
+      return false;
+    }
+  }
+}
+
+/** Brings all metas into step, or looks whether they are; says what is in the way, and which disks were there all the while. */
+async function walkMetas(context: StoreContext, writer: Writer, options: SettleOptions): Promise<{ problems: string[]; having: Disk[] }> {
+  const problems: string[] = [];
+  const note = async (settle: () => Promise<Settled>): Promise<void> => {
+    try {
+      const { outcome, problem } = await settle();
+      if (problem !== undefined) problems.push(problem);
+      else if (options.dryRun && outcome !== 'agreed') problems.push('a meta has not reached all disks');
+    } catch (error) {
+      if (!isStoreError(error) || error.code === 'ABORTED') throw error;
+      problems.push(error.message);
+    }
+  };
+  // Only R voters together know of all that was ever acknowledged.
+  await context.lookForReading(options.allowStale);
+  const view = await context.lookForWriting();
+  const walker = { ...writer, view };
+  for (const bucket of await bucketsOf(context, view, {})) await note(() => settleBucket(context, walker, bucket, options));
+  await forEachKey(context, view, {}, (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)), options.allowStale);
+  await context.disks.confirm(view, options.allowStale);
+  const { online } = await context.disks.look();
+  return { problems, having: view.online.filter((disk) => online.includes(disk)) };
+}

@@ -1,0 +1,50 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { except, makeFolders, syncFolderNow, unlink, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
+
+/** What has been made so far for a new store or disk, so that a failure can take it back. */
+export class Made {
+  #undo: (() => Promise<void>)[] = [];
+
+  /** Makes a folder and those above it, durably. */
+  async folder(folder: string): Promise<void> {
+    const folders = await makeFolders(folder);
+    this.#undo.push(...folders.map((made) => () => fs.rmdir(made)));
+    for (const made of folders) await syncFolderNow(path.dirname(made));
+  }
+
+  async file(file: string, bytes: Uint8Array): Promise<void> {
+    this.#undo.push(() => unlink(file));
+    await writeNewFile(file, WRITE_FLAGS.replace, bytes, true);
+  }
+
+  async link(target: string, link: string): Promise<void> {
+    // Loaded here, because most stores have no disk elsewhere.
+    const { ensureSymlink, pathExists } = await import('fs-extra/esm');
+    const stood = await pathExists(link);
+    // One that stands from an unfinished init must lead to the same place.
+    await ensureSymlink(target, link, 'dir');
+    if (!stood) this.#undo.push(() => unlink(link));
+  }
+
+  /** Takes a link, or an empty folder, away; nothing else. */
+  async clear(link: string): Promise<void> {
+    const target = await except(fs.readlink(link), 'ENOENT', 'EINVAL');
+    if (target === undefined) {
+      await except(fs.rmdir(link), 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EBUSY');
+      return;
+    }
+    await unlink(link);
+    this.#undo.push(() => fs.symlink(target, link));
+  }
+
+  /** What has been made so far stays. */
+  keep(): void {
+    this.#undo = [];
+  }
+
+  async undo(): Promise<void> {
+    for (const step of this.#undo.reverse()) await step().catch(() => undefined);
+    this.#undo = [];
+  }
+}

@@ -1,0 +1,92 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { STAGING_FOLDER } from '../disks/disk.ts';
+import { DISK_MARK, formatDiskMark, judgeDiskMark, readDiskMark, type DiskIdentity } from '../disks/identity.ts';
+import { StoreError } from '../errors.ts';
+import { except, syncFolderNow } from '../files/calls.ts';
+import { BUCKETS_FOLDER } from '../metadata/catalog.ts';
+import { CHUNKS_FOLDER } from '../metadata/meta.ts';
+import type { Made } from './made.ts';
+import type { StoreDocument } from './store-document.ts';
+
+/** What every disk has. */
+export const DISK_FOLDERS = [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER];
+
+/** What the store's folders may hold before they are made disks: file systems make this one by themselves. */
+const IGNORED = new Set(['lost+found']);
+
+/** A disk begins as an empty folder or as none; one elsewhere gets a link in the root, whose name must be free. */
+export async function checkPlace(root: string, name: string, folder: string): Promise<void> {
+  const refuse = (what: string, where: string): never => {
+    throw new StoreError('BAD_ROOT', `"${where}" ${what}, so it cannot become disk "${name}"`, { disk: name, path: where });
+  };
+  const content = await folderContent(folder);
+  if (content !== undefined && content.length > 0 && !(await isBare(folder, content))) refuse('is not empty', folder);
+  if (content === undefined && (await except(fs.lstat(folder), 'ENOENT')) !== undefined) refuse('is not a folder', folder);
+  const inside = path.join(root, name);
+  if (folder !== inside && (await except(fs.lstat(inside), 'ENOENT')) !== undefined) refuse('is there already', inside);
+}
+
+/** Whether there is no more than what a program has made that died before it wrote the disk's mark. */
+async function isBare(folder: string, content: readonly string[]): Promise<boolean> {
+  if (!content.every((name) => name === DISK_MARK || DISK_FOLDERS.includes(name))) return false;
+  if (readDiskMark((await readText(path.join(folder, DISK_MARK))) ?? '') !== undefined) return false;
+  const inside = await Promise.all(DISK_FOLDERS.map((name) => folderContent(path.join(folder, name))));
+  return inside.flat().every((name) => name === undefined);
+}
+
+/** The names in a folder, or undefined where there is no such folder. */
+export async function folderContent(folder: string): Promise<string[] | undefined> {
+  const entries = await except(fs.readdir(folder), 'ENOTDIR', 'ENOENT');
+  return entries?.filter((entry) => !IGNORED.has(entry));
+}
+
+/** Makes a disk of an empty folder, or goes on where a program died that was making it. */
+export async function makeDisk(root: string, storeId: string, disk: StoreDocument['disks'][number], made: Made): Promise<void> {
+  const folder = path.resolve(root, disk.path);
+  const inside = path.join(root, disk.name);
+  await made.folder(folder);
+  if (folder !== inside) await made.link(folder, inside);
+  const identity = { storeId, name: disk.name, id: disk.id };
+  const mark = path.join(folder, DISK_MARK);
+  if (!(await isBegun(folder, identity))) {
+    for (const name of DISK_FOLDERS) await made.folder(path.join(folder, name));
+    await made.file(mark, Buffer.from(formatDiskMark(identity)));
+  }
+  await syncFolderNow(folder);
+}
+
+/**
+ * Whether a disk has its mark already, from an init that died. What stands where the disk should be is looked at again:
+ * since the plan was made it may have become something else. @throws BAD_ROOT
+ */
+async function isBegun(folder: string, identity: DiskIdentity): Promise<boolean> {
+  const text = await readText(path.join(folder, DISK_MARK));
+  const status = text === undefined ? 'empty' : judgeDiskMark(text, identity).status;
+  if (status === 'online') return true;
+  // A mark that is no document is one that the dying init had only begun to write.
+  const allowed = status === 'unreadable' ? [...DISK_FOLDERS, DISK_MARK] : DISK_FOLDERS;
+  const content = (await folderContent(folder)) ?? [];
+  const inside = await Promise.all(DISK_FOLDERS.map((name) => folderContent(path.join(folder, name))));
+  if (content.every((name) => allowed.includes(name)) && inside.flat().every((name) => name === undefined)) return false;
+  throw new StoreError('BAD_ROOT', `"${folder}" is not empty, so it cannot become disk "${identity.name}"`, {
+    disk: identity.name,
+    path: folder,
+  });
+}
+
+/**
+ * The id of a disk of this name that a program began to make in the folder and died before the store knew of it.
+ * Undefined where there is none, or where something is on it.
+ */
+export async function unfinishedId(folder: string, storeId: string, name: string, known: readonly string[]): Promise<string | undefined> {
+  const mark = readDiskMark((await readText(path.join(folder, DISK_MARK))) ?? '');
+  if (mark?.storeId !== storeId || mark.name !== name || known.includes(mark.id)) return undefined;
+  const inside = await Promise.all(DISK_FOLDERS.map((inner) => folderContent(path.join(folder, inner))));
+  return inside.every((content) => content?.length === 0) ? mark.id : undefined;
+}
+
+/** A file's text, or undefined where there is no such file. */
+export async function readText(file: string): Promise<string | undefined> {
+  return except(fs.readFile(file, 'utf8'), 'ENOENT', 'ENOTDIR');
+}
