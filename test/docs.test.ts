@@ -49,7 +49,7 @@ describe('what the README shows', () => {
 
   test('stores the sample and reads it back', async () => {
     const folder = checkout();
-    await run(block('npx tsx bin/download.ts'), folder);
+    await run(block('demo.txt && npx tsx bin/download.ts'), folder);
     expect(readFileSync(join(folder, 'downloaded_files/demo.txt')).equals(sample)).toBe(true);
   });
 
@@ -71,9 +71,23 @@ describe('what the README shows', () => {
     for (const disk of [1, 2, 3, 4, 5]) expect(existsSync(join(folder, `my-store/disk${String(disk)}/disk.json`))).toBe(true);
   });
 
+  test('survives a dead disk and a rotten one, and changes disks', async () => {
+    const folder = checkout();
+    await run(block('--disks 6'), folder);
+    const damaged = await run(block('rm -r safe/disk2'), folder);
+    expect(readFileSync(join(folder, 'downloaded_files/index.ts')).equals(readFileSync(join(ROOT, 'src/index.ts')))).toBe(true);
+    expect(damaged).toMatch(/disk2.*missing|disk2.*offline/s);
+    expect(damaged).toMatch(/disk5: .*damaged/);
+    expect(damaged).toMatch(/exit code 4\n$/);
+    expect(await run(block('disk replace disk2'), folder)).toMatch(/ 0 degraded, 0 lost .*\n.* 0 degraded, 0 lost/s);
+    const disks = await run(block('disk drain disk1'), folder);
+    expect(disks).toContain('removed disk "disk1"');
+    expect(await run('npx tsx bin/store.ts verify --root safe', folder)).toContain(' 0 degraded, 0 lost');
+  });
+
   test.skipIf(!hasJq)('gets an object back by hand, and checks its chunks', async () => {
     const folder = checkout();
-    await run(block('npx tsx bin/download.ts'), folder);
+    await run(block('demo.txt && npx tsx bin/download.ts'), folder);
     await run(block('| xargs cat > demo.txt'), folder);
     expect(readFileSync(join(folder, 'storage_nodes/demo.txt')).equals(sample)).toBe(true);
     expect(await run(block('sha256sum -c'), join(folder, 'storage_nodes'))).toMatch(/: OK\n$/);
@@ -81,7 +95,7 @@ describe('what the README shows', () => {
 
   test.skipIf(!hasJq)('makes a lost store.json anew', async () => {
     const folder = checkout();
-    await run(block('npx tsx bin/download.ts'), folder);
+    await run(block('demo.txt && npx tsx bin/download.ts'), folder);
     rmSync(join(folder, 'storage_nodes/store.json'));
     rmSync(join(folder, 'downloaded_files'), { recursive: true });
     await run(block('*/disk.json'), join(folder, 'storage_nodes'));

@@ -7,11 +7,12 @@ import { isStoreError, ObjectStore, StoreError, type ByteRange, type GetOptions,
 import { parseAddress } from './address.ts';
 import type { DownloadOptions } from './download-command.ts';
 import { EXIT } from './exit-codes.ts';
-import { printError, UsageError } from './failure.ts';
+import { printError, printNote, UsageError } from './failure.ts';
 import { formatSummary, formatTransfer, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
 import { startProgress } from './progress.ts';
+import { Rebuilt } from './rebuilt.ts';
 import { resolveTarget, targetBelow, targetError, type Target } from './target.ts';
 
 export const DEFAULT_FOLDER = 'downloaded_files';
@@ -50,9 +51,11 @@ async function downloadOne(
   options: DownloadOptions,
   io: Io,
 ): Promise<number> {
-  const common = { range, allowStale: options.allowStale, signal: io.signal };
+  const rebuilt = new Rebuilt();
+  const common = { range, allowStale: options.allowStale, signal: io.signal, onRebuilt: rebuilt.add };
   if (options.output === '-') {
     await copyToOutput(store, bucket, key, common, io);
+    await noteRebuilt(rebuilt, options, io);
     return EXIT.done;
   }
   const target: Target =
@@ -78,7 +81,8 @@ async function downloadOne(
       meta = await store.getToFile(bucket, key, file, { ...common, onBytes: count });
     }
     progress.stop();
-    await report(meta, file, bytes, performance.now() - began, options, io);
+    await report(meta, file, { bytes, milliseconds: performance.now() - began, rebuilt: rebuilt.count }, options, io);
+    await noteRebuilt(rebuilt, options, io);
     return EXIT.done;
   } finally {
     progress.stop();
@@ -92,6 +96,7 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
   let files = 0;
   let bytes = 0;
   let failed = 0;
+  const rebuiltInAll = new Rebuilt();
   const lines = new LaterLines(io);
   const fail = async (error: StoreError): Promise<void> => {
     failed++;
@@ -103,17 +108,19 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
       async ({ key }) => {
         if (io.signal.aborted) return;
         const start = performance.now();
+        const rebuilt = new Rebuilt(rebuiltInAll);
         try {
           const file = await targetBelow(folder, key);
           const meta = await store.getToFile(bucket, key, file, {
             allowStale: options.allowStale,
             signal: io.signal,
             onBytes: progress.add,
+            onRebuilt: rebuilt.add,
           });
           files++;
           bytes += meta.size;
           const milliseconds = performance.now() - start;
-          await lines.add(() => report(meta, file, meta.size, milliseconds, options, io));
+          await lines.add(() => report(meta, file, { bytes: meta.size, milliseconds, rebuilt: rebuilt.count }, options, io));
         } catch (error) {
           // Deleted since it was listed: it is not there, as asked.
           if (isStoreError(error, 'NO_SUCH_KEY')) return;
@@ -134,6 +141,7 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
   if (options.quiet !== true && options.json !== true) {
     await io.stdout.line(formatSummary(files, bytes, failed, performance.now() - began));
   }
+  await noteRebuilt(rebuiltInAll, options, io);
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -168,12 +176,24 @@ async function copyToOutput(store: ObjectStore, bucket: string, key: string, opt
   }
 }
 
-async function report(meta: ObjectMeta, file: string, bytes: number, milliseconds: number, options: DownloadOptions, io: Io): Promise<void> {
+interface Transfer {
+  bytes: number;
+  milliseconds: number;
+  /** Chunks that were computed from parity. */
+  rebuilt: number;
+}
+
+async function report(meta: ObjectMeta, file: string, { bytes, milliseconds, rebuilt }: Transfer, options: DownloadOptions, io: Io): Promise<void> {
   const { bucket, key, version, size, contentType } = meta;
   if (options.json === true) {
     const bytesPerSecond = Math.round((bytes / Math.max(milliseconds, 1)) * 1000);
-    await io.stdout.json({ bucket, key, version, size, contentType, file, bytes, seconds: milliseconds / 1000, bytesPerSecond });
+    await io.stdout.json({ bucket, key, version, size, contentType, file, bytes, rebuilt, seconds: milliseconds / 1000, bytesPerSecond });
   } else if (options.quiet !== true) {
     await io.stdout.line(`${printable(`${bucket}/${key}`)} → ${printable(file)}  ${formatTransfer(bytes, milliseconds)}`);
   }
+}
+
+async function noteRebuilt(rebuilt: Rebuilt, options: DownloadOptions, io: Io): Promise<void> {
+  const note = rebuilt.describe();
+  if (note !== undefined && options.quiet !== true) await printNote(note, io);
 }

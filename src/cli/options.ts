@@ -63,6 +63,21 @@ export function durabilityOption(): Option {
   return new Option('--durability <how>', "fsync: done means on stable storage; none: handed to the system (default: the store's setting)").choices(['fsync', 'none']);
 }
 
+export function redundancyOption(whose: string): Option {
+  return new Option('--redundancy <k+m>', `${whose}: k chunks and m parity chunks a stripe, so that any m disks may be lost`);
+}
+
+/** A rate that is slower would only be a way to wait. */
+const LEAST_RATE = 0.01;
+
+export function rateOption(): Option {
+  return new Option('--rate <MiB/s>', 'read and write so much a second at most').argParser((text) => {
+    const value = Number(text);
+    if (/^\d+(\.\d+)?$/.test(text) && value >= LEAST_RATE) return value;
+    throw new InvalidArgumentError(`A number of MiB per second is needed, such as 50 or 0.5, and at least ${String(LEAST_RATE)}.`);
+  });
+}
+
 /** A parser of whole numbers from `least` to `most`. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {

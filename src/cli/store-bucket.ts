@@ -1,20 +1,24 @@
-import { checkBucketName, ObjectStore } from '../index.ts';
+import { checkBucketName, ObjectStore, type OpenOptions } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { exitCodeOf, printError } from './failure.ts';
 import type { Io } from './io.ts';
 import type { CommonOptions } from './options.ts';
+import { checkedRedundancy } from './redundancy.ts';
+import type { BucketCreateCommandOptions } from './store-command.ts';
 
 /** Creates buckets, and the store if there is none. */
-export function runBucketCreate(buckets: readonly string[], options: CommonOptions, io: Io): Promise<number> {
-  return forEach(buckets, options, io, true, async (store, bucket) => {
-    await store.createBucket(bucket, { signal: io.signal });
-    await (options.json === true ? io.stdout.json({ bucket, created: true }) : io.stdout.line(`created ${bucket}`));
+export async function runBucketCreate(buckets: readonly string[], options: BucketCreateCommandOptions, io: Io): Promise<number> {
+  const redundancy = checkedRedundancy(options.redundancy);
+  return forEach(buckets, options, io, { create: true, redundancy }, async (store, bucket) => {
+    await store.createBucket(bucket, { redundancy, signal: io.signal });
+    if (options.json === true) await io.stdout.json({ bucket, created: true, redundancy });
+    else await io.stdout.line(`created ${bucket}${redundancy === undefined ? '' : `  ${redundancy}`}`);
   });
 }
 
 /** Deletes empty buckets. */
 export function runBucketRemove(buckets: readonly string[], options: CommonOptions, io: Io): Promise<number> {
-  return forEach(buckets, options, io, false, async (store, bucket) => {
+  return forEach(buckets, options, io, {}, async (store, bucket) => {
     await store.deleteBucket(bucket, { signal: io.signal });
     await (options.json === true ? io.stdout.json({ bucket, deleted: true }) : io.stdout.line(`deleted ${bucket}`));
   });
@@ -24,11 +28,11 @@ async function forEach(
   buckets: readonly string[],
   options: CommonOptions,
   io: Io,
-  create: boolean,
+  open: OpenOptions,
   work: (store: ObjectStore, bucket: string) => Promise<void>,
 ): Promise<number> {
   for (const bucket of buckets) checkBucketName(bucket);
-  const store = await ObjectStore.open(options.root, { create });
+  const store = await ObjectStore.open(options.root, open);
   const failures: unknown[] = [];
   for (const bucket of buckets) {
     try {

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandFactory } from './main.ts';
-import { allowStaleOption, command, durabilityOption, wholeNumber, withCommonOptions, type CommonOptions } from './options.ts';
+import { allowStaleOption, command, durabilityOption, redundancyOption, wholeNumber, withCommonOptions, type CommonOptions } from './options.ts';
+import { diskCommand, rebalanceCommand } from './store-disk-command.ts';
+import { healthCommands } from './store-health-command.ts';
 
 export interface ListCommandOptions extends CommonOptions {
   recursive?: true;
@@ -15,6 +17,11 @@ export interface InitCommandOptions extends CommonOptions {
   disks?: number;
   disk?: string[];
   durability?: 'fsync' | 'none';
+  redundancy?: string;
+}
+
+export interface BucketCreateCommandOptions extends CommonOptions {
+  redundancy?: string;
 }
 
 export interface GcCommandOptions extends CommonOptions {
@@ -49,11 +56,12 @@ export const storeCommand: CommandFactory = (io, finish) => {
 
   const bucket = command('bucket', 'Create, delete and list buckets.', ['store bucket create my-bucket', 'store bucket rm my-bucket', 'store bucket ls']);
   bucket.addCommand(
-    command('create', 'Create buckets.', ['store bucket create my-bucket'])
+    command('create', 'Create buckets.', ['store bucket create my-bucket', 'store bucket create my-bucket --redundancy 4+2'])
       .argument('<bucket...>')
-      .action(async (buckets: string[], _: CommonOptions, self: Command) => {
+      .addOption(redundancyOption("of objects in them, instead of the store's"))
+      .action(async (buckets: string[], _: BucketCreateCommandOptions, self: Command) => {
         const { runBucketCreate } = await import('./store-bucket.ts');
-        finish(await runBucketCreate(buckets, self.optsWithGlobals<CommonOptions>(), io));
+        finish(await runBucketCreate(buckets, self.optsWithGlobals<BucketCreateCommandOptions>(), io));
       }),
   );
   bucket.addCommand(
@@ -74,11 +82,12 @@ export const storeCommand: CommandFactory = (io, finish) => {
   );
 
   const init = command('init', 'Make a store. Without options, empty folders named disk… in it become its disks, or three are made.', [
-    'store init --disks 5',
+    'store init --disks 5 --redundancy 3+2',
     'store init --disk fast=/mnt/nvme --disk big=/mnt/hdd --root /srv/store',
   ])
     .option('--disks <n>', 'make this many disks', wholeNumber(1, 256))
     .option('--disk <name=path>', 'a disk and its folder, empty or to be made; may be repeated', (text: string, before: string[] | undefined) => [...(before ?? []), text])
+    .addOption(redundancyOption('of objects whose bucket has none of its own (default: 1+0)'))
     .addOption(durabilityOption())
     .action(async (_: InitCommandOptions, self: Command) => {
       const { runInit } = await import('./store-init.ts');
@@ -96,10 +105,12 @@ export const storeCommand: CommandFactory = (io, finish) => {
     command('store', 'Look after a store: its objects, buckets and disks.', [
       'store ls -r my-bucket',
       'store stat my-bucket/photo.jpg',
-      'store gc --dry-run',
+      'store verify',
+      'store heal',
+      'store disk ls',
     ]),
     io,
   );
-  for (const child of [ls, stat, rm, bucket, init, gc]) program.addCommand(child);
+  for (const child of [ls, stat, rm, bucket, init, ...healthCommands(io, finish), diskCommand(io, finish), rebalanceCommand(io, finish), gc]) program.addCommand(child);
   return program;
 };

@@ -2,15 +2,18 @@ import { ObjectStore, type InitOptions } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { UsageError } from './failure.ts';
 import type { Io } from './io.ts';
+import { checkedRedundancy, describeRedundancy } from './redundancy.ts';
 import type { InitCommandOptions } from './store-command.ts';
 
 /** Makes a store, and shows its disks. */
 export async function runInit(options: InitCommandOptions, io: Io): Promise<number> {
   if (options.disks !== undefined && options.disk !== undefined) throw new UsageError('--disks and --disk exclude each other');
+  const redundancy = checkedRedundancy(options.redundancy);
   const init: InitOptions = {
     ...(options.disks === undefined ? {} : { disks: options.disks }),
     ...(options.disk === undefined ? {} : { places: options.disk.map(parsePlace) }),
     ...(options.durability === undefined ? {} : { durability: options.durability }),
+    ...(redundancy === undefined ? {} : { redundancy }),
   };
   const { root, document } = await ObjectStore.init(options.root, init);
   if (options.json === true) {
@@ -19,6 +22,7 @@ export async function runInit(options: InitCommandOptions, io: Io): Promise<numb
   }
   await io.stdout.line(`store ${document.id} in ${root}`);
   for (const { name, path } of document.disks) await io.stdout.line(`  ${name}  ${path}`);
+  if (redundancy !== undefined) await io.stdout.line(`redundancy ${describeRedundancy(redundancy, document.disks.length)}`);
   return EXIT.done;
 }
 

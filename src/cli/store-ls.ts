@@ -11,8 +11,9 @@ export async function runList(address: string | undefined, options: ListCommandO
   const place = address === undefined ? undefined : parseAddress(address);
   const store = await ObjectStore.open(options.root);
   if (place === undefined) {
-    for (const { bucket, createdAt } of await store.listBuckets(options)) {
-      await (options.json === true ? io.stdout.json({ bucket, createdAt }) : io.stdout.line(`${formatTime(createdAt)}  ${bucket}`));
+    for (const { bucket, createdAt, redundancy } of await store.listBuckets(options)) {
+      const own = redundancy === undefined ? '' : `  ${redundancy}`;
+      await (options.json === true ? io.stdout.json({ bucket, createdAt, redundancy }) : io.stdout.line(`${formatTime(createdAt)}  ${bucket}${own}`));
     }
     return EXIT.done;
   }

@@ -5,6 +5,7 @@ import { drawChunks } from './chunk-picture.ts';
 import { EXIT } from './exit-codes.ts';
 import { formatBytes, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
+import { describeRedundancy } from './redundancy.ts';
 import type { ListCommandOptions } from './store-command.ts';
 
 /** Shows an object's meta; for people with a picture of its chunks. */
@@ -17,17 +18,18 @@ export async function runStat(address: string, options: ListCommandOptions, io: 
     return EXIT.done;
   }
   const chalk = io.stdout.isTerminal ? new Chalk() : new Chalk({ level: 0 });
+  const disks = store.document.disks.map((disk) => disk.name);
+  const parity = meta.parity.length === 0 ? '' : ` and ${plural(meta.parity.length, 'parity chunk')}`;
   const rows = [
     ['object', printable(`${meta.bucket}/${meta.key}`)],
     ['size', `${formatBytes(meta.size)} (${String(meta.size)} bytes)`],
     ['type', printable(meta.contentType)],
     ['version', meta.version],
     ['created', meta.createdAt],
-    ['redundancy', meta.redundancy],
-    ['chunks', `${plural(meta.chunks.length, 'chunk')} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`],
+    ['redundancy', describeRedundancy(meta.redundancy, disks.length)],
+    ['chunks', `${plural(meta.chunks.length, 'chunk')}${parity} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`],
   ] as const;
   for (const [name, value] of rows) await io.stdout.line(`${chalk.dim(name.padEnd(10))}  ${value}`);
-  const disks = store.document.disks.map((disk) => disk.name);
-  for (const line of drawChunks(meta.chunks, disks, io.stdout.columns, chalk)) await io.stdout.line(line);
+  for (const line of drawChunks(meta, disks, io.stdout.columns, chalk)) await io.stdout.line(line);
   return EXIT.done;
 }

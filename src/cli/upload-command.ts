@@ -1,11 +1,12 @@
 import type { CommandFactory } from './main.ts';
-import { command, concurrencyOption, durabilityOption, withCommonOptions, type CommonOptions } from './options.ts';
+import { command, concurrencyOption, durabilityOption, redundancyOption, withCommonOptions, type CommonOptions } from './options.ts';
 
 export interface UploadOptions extends CommonOptions {
   key?: string;
   prefix?: string;
   recursive?: true;
   contentType?: string;
+  redundancy?: string;
   durability?: 'fsync' | 'none';
   concurrency: number;
 }
@@ -15,6 +16,7 @@ export const uploadCommand: CommandFactory = (io, finish) =>
     command('upload', 'Store files as objects. The first upload makes the store and the bucket.', [
       'upload my-bucket photo.jpg                      key: photo.jpg',
       'upload my-bucket -r photos --prefix 2026/       keys: 2026/<path below photos>',
+      'upload my-bucket photo.jpg --redundancy 2+1     survives the loss of a disk',
       'pg_dump db | upload my-bucket - --key db.sql    from standard input',
     ]),
     io,
@@ -25,6 +27,7 @@ export const uploadCommand: CommandFactory = (io, finish) =>
     .option('--prefix <prefix>', 'put this before every key')
     .option('-r, --recursive', 'folders with all that is in them; keys are the paths below')
     .option('--content-type <type>', 'MIME type; otherwise guessed from the name')
+    .addOption(redundancyOption("of these objects, instead of the bucket's or the store's"))
     .addOption(durabilityOption())
     .addOption(concurrencyOption())
     .option('--quiet', 'no progress and no result lines')

@@ -1,12 +1,13 @@
 import pMap from 'p-map';
 import { checkBucketName, checkKey, isStoreError, ObjectStore, type PutResult } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
-import { printError, printWarning, UsageError } from './failure.ts';
+import { printError, printNote, printWarning, UsageError } from './failure.ts';
 import { findFiles, identityOf, type Found } from './find-files.ts';
 import { formatSummary, formatTransfer, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
 import { startProgress, type Progress } from './progress.ts';
+import { checkedRedundancy } from './redundancy.ts';
 import type { UploadOptions } from './upload-command.ts';
 
 /** Files on their way at once; each has chunks of its own in flight. */
@@ -22,6 +23,7 @@ interface Job {
 /** Uploads files into a bucket, and tells the exit code. A file that fails does not stop the others. */
 export async function runUpload(bucket: string, files: readonly string[], options: UploadOptions, io: Io): Promise<number> {
   checkBucketName(bucket);
+  checkedRedundancy(options.redundancy);
   const { jobs, failures } = await findJobs(files, options);
   const isSingle = jobs.length + failures.length === 1;
   const [first] = failures;
@@ -30,7 +32,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   if (jobs.length === 0 && failures.length === 0) await printWarning('there is nothing to upload', io);
   if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
 
-  const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency });
+  const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency, redundancy: options.redundancy });
   await store.ensureBucket(bucket, { signal: io.signal });
   const total = jobs.every((job) => job.size !== undefined) ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
   const progress = await startProgress(io.stderr, isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
@@ -63,6 +65,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   if (io.signal.aborted) return EXIT.interrupted;
   if (isSingle) {
     if (failed.length > 0) throw failed[0];
+    await noteUnprotected(done, store, options, io);
     return EXIT.done;
   }
   const failedCount = failed.length + failures.length;
@@ -70,6 +73,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
     const bytes = done.reduce((sum, { meta }) => sum + meta.size, 0);
     await io.stdout.line(formatSummary(done.length, bytes, failedCount, performance.now() - began));
   }
+  await noteUnprotected(done, store, options, io);
   return failedCount === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -113,6 +117,7 @@ async function findJobs(
 async function upload(store: ObjectStore, bucket: string, job: Job, options: UploadOptions, progress: Progress, io: Io): Promise<PutResult> {
   return store.put(bucket, job.key, job.path ?? io.stdin, {
     contentType: options.contentType ?? (await guessType(job.key)),
+    redundancy: options.redundancy,
     durability: options.durability,
     signal: io.signal,
     onBytes: progress.add,
@@ -125,22 +130,43 @@ async function guessType(key: string): Promise<string | undefined> {
 }
 
 async function report(result: PutResult, milliseconds: number, options: UploadOptions, io: Io): Promise<void> {
-  const { meta, offline, failed } = result;
+  const { meta, offline, failed, unwritten } = result;
   const chunks: Record<string, number> = {};
   for (const { disk } of meta.chunks) chunks[disk] = (chunks[disk] ?? 0) + 1;
   for (const { disk, state } of offline) await printWarning(`disk "${disk}" is ${state.status} (${state.reason}); the upload went on without it`, io);
   for (const { reason } of failed) await printWarning(`${reason}; the upload went on without it`, io);
+  if (unwritten.length > 0) await printWarning(describeUnwritten(result), io);
   if (options.json === true) {
-    const { bucket, key, version, size, contentType } = meta;
+    const { bucket, key, version, size, contentType, redundancy } = meta;
     const bytesPerSecond = Math.round((size / Math.max(milliseconds, 1)) * 1000);
-    await io.stdout.json({ bucket, key, version, size, contentType, chunks, seconds: milliseconds / 1000, bytesPerSecond, offline, failed });
+    const protection = { redundancy, parity: meta.parity.length, unwritten: unwritten.length };
+    await io.stdout.json({ bucket, key, version, size, contentType, chunks, ...protection, seconds: milliseconds / 1000, bytesPerSecond, offline, failed });
   } else if (options.quiet !== true) {
     const spread = Object.entries(chunks)
       .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
       .map(([disk, count]) => `${disk}: ${String(count)}`);
     const where = spread.length === 0 ? '' : ` (${spread.join(', ')})`;
     const name = printable(`${meta.bucket}/${meta.key}`);
+    const parity = meta.parity.length === 0 ? '' : `  ${meta.redundancy}: ${String(meta.parity.length)} parity`;
     const count = plural(meta.chunks.length, 'chunk') + where;
-    await io.stdout.line(`${name}  ${count}  ${formatTransfer(meta.size, milliseconds)}`);
+    await io.stdout.line(`${name}  ${count}${parity}  ${formatTransfer(meta.size, milliseconds)}`);
   }
+}
+
+function describeUnwritten({ meta, unwritten }: PutResult): string {
+  const name = `${meta.bucket}/${meta.key}`;
+  return `${name} is not yet fully protected: ${plural(unwritten.length, 'chunk')} had no disk to go to; "store heal" mends that`;
+}
+
+/** Once for all: objects that a lost disk takes with it, and how to change that. */
+async function noteUnprotected(done: readonly PutResult[], store: ObjectStore, options: UploadOptions, io: Io): Promise<void> {
+  const bare = done.filter(({ meta }) => meta.chunks.length > 0 && meta.parity.length === 0);
+  const [first] = bare;
+  if (first === undefined || options.quiet === true) return;
+  const who = bare.length === 1 ? `${first.meta.bucket}/${first.meta.key}` : plural(bare.length, 'object');
+  const how =
+    store.document.disks.length === 1
+      ? '"store disk add" adds a second disk, and then --redundancy 1+1 keeps two copies'
+      : '--redundancy 1+1 keeps two copies ("store bucket create" and "store init" take it too)';
+  await printNote(`${who} would not survive the loss of a disk: ${how}`, io);
 }

@@ -1,17 +1,25 @@
 import { Chalk } from 'chalk';
 import { describe, expect, test } from 'vitest';
 import { drawChunks } from '../../src/cli/chunk-picture.ts';
-import type { ChunkEntry } from '../../src/index.ts';
+import type { ChunkEntry, ParityEntry } from '../../src/index.ts';
 
 const plain = new Chalk({ level: 0 });
 
-function chunksOn(disks: readonly string[]): ChunkEntry[] {
-  return disks.map((disk, order) => ({ order, disk, file: `${String(order)}.chunk`, size: 1, sha256: '' }));
+/** An object without parity whose chunks are on these disks. */
+function chunksOn(disks: readonly string[]): { chunks: ChunkEntry[]; parity: ParityEntry[] } {
+  return { chunks: disks.map((disk, order) => ({ order, disk, file: `${String(order)}.chunk`, size: 1, sha256: '' })), parity: [] };
+}
+
+/** One of stripes of two chunks and a parity chunk; each stripe names its three disks. */
+function stripesOn(stripes: readonly (readonly [string, string, string])[]): { chunks: ChunkEntry[]; parity: ParityEntry[] } {
+  const { chunks } = chunksOn(stripes.flatMap(([a, b]) => [a, b]));
+  const parity = stripes.map(([, , disk], index) => ({ protects: [2 * index, 2 * index + 1], row: 0, disk, file: '', size: 1, sha256: '' }));
+  return { chunks, parity };
 }
 
 describe('the picture of an object', () => {
   test('of no chunks is nothing', () => {
-    expect(drawChunks([], ['disk1'], 80, plain)).toEqual([]);
+    expect(drawChunks(chunksOn([]), ['disk1'], 80, plain)).toEqual([]);
   });
 
   test('has a row a disk, a column a chunk, and the count at the end', () => {
@@ -41,6 +49,22 @@ describe('the picture of an object', () => {
 
   test('is drawn however narrow the terminal is', () => {
     expect(drawChunks(chunksOn(['a', 'b']), ['a', 'b'], 1, plain)).toEqual(['  a  ▒  1', '  b  ▒  1', '  each column is 2 chunks']);
+  });
+
+  test('shows the parity of a stripe after its chunks, and what it means', () => {
+    expect(drawChunks(stripesOn([['a', 'b', 'c'], ['b', 'c', 'a']]), ['a', 'b', 'c'], 80, plain)).toEqual([
+      '  a  █····◇  1 + 1 parity',
+      '  b  ·█·█··  2 + 0 parity',
+      '  c  ··◇·█·  1 + 1 parity',
+      '  █ chunk  ◇ parity of the chunks before it',
+    ]);
+  });
+
+  test('of many stripes stays within the width too, and loses nothing', () => {
+    const lines = drawChunks(stripesOn(Array.from({ length: 500 }, () => ['a', 'b', 'c'] as const)), ['a', 'b', 'c'], 60, plain);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(60);
+    expect(lines.map((line) => / {2}(\d+ \+ \d+ parity)$/.exec(line)?.[1])).toEqual(['500 + 0 parity', '500 + 0 parity', '0 + 500 parity', undefined]);
+    expect(lines.at(-1)).toMatch(/^ {2}each column is \d+ chunks, parity included$/);
   });
 
   test('gives each disk a colour', () => {

@@ -133,7 +133,7 @@ describe('an object that is damaged', () => {
     damageLastChunk(cli);
     const { code, stdout, stderr } = await cli.download('my-bucket/photo.jpg', '-o', cli.path('new/folder/p'));
     expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
-    expect(stderr).toMatch(/^error: chunk 3 of my-bucket\/photo\.jpg on disk "disk[123]" is damaged: .*\n {2}.*\n$/);
+    expect(stderr).toMatch(/^error: bytes 3145728-4194303 of my-bucket\/photo\.jpg cannot be read: chunk 3 of my-bucket\/photo\.jpg on disk "disk[123]" is damaged: .*\n {2}.*\n$/);
     expect(readdirSync(cli.folder).sort()).toEqual(['photo.jpg', 'store']);
   });
 

@@ -50,6 +50,23 @@ describe('a mistake in the arguments ends with 2, one line and a usage hint on s
     ['store gc now', 'too many arguments', 'store gc'],
     ['store bucket create', "missing required argument 'bucket'", 'store bucket create'],
     ['store bucket make b', "unknown command 'make'", 'store bucket'],
+    ['store verify a/b c/d', 'too many arguments', 'store verify'],
+    ['store verify --dry-run', "unknown option '--dry-run'", 'store verify'],
+    ['store heal --rate', "option '--rate <MiB/s>' argument missing", 'store heal'],
+    ['store heal --rate 0', "argument '0' is invalid", 'store heal'],
+    ['store heal --rate 0.001', "argument '0.001' is invalid", 'store heal'],
+    ['store heal --rate -5', "argument '-5' is invalid", 'store heal'],
+    ['store heal --rate 1e3', "argument '1e3' is invalid", 'store heal'],
+    ['store heal --rate fast', "argument 'fast' is invalid", 'store heal'],
+    ['store rebalance --rate x', "argument 'x' is invalid", 'store rebalance'],
+    ['store disk add', "missing required argument 'name'", 'store disk add'],
+    ['store disk add disk4', "missing required argument 'path'", 'store disk add'],
+    ['store disk replace', "missing required argument 'name'", 'store disk replace'],
+    ['store disk drain', "missing required argument 'name'", 'store disk drain'],
+    ['store disk drain disk1 --cancel --rate 5', '--rate does not go with --cancel', 'store disk drain'],
+    ['store disk remove', "missing required argument 'name'", 'store disk remove'],
+    ['store disk remove disk1 disk2', 'too many arguments', 'store disk remove'],
+    ['store disk format disk1', "unknown command 'format'", 'store disk'],
   ])('%s', async (line, message, command) => {
     const { code, stdout, stderr } = await runLine(line);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -60,7 +77,7 @@ describe('a mistake in the arguments ends with 2, one line and a usage hint on s
     expect(rest).toEqual(['']);
   });
 
-  test.each(['store', 'store bucket'])('%s without a command shows its help, on stderr', async (line) => {
+  test.each(['store', 'store bucket', 'store disk'])('%s without a command shows its help, on stderr', async (line) => {
     const { code, stdout, stderr } = await runLine(line);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(`Usage: ${line} [options] [command]`);
@@ -80,6 +97,15 @@ describe('--help', () => {
     'store bucket rm',
     'store bucket ls',
     'store init',
+    'store verify',
+    'store heal',
+    'store disk',
+    'store disk ls',
+    'store disk add',
+    'store disk replace',
+    'store disk drain',
+    'store disk remove',
+    'store rebalance',
     'store gc',
   ])('of %s shows usage, every common option, examples and all exit codes', async (line) => {
     const { code, stdout, stderr } = await runLine(`${line} --help`);

@@ -1,0 +1,60 @@
+import * as path from 'node:path';
+import { ObjectStore } from '../index.ts';
+import { EXIT } from './exit-codes.ts';
+import { printNote, UsageError } from './failure.ts';
+import { printable } from './format.ts';
+import type { Io } from './io.ts';
+import type { CommonOptions } from './options.ts';
+import type { ReplaceCommandOptions } from './store-disk-command.ts';
+import { healAndReport } from './store-heal.ts';
+
+/** Adds an empty folder as a disk. */
+export async function runDiskAdd(name: string, folder: string, options: CommonOptions, io: Io): Promise<number> {
+  const store = await ObjectStore.open(options.root);
+  const place = path.resolve(notEmpty(folder));
+  await store.addDisk(name, place, { signal: io.signal });
+  if (options.json === true) await io.stdout.json({ disk: name, path: place, added: true });
+  else await io.stdout.line(printable(`added disk "${name}" in ${place}`));
+  await printNote('new chunks go there too; "store rebalance" moves some of the old ones', io);
+  return EXIT.done;
+}
+
+/** Accepts an empty folder as a disk that is lost, and heals the store. */
+export async function runDiskReplace(name: string, folder: string | undefined, options: ReplaceCommandOptions, io: Io): Promise<number> {
+  const store = await ObjectStore.open(options.root);
+  const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), { signal: io.signal });
+  const place = placeOf(store, name);
+  if (options.json === true) {
+    await io.stdout.json({ type: 'disk', disk: name, path: place, replaced: isNew });
+  } else if (isNew) {
+    await io.stdout.line(printable(`accepted ${place} as the new disk "${name}"`));
+  } else {
+    await io.stdout.line(printable(`found disk "${name}" in ${place}, its new place; it keeps all that is on it`));
+  }
+  if (!isNew) return EXIT.done;
+  if (options.heal) return healAndReport(store, {}, options, io);
+  await printNote('"store heal" makes again what was on it', io);
+  return EXIT.done;
+}
+
+/** Takes a drained disk out of the store. */
+export async function runDiskRemove(name: string, options: CommonOptions, io: Io): Promise<number> {
+  const store = await ObjectStore.open(options.root);
+  const place = placeOf(store, name);
+  await store.removeDisk(name, { signal: io.signal });
+  if (options.json === true) await io.stdout.json({ disk: name, path: place, removed: true });
+  else await io.stdout.line(printable(`removed disk "${name}"; ${place} is no longer part of the store and may be deleted`));
+  return EXIT.done;
+}
+
+/** Absolute; empty where there is no such disk, which the store says itself. */
+function placeOf(store: ObjectStore, name: string): string {
+  const disk = store.document.disks.find((candidate) => candidate.name === name);
+  return disk === undefined ? '' : path.resolve(store.root, disk.path);
+}
+
+/** An empty path would be the current folder. @throws UsageError */
+function notEmpty(folder: string): string {
+  if (folder === '') throw new UsageError('the path of a disk must not be empty');
+  return folder;
+}
