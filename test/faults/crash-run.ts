@@ -4,7 +4,8 @@ import * as path from 'node:path';
 import pMap from 'p-map';
 import { expect } from 'vitest';
 import { compiledDoor, PROJECT, sourceDoor } from '../support/build.ts';
-import { NEW, type Scenario } from './crash-scenarios.ts';
+import { compiledLibrary, compileScripts } from '../support/processes.ts';
+import { NEW, type Runnable } from './crash-scenarios.ts';
 import { BALLAST, findPoints, labelOf, type Point } from './strace-points.ts';
 import { STATE_CALLS, traceNode, type Call, type Traced } from './strace.ts';
 
@@ -39,23 +40,23 @@ export interface Fault {
 }
 
 /** A scenario's store, made once, of which every run gets a copy. */
-export class Rig {
-  readonly scenario: Scenario;
+export class Rig<S extends Runnable> {
+  readonly scenario: S;
   readonly #work: string;
   readonly #template: string;
   readonly #input: string;
   readonly #entry: readonly string[];
   #runs = 0;
 
-  private constructor(scenario: Scenario, work: string, throughTsx: boolean) {
+  private constructor(scenario: S, work: string, throughTsx: boolean) {
     this.scenario = scenario;
     this.#work = work;
     this.#template = path.join(work, 'template');
     this.#input = path.join(work, 'input');
-    this.#entry = throughTsx ? ['--import', 'tsx', sourceDoor(scenario.door)] : [compiledDoor(scenario.door)];
+    this.#entry = entryOf(scenario.door, work, throughTsx);
   }
 
-  static async make(scenario: Scenario, work: string, throughTsx = false): Promise<Rig> {
+  static async make<S extends Runnable>(scenario: S, work: string, throughTsx = false): Promise<Rig<S>> {
     const rig = new Rig(scenario, work, throughTsx);
     writeFileSync(rig.#input, NEW);
     await scenario.prepare(rig.#template);
@@ -138,6 +139,11 @@ export class Rig {
     rmSync(log);
     return result;
   }
+}
+
+function entryOf(door: Runnable['door'], work: string, throughTsx: boolean): string[] {
+  if (door === 'care') return [compileScripts(path.join(work, 'care'), [path.join(import.meta.dirname, 'care-script.ts')]), compiledLibrary()];
+  return throughTsx ? ['--import', 'tsx', sourceDoor(door)] : [compiledDoor(door)];
 }
 
 /** A call that was made to fail carries a remark; one that met a kill never returned. */

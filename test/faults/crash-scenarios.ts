@@ -11,15 +11,21 @@ export interface Expected {
   after: Buffer | undefined;
 }
 
-/** A command, the store that it finds, and what it does to it. */
-export interface Scenario {
+/** A command that can be run under strace, and the store that it finds. */
+export interface Runnable {
   name: string;
-  /** Fewer crash points than this would mean that the tests miss some. */
-  least: number;
   /** Makes the store that the command finds, in a folder that is not there yet. */
   prepare: (root: string) => Promise<void>;
-  door: Door;
+  /** `care`: a script that calls the library (`care-script.ts`). */
+  door: Door | 'care';
   args: (root: string, input: string) => string[];
+}
+
+/** A command, the store that it finds, and what it does to it. */
+export interface Scenario extends Runnable {
+  door: Door;
+  /** Fewer crash points than this would mean that the tests miss some. */
+  least: number;
   objects: Expected[];
   /** Whether a command that fails must leave the store as tidy as it was. */
   undoes: boolean;

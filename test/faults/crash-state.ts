@@ -56,7 +56,7 @@ export function findDanglingMetas(root: string): string[] {
     if ('deleted' in meta) return [];
     const newer = metas.filter((other) => other.path === name && other.meta.version > meta.version);
     if (newer.length >= quorum) return [];
-    return meta.chunks.flatMap((chunk) => {
+    return [...meta.chunks, ...meta.parity].flatMap((chunk) => {
       const file = path.join(root, chunk.disk, meta.directory, chunk.file);
       const sum = sums.get(file) ?? sumOf(file);
       sums.set(file, sum);
@@ -92,7 +92,7 @@ export function findUntidy(root: string): string[] {
   const referred = new Set<string>();
   for (const { meta } of metas) {
     if ('deleted' in meta) problems.push('a tombstone');
-    else for (const chunk of meta.chunks) referred.add(path.join(chunk.disk, meta.directory, chunk.file));
+    else for (const chunk of [...meta.chunks, ...meta.parity]) referred.add(path.join(chunk.disk, meta.directory, chunk.file));
   }
   for (const disk of disks) {
     for (const name of fs.readdirSync(path.join(root, disk))) {
@@ -110,15 +110,22 @@ export function findUntidy(root: string): string[] {
   return problems;
 }
 
+/** All metas of a disk. One that has lost its last line break still says the same. */
 function bucketTree(root: string, disk: string): string {
   const folder = path.join(root, disk, 'buckets');
   return walk(folder)
-    .map((name) => `${name}\n${name.endsWith('/') ? '' : fs.readFileSync(path.join(folder, name), 'utf8')}`)
+    .map((name) => `${name}\n${name.endsWith('/') ? '' : fs.readFileSync(path.join(folder, name), 'utf8').trimEnd()}`)
     .join('\n');
 }
 
+/** The store's disks; as long as there is no store, the folders that look like some. */
 function diskNames(root: string): string[] {
   if (!fs.existsSync(root)) return [];
+  const document = path.join(root, 'store.json');
+  if (fs.existsSync(document)) {
+    const { disks } = JSON.parse(fs.readFileSync(document, 'utf8')) as { disks: { name: string }[] };
+    return disks.map(({ name }) => name).sort();
+  }
   return fs.readdirSync(root).filter((name) => name.startsWith('disk')).sort();
 }
 

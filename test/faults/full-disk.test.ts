@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { ObjectStore } from '../../src/index.ts';
 import { compiledDoor, type Door } from '../support/build.ts';
@@ -17,6 +18,8 @@ const MIB = 1024 * 1024;
 const BUCKET = 'my-bucket';
 const OLD = seededBytes(MIB + 7, 'old');
 const LARGE = seededBytes(5 * MIB, 'large');
+/** Bytes of a disk of 4 MiB that chunks leave free: the metas of many objects. */
+const RESERVE = 0.02 * 4 * MIB;
 
 describe.skipIf(problem !== undefined)('on a file system of 4 MiB', () => {
   // The whole store on it, with three disks that fill up together; and a store elsewhere whose only disk is a link to it.
@@ -38,14 +41,16 @@ describe.skipIf(problem !== undefined)('on a file system of 4 MiB', () => {
       await refuseThenDelete(root, () => {
         fillBlocks(small);
         expect(freeRoom(small).blocks).toBe(0);
+        return path.join(small, 'filler');
       });
     });
 
     test('a store without a free inode refuses uploads, deletes all the same, and then takes uploads again', async () => {
-      const { root, small } = place(layout, 'size=4m,nr_inodes=80');
+      const { root, small } = place(layout, 'size=4m,nr_inodes=150');
       await refuseThenDelete(root, () => {
         fillInodes(small);
         expect(freeRoom(small).inodes).toBe(0);
+        return path.join(small, 'fillers');
       });
     });
   });
@@ -79,16 +84,75 @@ describe.skipIf(problem !== undefined)('with one disk of three on a file system 
     expect(findUntidy(root)).toEqual([]);
   });
 
-  test('an upload in whose midst a disk fills up puts the other chunks elsewhere', async () => {
+  test('a disk that is full up to the reserve takes no chunks, but every meta', async () => {
     const { root, small } = oneOfThree();
-    await succeed('upload', [...upload(root, seededBytes(100, 'tiny')), '--key', 'tiny']);
-    fillBlocks(small, 1.5 * MIB);
+    await succeed('upload', [...upload(root, OLD), '--key', 'old']);
+    fillBlocks(small, RESERVE);
+    const { meta, failed } = await (await ObjectStore.open(root)).put(BUCKET, 'large', LARGE, { redundancy: '1+1' });
+    const { chunks, parity, version } = meta;
+    expect(failed).toEqual([]);
+    expect(new Set([...chunks, ...parity].map(({ disk }) => disk))).toEqual(new Set(['disk1', 'disk3']));
+    expect(countCopies(root, BUCKET, 'large', version)).toBe(3);
+    await expectObject(root, 'large', LARGE);
+    await succeed('store', ['rm', `${BUCKET}/old`, '--root', root]);
+    rmSync(path.join(small, 'filler'));
+    expect(findUntidy(root)).toEqual([]);
+    expect(await (await ObjectStore.open(root)).gc()).toEqual(NOTHING_TO_DO);
+  });
+
+  test.each(['1+0', '1+1'])('an upload of %s in whose midst a disk fills up puts the other chunks elsewhere', async (redundancy) => {
+    const folder = tempFolder();
+    const root = path.join(folder, 'store');
+    for (const disk of ['disk1', 'disk2', 'disk3']) {
+      mountSmall(path.join(folder, disk), 'size=16m');
+      mkdirSync(path.join(folder, disk, 'disk'));
+      mkdirSync(root, { recursive: true });
+      symlinkSync(path.join(folder, disk, 'disk'), path.join(root, disk));
+    }
+    const store = await ObjectStore.init(root);
+    await store.createBucket(BUCKET);
     const large = seededBytes(9 * MIB, 'larger');
-    await succeed('upload', [...upload(root, large), '--key', 'large']);
-    const { chunks } = await (await ObjectStore.open(root)).head(BUCKET, 'large');
-    expect(chunks.filter(({ disk }) => disk === 'disk2')).toHaveLength(1);
+    const source = Readable.from(
+      (function* () {
+        yield large.subarray(0, 5 * MIB);
+        // Nobody has told the upload, which began with as much room on each disk.
+        fillBlocks(path.join(folder, 'disk2'));
+        yield large.subarray(5 * MIB);
+      })(),
+    );
+    const { failed, unwritten } = await store.put(BUCKET, 'large', source, { redundancy });
+    expect(failed.map(({ disk }) => disk)).toEqual(['disk2']);
+    expect(unwritten).toEqual([]);
     await expectObject(root, 'large', large);
     expect(findDanglingMetas(root)).toEqual([]);
+
+    rmSync(path.join(folder, 'disk2', 'filler'));
+    const { objects, whole, settled } = await store.heal();
+    expect({ objects, whole, settled }).toEqual({ objects: 1, whole: 1, settled: 1 });
+    expect(findUntidy(root)).toEqual([]);
+  });
+
+  test('heal puts what has no room on its own disk on another one', async () => {
+    const { root, small } = oneOfThree();
+    const store = await ObjectStore.init(root);
+    await store.createBucket(BUCKET);
+    const objects = Array.from({ length: 2 }, (_, index) => seededBytes(MIB, index));
+    for (const [index, bytes] of objects.entries()) await store.put(BUCKET, String(index), bytes, { redundancy: '1+2' });
+    rmSync(path.join(small, 'disk', 'chunks'), { recursive: true });
+    mkdirSync(path.join(small, 'disk', 'chunks'));
+    fillBlocks(small, RESERVE);
+    const full = await store.heal();
+    // Every object has a copy on each of the other disks already, so there is no place for the third.
+    expect(full).toMatchObject({ whole: 0, degraded: 2, lost: 0, rebuilt: 0 });
+    expect(full.failed).toHaveLength(2);
+    for (const index of objects.keys()) await expectObject(root, String(index), objects[index] ?? Buffer.alloc(0));
+    await store.addDisk('disk4', path.join(root, 'disk4'));
+    const healed = await store.heal();
+    expect(healed).toMatchObject({ objects: 2, whole: 2, failed: [], moved: 2 });
+    expect(await store.verify()).toMatchObject({ objects: 2, whole: 2 });
+    rmSync(path.join(small, 'filler'));
+    expect(findUntidy(root)).toEqual([]);
+    expect(await store.gc()).toEqual(NOTHING_TO_DO);
   });
 
   test('a delete on the full disk leaves nothing of the object', async () => {
@@ -126,13 +190,15 @@ function place(layout: string, options: string): { root: string; small: string }
   return { root, small };
 }
 
-async function refuseThenDelete(root: string, fill: () => void): Promise<void> {
+/** @param fill takes all room, and tells which file or folder must go to give it back */
+async function refuseThenDelete(root: string, fill: () => string): Promise<void> {
   await succeed('upload', [...upload(root, OLD), '--key', 'folder/demo.txt']);
-  fill();
+  const filler = fill();
   for (const key of ['folder/demo.txt', 'new.txt']) expectFull(await run('upload', [...upload(root, OLD), '--key', key]));
   expect(findUntidy(root)).toEqual([]);
   await expectObject(root, 'folder/demo.txt', OLD);
   await succeed('store', ['rm', `${BUCKET}/folder/demo.txt`, '--root', root]);
+  rmSync(filler, { recursive: true });
   expect(findUntidy(root)).toEqual([]);
   await succeed('upload', [...upload(root, OLD), '--key', 'new.txt']);
   await expectObject(root, 'new.txt', OLD);
@@ -159,7 +225,7 @@ async function succeed(door: Door, args: readonly string[]): Promise<Ended> {
 function expectFull({ code, stdout, stderr }: Ended): void {
   expect(code, stderr).toBe(5);
   expect(stdout).toBe('');
-  expect(stderr).toMatch(/^error: .*disk "disk\d" is full/);
+  expect(stderr).toMatch(/^error: .*"disk\d"(, "disk\d")* (is|are) full/);
   expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(2);
 }
 

@@ -8,7 +8,8 @@ import { LIMIT_MS, Rig, type Fault, type Struck } from './crash-run.ts';
 import { BUCKET, SCENARIOS, type Scenario } from './crash-scenarios.ts';
 import { countCopies, findDanglingMetas, findUntidy, readObject } from './crash-state.ts';
 import { NOTHING_TO_DO } from '../support/gc.ts';
-import { pathsOf, type Point } from './strace-points.ts';
+import { checkNoSecondSync, NEEDS_ROOM, sample } from './io-faults.ts';
+import { pathsOf } from './strace-points.ts';
 import { straceProblem, type Call } from './strace.ts';
 
 const problem = straceProblem();
@@ -16,11 +17,9 @@ if (problem !== undefined) console.warn(`SKIPPED, nothing is proved about I/O er
 
 /**
  * EIO strikes at every call of every scenario. ENOSPC goes the same ways through the program, but for its exit code; so it
- * strikes in the two scenarios that together write everything there is to write, at the calls that may need room.
+ * strikes in the two scenarios that together write everything there is to write, at the calls that may need room
+ * (`NEEDS_ROOM`). Calls that clean up may leave something behind when they fail: they are what undoes.
  */
-const NEEDS_ROOM = new Set(['openat', 'pwrite64', 'mkdir', 'rename', 'symlink']);
-
-/** An error at these may leave something behind: they are what undoes. */
 const CLEANS_UP = new Set(['unlink', 'rmdir']);
 
 /** How a disk looks that could not follow the others. */
@@ -63,15 +62,7 @@ describe.skipIf(problem !== undefined)('an I/O error at any call that changes th
   );
 });
 
-/** The first, the middle and the last call of each kind; not opens, because files are opened for reading too. */
-function sample(points: readonly Point[]): Point[] {
-  const kinds = new Map<string, Point[]>();
-  for (const point of points) kinds.set(point.syscall, [...(kinds.get(point.syscall) ?? []), point]);
-  kinds.delete('openat');
-  return [...kinds.values()].flatMap((all) => [...new Set([all[0], all[all.length >> 1], all.at(-1)])].filter((point) => point !== undefined));
-}
-
-async function strike(rig: Rig, faults: readonly Fault[]): Promise<string> {
+async function strike(rig: Rig<Scenario>, faults: readonly Fault[]): Promise<string> {
   const codes = new Map<string, number>();
   await rig.strikeAll(faults, async (struck, fault) => {
     await checkAfterError(rig.scenario, struck, fault.persistent === true);
@@ -136,14 +127,4 @@ async function checkTidy(scenario: Scenario, root: string, succeeded: boolean): 
   expect(existsSync(path.join(root, 'store.json')), 'a store that could not be made is not there').toBe(true);
   const store = await ObjectStore.open(root);
   if (!succeeded) expect(await store.gc({ dryRun: true }), 'gc').toEqual(NOTHING_TO_DO);
-}
-
-/** A file whose sync failed is discarded before anything is synced under its name again. */
-function checkNoSecondSync(calls: readonly Call[], folder: string): void {
-  const failed = calls.findIndex((call) => call.name === 'fsync' && call.result?.endsWith('(INJECTED)') === true);
-  const call = calls[failed];
-  const [file = ''] = call === undefined ? [] : pathsOf(call, folder);
-  if (!/\.(chunk|json|plan)$|\/tmp\/[^/]+$/.test(file)) return;
-  const next = calls.slice(failed + 1).find((later) => pathsOf(later, folder).includes(file));
-  expect(next?.name, `what happens to ${file} after its sync failed`).toBe('unlink');
 }

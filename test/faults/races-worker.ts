@@ -13,21 +13,25 @@ interface Place {
   bucket: string;
 }
 
+/** `beside`: others change the disks meanwhile, so an upload may miss one, and gc may have to wait. */
 export type Task = Place &
   (
     | { do: 'put'; key: string; seed: number; create?: boolean }
     /** Lists the bucket `after` times before, so that others get ahead by more or less. */
     | { do: 'remove bucket'; after: number }
     /** Puts one seed after the other, on the keys in turn; reads each back if `verify`. */
-    | { do: 'write'; keys: string[]; seeds: number[]; verify?: boolean }
+    | { do: 'write'; keys: string[]; seeds: number[]; verify?: boolean; beside?: boolean }
     /** Puts keys one after the other, and deletes each again when the next one is there, but for the last. */
-    | { do: 'churn'; keys: string[]; seeds: number[] }
+    | { do: 'churn'; keys: string[]; seeds: number[]; beside?: boolean }
     // Until told to stop:
     /** `ordered`: nobody deletes, so every read is of the version of the read before or of a newer one. */
     | { do: 'read'; keys: string[]; file?: string; ordered?: boolean }
     | { do: 'list'; keys: string[] }
     | { do: 'delete'; keys: string[] }
-    | { do: 'gc' }
+    | { do: 'gc'; beside?: boolean }
+    | { do: 'care'; what: 'heal' | 'verify' | 'rebalance' }
+    /** Adds a disk, and drains and removes the oldest, one after the other. */
+    | { do: 'change disks' }
   );
 
 export interface Answer {
@@ -77,7 +81,8 @@ async function work(task: Task, result: Answer): Promise<void> {
   const store = await open(task.root, create);
   const put = async (key: string, seed: number): Promise<void> => {
     const { failed, offline } = await store.put(bucket, key, makeContent(seed), { contentType: contentTypeOf(seed) });
-    result.problems.push(...failed.map(({ disk, reason }) => `${key} is not on ${disk}: ${reason}`), ...offline.map(({ disk }) => `${disk} is offline`));
+    const isBeside = 'beside' in task && task.beside;
+    if (!isBeside) result.problems.push(...failed.map(({ disk, reason }) => `${key} is not on ${disk}: ${reason}`), ...offline.map(({ disk }) => `${disk} is offline`));
     result.done++;
   };
 
@@ -130,9 +135,42 @@ async function work(task: Task, result: Answer): Promise<void> {
     case 'gc':
       return untilStopped([''], async () => {
         const { kept } = await store.gc();
-        result.problems.push(...kept.map((reason) => `gc kept leftovers: ${reason}`));
+        if (task.beside !== true) result.problems.push(...kept.map((reason) => `gc kept leftovers: ${reason}`));
         result.done++;
       });
+    case 'care':
+      return untilStopped([''], async () => {
+        if (task.what === 'rebalance') await store.rebalance();
+        else {
+          const onObject = ({ key, state, problems }: Library.ObjectHealth): void => {
+            if (state === 'lost') result.problems.push(`${task.what} says that ${key} is lost: ${problems.map(({ reason }) => reason).join(', ')}`);
+          };
+          await store[task.what]({ onObject });
+        }
+        result.done++;
+      });
+    case 'change disks':
+      return untilStopped([''], async () => {
+        await changeDisks(store);
+        result.done++;
+      });
+  }
+}
+
+async function changeDisks(store: Library.ObjectStore): Promise<void> {
+  const name = `disk${String(Math.max(...store.document.disks.map((disk) => Number(disk.name.slice(4)))) + 1)}`;
+  await store.addDisk(name, `${store.root}/${name}`);
+  const oldest = store.document.disks[0]?.name ?? '';
+  for (;;) {
+    await store.drainDisk(oldest);
+    try {
+      await store.removeDisk(oldest);
+      await rm(`${store.root}/${oldest}`, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      // An upload that had begun before has put something there.
+      if (!isStoreError(error, 'DISK_NEEDED')) throw error;
+    }
   }
 }
 

@@ -1,0 +1,8 @@
+import * as path from 'node:path';
+import { compileScripts } from '../support/processes.ts';
+
+/** Compiles the workers' program into `folder`, and returns its path. */
+export function compileWorker(folder: string): string {
+  const [first = '', ...others] = ['worker.ts', 'content.ts'].map((name) => path.join(import.meta.dirname, name));
+  return compileScripts(folder, [first, ...others]);
+}
