@@ -6,6 +6,7 @@ import { download } from './download.ts';
 import { encode } from './encode.ts';
 import { listing } from './listing.ts';
 import { memory } from './memory.ts';
+import { redundancy } from './redundancy.ts';
 import { smallObjects } from './small-objects.ts';
 import { startUp } from './start-up.ts';
 import type { Benchmark } from './support/benchmark.ts';
@@ -14,7 +15,7 @@ import { describeMachine, formatDocument, formatTable, oneLine, type Report } fr
 import { fileSystemOf, withScratch } from './support/scratch.ts';
 import { upload } from './upload.ts';
 
-const BENCHMARKS: Benchmark[] = [upload, download, startUp, smallObjects, listing, encode, memory];
+const BENCHMARKS: Benchmark[] = [upload, download, startUp, smallObjects, redundancy, listing, encode, memory];
 
 interface Options {
   only: Benchmark[];

@@ -12,3 +12,7 @@ export function uploadArgs({ repository }: Setting, root: string, file: string):
 export function downloadArgs({ repository }: Setting, root: string, key: string, target: string): string[] {
   return [path.join(repository, 'dist/bin/download.js'), `${BUCKET}/${key}`, '-o', target, '--root', root, '--quiet'];
 }
+
+export function storeArgs({ repository }: Setting, root: string, ...args: readonly string[]): string[] {
+  return [path.join(repository, 'dist/bin/store.js'), ...args, '--root', root];
+}

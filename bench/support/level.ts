@@ -1,3 +1,4 @@
+import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Setting } from './benchmark.ts';
@@ -22,4 +23,10 @@ export async function level({ cold, signal }: Setting, mebibytes: number): Promi
   const pieces = Math.ceil(Math.min(mebibytes, free / 2) / 64);
   const touch = `Array.from({ length: ${String(pieces)} }, () => Buffer.alloc(${String(64 * 1024 ** 2)}, 1))`;
   await run('node', ['-e', touch], { signal });
+}
+
+/** Writes out what is dirty, and empties the page cache. @throws where the system does not allow that: it takes root on Linux */
+export async function dropCaches(signal: AbortSignal): Promise<void> {
+  await run('sync', [], { signal });
+  await fs.writeFile('/proc/sys/vm/drop_caches', '3');
 }
