@@ -10,6 +10,7 @@ import type { ShardEntry } from '../metadata/stripes.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
+import { StripePlaces } from './stripe-places.ts';
 import { runWorkers } from './workers.ts';
 import type { ChunkSource } from './source.ts';
 
@@ -294,34 +295,5 @@ export class ChunkWriter {
         await disk.syncFolder(CHUNKS_FOLDER);
       }),
     );
-  }
-}
-
-/** The disks of one stripe: each has at most one of its shards. */
-class StripePlaces {
-  readonly #order: Disk[];
-  readonly #used = new Set<string>();
-
-  constructor(order: readonly Disk[]) {
-    this.#order = [...order];
-  }
-
-  /** The next disk, in order of preference, that is not used yet and that `isFit`. */
-  take(isFit: (disk: Disk) => boolean): Disk | undefined {
-    const disk = this.#order.find((candidate) => !this.#used.has(candidate.name) && isFit(candidate));
-    if (disk !== undefined) this.#used.add(disk.name);
-    return disk;
-  }
-
-  has(disk: string): boolean {
-    return this.#used.has(disk);
-  }
-
-  reserve(disk: string): void {
-    this.#used.add(disk);
-  }
-
-  release(disk: string): void {
-    this.#used.delete(disk);
   }
 }

@@ -43,8 +43,10 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
     }, made.keep.bind(made)),
   );
   const failed: string[] = [];
-  const joined = await withWriter(context, { signal: options.signal }, (writer) => joinDisks(context, writer, { failed, allowStale: false }));
-  if (!joined.includes(name)) {
+  await withWriter(context, { signal: options.signal }, (writer) => joinDisks(context, writer, { failed, allowStale: false }));
+  // Somebody else's heal may have done it before us.
+  await members.refresh();
+  if (members.disks.roleOf(name) === 'joining') {
     throw new StoreError('DISK_IO', `disk "${name}" is added, but it has not got all metas yet (run "store heal"): ${failed.join('; ')}`, { disk: name });
   }
 }

@@ -8,7 +8,7 @@ import { lockName } from '../locks/locks.ts';
 import { bucketKind, metaKind } from '../metadata/catalog.ts';
 import { readCopies } from '../metadata/copies.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
-import { shardsOf, stripesOf, type ShardEntry } from '../metadata/stripes.ts';
+import { stripesOf, type ShardEntry } from '../metadata/stripes.ts';
 import type { StoreContext } from './context.ts';
 import { Diagnosis, healthOfBucket, isGone, readQuietCopies, withoutMeta, type ObjectHealth } from './health.ts';
 import { openVersion } from './open-version.ts';
@@ -43,7 +43,7 @@ export async function examine(context: StoreContext, bucket: string, key: string
       return undefined;
     }
     const diagnosis = new Diagnosis(context, view, meta, copies);
-    for (const stripe of stripesOf(meta)) diagnosis.addStripe(stripe, pick(faults, shardsOf(stripe)));
+    for (const stripe of stripesOf(meta)) diagnosis.addStripe(stripe, (shard) => faults.get(shard));
     return diagnosis.conclude();
   } finally {
     await held.release();
@@ -99,13 +99,4 @@ function readAndCheck(reader: ShardReader, shard: ShardEntry, { pool }: StoreCon
       pool.give(buffer);
     }
   });
-}
-
-function pick(faults: ReadonlyMap<ShardEntry, StoreError>, shards: readonly ShardEntry[]): Map<ShardEntry, StoreError> {
-  const picked = new Map<ShardEntry, StoreError>();
-  for (const shard of shards) {
-    const fault = faults.get(shard);
-    if (fault !== undefined) picked.set(shard, fault);
-  }
-  return picked;
 }

@@ -7,7 +7,7 @@ import { bucketKind, metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../metadata/copies.ts';
 import { compareAge, type VersionedDocument } from '../metadata/document.ts';
 import { isTombstone, type ChunkEntry, type Meta, type ObjectMeta } from '../metadata/meta.ts';
-import { isParity, nameShard, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
+import { isParity, nameShard, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import type { StoreContext } from './context.ts';
 
 /**
@@ -138,20 +138,20 @@ export class Diagnosis {
     this.#survives = Math.min(answers - context.disks.readQuorum, current - 1);
   }
 
-  /** @param faults of the stripe's shards; one that is whole but has to leave its disk has none */
-  addStripe(stripe: Stripe, faults: ReadonlyMap<ShardEntry, StoreError>): void {
-    const shards = [...stripe.chunks, ...stripe.parity];
+  /** @param faultOf what is wrong with a shard; undefined for one that is whole, even if it has to leave its disk */
+  addStripe(stripe: Stripe, faultOf: (shard: ShardEntry) => StoreError | undefined): void {
+    const shards = shardsOf(stripe);
     for (const shard of shards) {
-      const fault = faults.get(shard);
+      const fault = faultOf(shard);
       const common = { part: isParity(shard) ? 'parity' : 'chunk', disk: shard.disk, path: `${this.#meta.directory}/${shard.file}` } as const;
       if (fault !== undefined) this.#problems.push({ ...common, state: stateOf(fault), reason: fault.message });
       else if (mustLeave(this.#context, shard)) {
         this.#problems.push({ ...common, state: 'leaving', reason: `${nameShard(shard)} is on disk "${shard.disk}", which is being drained` });
       }
     }
-    const spare = shards.length - faults.size - stripe.chunks.length;
+    const spare = shards.filter((shard) => faultOf(shard) === undefined).length - stripe.chunks.length;
     this.#survives = Math.min(this.#survives, spare);
-    const gone = stripe.chunks.filter((chunk) => faults.has(chunk));
+    const gone = stripe.chunks.filter((chunk) => faultOf(chunk) !== undefined);
     if (spare < 0 && gone.length > 0) this.#addLost(stripe, gone);
   }
 

@@ -122,7 +122,7 @@ class Mending {
       return this.#mended;
     }
     const diagnosis = new Diagnosis(this.#context, view, this.#meta, copies);
-    for (const stripe of stripesOf(this.#meta)) diagnosis.addStripe(stripe, this.#faultsOf(stripe));
+    for (const stripe of stripesOf(this.#meta)) diagnosis.addStripe(stripe, ({ file }) => this.#faults.get(file));
     return { ...this.#mended, health: diagnosis.conclude() };
   }
 
@@ -163,15 +163,6 @@ class Mending {
       this.#mended.movedBytes += shard.size;
     }
     this.#mended.failed.push(...failed);
-  }
-
-  #faultsOf(stripe: Stripe): Map<ShardEntry, StoreError> {
-    const faults = new Map<ShardEntry, StoreError>();
-    for (const shard of [...stripe.chunks, ...stripe.parity]) {
-      const fault = this.#faults.get(shard.file);
-      if (fault !== undefined) faults.set(shard, fault);
-    }
-    return faults;
   }
 
   #faultless(): ShardEntry[] {

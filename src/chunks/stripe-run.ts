@@ -1,0 +1,243 @@
+import { combine } from '../erasure/combine.ts';
+import { recoveryMatrix } from '../erasure/matrix.ts';
+import { isStoreError, type StoreError } from '../errors.ts';
+import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
+import { isParity, shardNumber, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
+import { lossError } from './loss.ts';
+import type { ReadGates } from './read-gates.ts';
+import type { ShardReader } from './shard-reader.ts';
+import type { StripeReaderOptions } from './stripe-reader.ts';
+
+/** Once a chunk has not come after so many milliseconds, parity is read as well: whichever is there first counts. */
+const HEDGE_AFTER_MS = 500;
+
+type ShardState =
+  | { state: 'idle' }
+  | { state: 'reading'; isLate: boolean }
+  | { state: 'good'; bytes: Buffer; isVerified: boolean }
+  | { state: 'bad'; error: StoreError };
+
+/** The reading of one stripe. */
+export class StripeRun {
+  readonly #meta: ObjectMeta;
+  readonly #stripe: Stripe;
+  readonly #wanted: readonly ChunkEntry[];
+  readonly #shards: ShardReader;
+  readonly #gates: ReadGates;
+  readonly #slow: Set<string>;
+  readonly #options: StripeReaderOptions;
+  readonly #states = new Map<ShardEntry, ShardState>();
+  readonly #buffers: Buffer[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+  #resolve: (chunks: Buffer[]) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(
+    meta: ObjectMeta,
+    stripe: Stripe,
+    wanted: readonly ChunkEntry[],
+    shards: ShardReader,
+    gates: ReadGates,
+    slow: Set<string>,
+    options: StripeReaderOptions,
+  ) {
+    this.#meta = meta;
+    this.#stripe = stripe;
+    this.#wanted = wanted;
+    this.#shards = shards;
+    this.#gates = gates;
+    this.#slow = slow;
+    this.#options = options;
+    for (const shard of shardsOf(stripe)) this.#states.set(shard, { state: 'idle' });
+  }
+
+  chunks(): Promise<Buffer[]> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      for (const chunk of this.#wanted) this.#start(chunk, this.#slow.has(chunk.disk));
+      this.#watch();
+      this.#advance();
+    });
+  }
+
+  /** Gives the buffers back; a read that still hangs keeps its own until it returns. */
+  end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    for (const buffer of this.#buffers.splice(0)) this.#options.buffers.give(buffer);
+  }
+
+  #count(...states: ShardState['state'][]): number {
+    return [...this.#states.values()].filter(({ state }) => states.includes(state)).length;
+  }
+
+  #start(shard: ShardEntry, isLate = false): void {
+    this.#states.set(shard, { state: 'reading', isLate });
+    void this.#readShard(shard).then(
+      (state) => {
+        if (this.#isOver) return;
+        this.#states.set(shard, state);
+        this.#advance();
+      },
+      (error: unknown) => {
+        this.#fail(error);
+      },
+    );
+  }
+
+  async #readShard(shard: ShardEntry): Promise<ShardState> {
+    try {
+      // Told at once, without a buffer or a turn at the disk.
+      this.#shards.diskOf(shard);
+      return await this.#gates.pass(shard.disk, () => this.#isOver, async () => {
+        const buffer = this.#options.buffers.take(shard.size + 1);
+        let bytes: Buffer;
+        try {
+          bytes = await this.#shards.read(shard, buffer);
+        } catch (error) {
+          this.#options.buffers.give(buffer);
+          throw error;
+        }
+        if (this.#isOver) this.#options.buffers.give(buffer);
+        else this.#buffers.push(buffer);
+        // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
+        const isVerified = !isParity(shard) && this.#wanted.includes(shard);
+        if (isVerified && !this.#isOver) this.#shards.check(shard, bytes);
+        return { state: 'good', bytes, isVerified };
+      });
+    } catch (error) {
+      if (isStoreError(error)) return { state: 'bad', error };
+      throw error;
+    }
+  }
+
+  /** Waits for what has been started, but not for ever: its disk may hang as well. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    if (this.#stripe.parity.length === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#markLate();
+    }, this.#options.hedgeAfterMs ?? HEDGE_AFTER_MS);
+  }
+
+  #markLate(): void {
+    for (const [shard, state] of this.#states) {
+      if (state.state !== 'reading') continue;
+      state.isLate = true;
+      this.#slow.add(shard.disk);
+    }
+    this.#advance();
+  }
+
+  /** Looks at what has come, and does what follows from it. */
+  #advance(): void {
+    if (this.#isOver) return;
+    try {
+      const missing = this.#wanted.filter((chunk) => this.#states.get(chunk)?.state !== 'good');
+      if (missing.length === 0) {
+        this.#done();
+      } else if (missing.some((chunk) => this.#isHopeless(chunk))) {
+        this.#substitute(missing);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Whether nobody should wait for this shard: it can't be read, or is late. */
+  #isHopeless(shard: ShardEntry): boolean {
+    const state = this.#states.get(shard);
+    return state?.state === 'bad' || (state?.state === 'reading' && state.isLate);
+  }
+
+  /** Computes the missing chunks once there are enough shards for it; until then sees to it that enough are on their way. */
+  #substitute(missing: readonly ChunkEntry[]): void {
+    const needed = this.#stripe.chunks.length;
+    if (this.#count('good') >= needed) {
+      this.#recover(missing);
+      return;
+    }
+    const idle = [...this.#states].filter(([, { state }]) => state === 'idle').map(([shard]) => shard);
+    // Disks that are not there or slow are asked last.
+    const order = [...idle.filter(({ disk }) => !this.#slow.has(disk)), ...idle.filter(({ disk }) => this.#slow.has(disk))];
+    const hoped = [...this.#states].filter(([shard, { state }]) => state === 'good' || (state === 'reading' && !this.#isHopeless(shard))).length;
+    const next = order.slice(0, Math.max(0, needed - hoped));
+    for (const shard of next) this.#start(shard);
+    if (next.length > 0) this.#watch();
+    // A lost chunk for which not enough is left; others may still be on their way, but they change nothing.
+    const possible = this.#count('good', 'reading', 'idle');
+    const lost = missing.filter((chunk) => this.#states.get(chunk)?.state === 'bad');
+    if (lost.length > 0 && possible < needed) {
+      const reasons = [...this.#states.values()].flatMap((state) => (state.state === 'bad' ? [state.error] : []));
+      throw lossError(this.#meta, this.#stripe, lost, reasons);
+    }
+  }
+
+  #recover(missing: readonly ChunkEntry[]): void {
+    const stripe = this.#stripe;
+    const sources: { shard: ShardEntry; bytes: Buffer }[] = [];
+    for (const [shard, state] of this.#states) {
+      if (state.state === 'good' && sources.length < stripe.chunks.length) sources.push({ shard, bytes: state.bytes });
+    }
+    const outputs = missing.map(({ size }) => {
+      const buffer = this.#options.buffers.take(size);
+      this.#buffers.push(buffer);
+      return buffer.subarray(0, size);
+    });
+    const numbers = [sources.map(({ shard }) => shard), missing].map((shards) => shards.map((shard) => shardNumber(stripe, shard)));
+    combine(recoveryMatrix(stripe.chunks.length, numbers[0] ?? [], numbers[1] ?? []), sources.map(({ bytes }) => bytes), outputs);
+    try {
+      missing.forEach((chunk, index) => {
+        this.#shards.check(chunk, outputs[index] ?? Buffer.alloc(0));
+      });
+    } catch (error) {
+      if (!isStoreError(error) || !this.#dropDamagedSources(sources)) throw error;
+      this.#advance();
+      return;
+    }
+    missing.forEach((chunk, index) => {
+      const state = this.#states.get(chunk);
+      const late = this.#shards.error('CHUNK_UNAVAILABLE', chunk, 'is slow to come', { errno: 'ETIMEDOUT' });
+      this.#options.onRebuilt?.(chunk, state?.state === 'bad' ? state.error : late);
+      this.#states.set(chunk, { state: 'good', bytes: outputs[index] ?? Buffer.alloc(0), isVerified: true });
+    });
+    this.#done();
+  }
+
+  /** Checks what something wrong was computed from; tells whether any of it was to blame. */
+  #dropDamagedSources(sources: readonly { shard: ShardEntry; bytes: Buffer }[]): boolean {
+    let found = false;
+    for (const { shard, bytes } of sources) {
+      const state = this.#states.get(shard);
+      if (state?.state !== 'good' || state.isVerified) continue;
+      try {
+        this.#shards.check(shard, bytes);
+        state.isVerified = true;
+      } catch (error) {
+        if (!isStoreError(error)) throw error;
+        this.#states.set(shard, { state: 'bad', error });
+        found = true;
+      }
+    }
+    return found;
+  }
+
+  #done(): void {
+    const chunks = this.#wanted.map((chunk) => {
+      const state = this.#states.get(chunk);
+      return state?.state === 'good' ? state.bytes : Buffer.alloc(0);
+    });
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#resolve(chunks);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#reject(error);
+  }
+}
