@@ -1,0 +1,134 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { Course } from './course.ts';
+import type { DiskChanges } from './disk-changes.ts';
+import { hurtFiles, removeAll, wipeFiles } from './injuries.ts';
+import type { Journal } from './journal.ts';
+import type { Manager } from './manager.ts';
+import type { Operation } from './operations.ts';
+import type { Plan } from './plan.ts';
+import type { Random } from './random.ts';
+
+interface Parts {
+  root: string;
+  /** Beside the store: where disks are that were taken away. */
+  folder: string;
+  plan: Plan;
+  random: Random;
+  course: Course;
+  journal: Journal;
+  manager: Manager;
+  changes: DiskChanges;
+}
+
+/** Hurts disks beside the workers: at one time no more of them than every object survives. */
+export class DiskInjuries {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Hurts some disks, and brings back those that went. */
+  async hurtSome(): Promise<void> {
+    const { plan, random, course, manager } = this.#parts;
+    const names = manager.diskNames();
+    const count = random.between(1, plan.losses);
+    const chosen = random.sample(names, count);
+    const beside = random.chance(0.3) ? this.#manageBeside(chosen) : undefined;
+    const returns: (() => Promise<void>)[] = [];
+    for (const name of chosen) {
+      const back = this.#hurt(name);
+      if (back !== undefined) returns.push(back);
+      await course.liveFor(random.between(0, 500));
+      if (random.chance(0.3)) await manager.do(random.pick<Operation>([{ do: 'verify', quick: false }, { do: 'heal' }, { do: 'gc' }]));
+    }
+    await course.liveFor(random.between(100, 800));
+    for (const back of returns) await back();
+    await beside;
+    if (random.chance(0.7)) await manager.do({ do: 'heal' });
+  }
+
+  /** Some change of disks that goes on while disks are hurt. */
+  async #manageBeside(hurt: readonly string[]): Promise<void> {
+    const { plan, random, manager } = this.#parts;
+    const operations: Operation[] = [{ do: 'rebalance' }, { do: 'heal' }, { do: 'gc' }];
+    const names = manager.diskNames();
+    if (names.length > plan.fewest) operations.push({ do: 'drain disk', name: random.pick([...hurt, ...names]) });
+    await manager.do(random.pick(operations));
+  }
+
+  /** Hurts a disk, again and again perhaps. @returns what brings it back, if it has gone */
+  #hurt(name: string): (() => Promise<void>) | undefined {
+    const { root, random, journal } = this.#parts;
+    const disk = path.join(root, name);
+    journal.report.hurt++;
+    const how = random.weigh([[4, 'files'], [3, 'away'], [2, 'lost'], [1, 'wiped'], [1, 'folders'], [1, 'mark']] as const);
+    switch (how) {
+      case 'files':
+        journal.note(`hurt ${name}: ${hurtFiles(disk, random)}`);
+        return undefined;
+      case 'wiped':
+        journal.note(`hurt ${name}: remove all files`);
+        wipeFiles(disk);
+        return undefined;
+      case 'folders': {
+        const lost = random.sample(['buckets', 'chunks', 'tmp'], random.between(1, 3));
+        journal.note(`hurt ${name}: remove ${lost.join(', ')}`);
+        for (const inner of lost) removeAll(path.join(disk, inner));
+        return undefined;
+      }
+      case 'away':
+        return this.#takeAway(name, disk);
+      case 'lost':
+        return this.#lose(name, disk);
+      case 'mark':
+        return this.#hurtMark(name, disk);
+    }
+  }
+
+  /** The disk misses what happens meanwhile; and it may have suffered when it comes back. */
+  #takeAway(name: string, disk: string): () => Promise<void> {
+    const { random, course, journal } = this.#parts;
+    const away = this.#awayFrom(name);
+    journal.note(`hurt ${name}: take it away`);
+    fs.renameSync(disk, away);
+    return async () => {
+      journal.note(`${name} comes back`);
+      fs.renameSync(away, disk);
+      if (random.chance(0.3)) {
+        await course.liveFor(random.between(0, 100));
+        journal.note(`hurt ${name}: ${hurtFiles(disk, random)}`);
+      }
+    };
+  }
+
+  /** Another one takes its place. */
+  #lose(name: string, disk: string): () => Promise<void> {
+    const away = this.#awayFrom(name);
+    this.#parts.journal.note(`hurt ${name}: lose it`);
+    fs.renameSync(disk, away);
+    removeAll(away);
+    return () => this.#parts.changes.replace(name);
+  }
+
+  /** Without its mark a disk is not known to be the store's, though all else is on it. */
+  #hurtMark(name: string, disk: string): () => Promise<void> {
+    const { random, journal } = this.#parts;
+    const mark = path.join(disk, 'disk.json');
+    const bytes = fs.readFileSync(mark);
+    const isFlipped = random.chance(0.5);
+    journal.note(`hurt ${name}: ${isFlipped ? 'damage' : 'remove'} its mark`);
+    if (isFlipped) fs.writeFileSync(mark, '{');
+    else fs.unlinkSync(mark);
+    return () => {
+      journal.note(`${name} gets its mark back`);
+      fs.writeFileSync(mark, bytes);
+      return Promise.resolve();
+    };
+  }
+
+  #awayFrom(name: string): string {
+    return path.join(this.#parts.folder, `away-${name}`);
+  }
+}

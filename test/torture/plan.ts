@@ -1,0 +1,64 @@
+import type { Operation } from './operations.ts';
+import type { Random } from './random.ts';
+
+export const BUCKETS = ['first', 'second'];
+
+/** Few, so that operations meet; with what is hard to name in a file. */
+export const KEYS = ['a', 'b', 'deep/er/c', 'deep/d', '.dot', 'p%q', 'ü/ö', 'z'.repeat(300)];
+
+/** Redundancies by the disks that they survive. */
+const REDUNDANCIES = new Map([
+  [1, ['1+1', '2+1', '1+2', '3+1', '2+2', '4+2']],
+  [2, ['1+2', '2+2', '1+3', '3+2', '4+2']],
+]);
+
+/** What the store is to be, and what the workers are to do to it. */
+export class Plan {
+  /** Disks that every object survives the loss of. */
+  readonly losses: number;
+  /** Disks that there are at all times: enough for each of the redundancies. */
+  readonly fewest: number;
+  /** Disks at the beginning. */
+  readonly disks: number;
+  readonly redundancies: readonly string[];
+
+  constructor(random: Random) {
+    this.losses = random.weigh([[2, 1], [1, 2]]);
+    this.fewest = this.losses === 1 ? random.between(3, 5) : random.between(4, 6);
+    this.redundancies = (REDUNDANCIES.get(this.losses) ?? []).filter((redundancy) => widthOf(redundancy) <= this.fewest);
+    this.disks = random.between(this.fewest, this.fewest + 2);
+  }
+
+  /** The next operation of a worker. It follows from the seed alone, not from what happens. */
+  chooseOperation(random: Random, seed: number): Operation {
+    const bucket = random.pick(BUCKETS);
+    const key = random.pick(KEYS);
+    const what = random.weigh([[26, 'put'], [9, 'delete'], [30, 'get'], [14, 'range'], [6, 'head'], [5, 'list'], [3, 'verify'], [2, 'gc'], [1, 'heal'], [1, 'rebalance']] as const);
+    switch (what) {
+      case 'put': {
+        const redundancy = random.chance(0.6) ? { redundancy: random.pick(this.redundancies) } : {};
+        return { do: 'put', bucket, key, seed, slow: random.chance(0.15), ...redundancy };
+      }
+      case 'range':
+        return { do: 'range', bucket, key, from: Math.floor(random.next() ** 3 * 2_500_000), count: random.between(1, 1_500_000) };
+      case 'delete':
+      case 'get':
+      case 'head':
+        return { do: what, bucket, key };
+      case 'list':
+        return { do: 'list', bucket, ...(random.chance(0.3) ? { prefix: 'deep/' } : {}) };
+      case 'verify':
+        return { do: 'verify', quick: random.chance(0.5) };
+      case 'heal':
+        return { do: 'heal', ...(random.chance(0.5) ? { bucket } : {}), dryRun: random.chance(0.3) };
+      case 'gc':
+      case 'rebalance':
+        return { do: what };
+    }
+  }
+}
+
+/** Disks that a stripe needs. */
+function widthOf(redundancy: string): number {
+  return redundancy.split('+').reduce((sum, part) => sum + Number(part), 0);
+}
