@@ -69,6 +69,10 @@ export const redundancy: Benchmark = {
         await dropCaches(signal);
         return runShell(`${copy} && sync "$2"/*/chunks/*/*`, [path.join(root, LOST), folder], { signal });
       },
+      'cat and cp': async (folder) => {
+        await dropCaches(signal);
+        return runShell(`cat "$1"/../disk[13]/chunks/*/* > /dev/null && ${copy} && sync "$2"/*/chunks/*/*`, [path.join(root, LOST), folder], { signal });
+      },
     });
     const size = formatSize(mebibytes);
     const half = formatSize(mebibytes / 2);
@@ -81,6 +85,7 @@ export const redundancy: Benchmark = {
         compare(warm, { what: `verify ${size} of 2+1, cached`, ours: 'verify', peer: 'cat', against: 'cat chunks > /dev/null' }),
         compare(heals, { what: `heal a disk of ${half}`, ours: 'heal', peer: 'cp', against: 'cp -r of the disk', goal: HEAL_GOAL }),
         compare(heals, { what: `heal a disk of ${half}`, ours: 'heal', peer: 'cp and sync', against: 'cp -r, then sync', goal: HEAL_GOAL }),
+        compare(heals, { what: `heal a disk of ${half}`, ours: 'heal', peer: 'cat and cp', against: 'cat of the others, cp -r, sync', goal: HEAL_GOAL }),
       ],
       notes: [
         `upload with 2+1, 4+2: \`node dist/bin/upload.js --redundancy\`, from the start of the process to its end, into a store of 6
@@ -92,7 +97,8 @@ export const redundancy: Benchmark = {
          cached: the same with everything in the page cache, where \`cat\` copies from memory, and SHA-256 alone takes longer.`,
         `heal: \`node dist/bin/store.js heal\` after one of 3 disks of 2+1 was lost and replaced by an empty folder: reads and checks
          the other two, which is twice the bytes, computes what is missing, writes and syncs it, and reads it back.
-         cp -r: copies the same disk, so reads and writes as many bytes as are rebuilt; it neither checks nor syncs.`,
+         cp -r: copies the same disk, so reads and writes as many bytes as are rebuilt; it neither checks nor syncs. cat of the others: reads
+         the chunks of the other two disks before that, so that as many bytes are read and written as heal does.`,
       ],
     };
   },
