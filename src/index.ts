@@ -9,7 +9,7 @@ export type { DiskState, DiskStatus } from './disks/disk.ts';
 export type { DiskRole, OfflineDisk } from './disks/disk-set.ts';
 export type { ChunkEntry, ObjectMeta, ParityEntry } from './metadata/meta.ts';
 export type { BucketOptions, CreateBucketOptions, ListedBucket } from './store/buckets.ts';
-export type { DiskOptions } from './store/disks.ts';
+export type { DiskOptions, ReplaceOptions } from './store/disks.ts';
 export type { DeleteOptions } from './store/delete.ts';
 export type { GcOptions, GcReport } from './store/gc.ts';
 export type { GetOptions, GetResult } from './store/get.ts';

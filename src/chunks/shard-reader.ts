@@ -1,4 +1,4 @@
-import { hash, webcrypto } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
 import { isStoreError, StoreError } from '../errors.ts';
@@ -55,12 +55,9 @@ export class ShardReader {
 
   /** Compares bytes with the shard's SHA-256. @throws CHUNK_DAMAGED */
   check(shard: ShardEntry, bytes: Uint8Array): void {
-    this.#compare(shard, hash('sha256', bytes, 'hex'));
-  }
-
-  /** The same on another thread, for those who have nothing else to do. The bytes must stay as they are meanwhile. */
-  async checkAside(shard: ShardEntry, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    this.#compare(shard, Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('hex'));
+    const found = hash('sha256', bytes, 'hex');
+    if (found === shard.sha256) return;
+    throw this.error('CHUNK_DAMAGED', shard, 'is damaged: its SHA-256 does not match', { expected: shard.sha256, found });
   }
 
   /** Looks whether the shard is there and as long as it should be. @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED */
@@ -91,11 +88,6 @@ export class ShardReader {
       { bucket, key, version, disk: shard.disk, ...(isParity(shard) ? {} : { chunk: shard.order }), path, ...facts },
       cause,
     );
-  }
-
-  #compare(shard: ShardEntry, found: string): void {
-    if (found === shard.sha256) return;
-    throw this.error('CHUNK_DAMAGED', shard, 'is damaged: its SHA-256 does not match', { expected: shard.sha256, found });
   }
 
   #missing(shard: ShardEntry): StoreError {

@@ -5,9 +5,6 @@ import { shardNumber, type ShardEntry, type Stripe } from '../metadata/stripes.t
 import type { Buffers } from './buffer-pool.ts';
 import type { ShardReader } from './shard-reader.ts';
 
-/** Below this many bytes a checksum is done before another thread would have begun. */
-const SMALL = 32 * 1024;
-
 /** Looks at shards of one stripe, keeps what is right of them in memory, and computes what is not. To be closed. */
 export class StripeInspector {
   /** What is wrong with the shards that have been looked at. */
@@ -44,7 +41,7 @@ export class StripeInspector {
   }
 
   /** Computes shards from those that are whole. @throws CHUNK_DAMAGED where what comes out is not what it should be */
-  async compute(shards: readonly ShardEntry[]): Promise<void> {
+  compute(shards: readonly ShardEntry[]): void {
     const width = this.#stripe.chunks.length;
     const sources = [...this.#whole.keys()].slice(0, width);
     const outputs = shards.map(({ size }) => this.#take(size).subarray(0, size));
@@ -52,7 +49,7 @@ export class StripeInspector {
     combine(recoveryMatrix(width, numbers[0] ?? [], numbers[1] ?? []), sources.map((shard) => this.bytesOf(shard)), outputs);
     for (const [index, shard] of shards.entries()) {
       const bytes = outputs[index] ?? Buffer.alloc(0);
-      await checkShard(this.#reader, shard, bytes);
+      this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
     }
   }
@@ -66,7 +63,7 @@ export class StripeInspector {
     const buffer = this.#take(shard.size + 1);
     try {
       const bytes = await this.#reader.read(shard, buffer, true);
-      await checkShard(this.#reader, shard, bytes);
+      this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
     } catch (error) {
       if (!isStoreError(error)) throw error;
@@ -79,10 +76,4 @@ export class StripeInspector {
     this.#taken.push(buffer);
     return buffer;
   }
-}
-
-/** Compares a shard's bytes with its SHA-256, off the main thread where that pays. @throws CHUNK_DAMAGED */
-export async function checkShard(reader: ShardReader, shard: ShardEntry, bytes: Buffer): Promise<void> {
-  if (bytes.length < SMALL) reader.check(shard, bytes);
-  else await reader.checkAside(shard, bytes as Buffer<ArrayBuffer>);
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreError } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
 
-/** Timers can't wait longer, and then don't wait at all. */
-const LONGEST_SLEEP_MS = 2 ** 31 - 1;
+/** So soon an abort is noticed; a listener for each of many who wait would be more than a signal likes. */
+const LONGEST_SLEEP_MS = 100;
 
 /** Keeps the bytes that are read and written below a rate, on the average since it was made. */
 export class Throttle {
@@ -20,11 +20,8 @@ export class Throttle {
     this.#bytes += bytes;
     const due = this.#began + this.#bytes / this.#bytesPerMs;
     for (let wait = due - performance.now(); wait > 0; wait = due - performance.now()) {
-      try {
-        await sleep(Math.min(wait, LONGEST_SLEEP_MS), undefined, { signal });
-      } catch (error) {
-        throw new StoreError('ABORTED', 'interrupted', {}, error);
-      }
+      throwIfAborted(signal);
+      await sleep(Math.min(wait, LONGEST_SLEEP_MS));
     }
   }
 }

@@ -59,6 +59,10 @@ export function allowStaleOption(): Option {
   return new Option('--allow-stale', 'read even where too few disks answer to be sure of the newest version');
 }
 
+export function takeStaleOption(): Option {
+  return new Option('--allow-stale', 'take what the disks that are left say for the newest, even where they are too few to be sure');
+}
+
 export function durabilityOption(): Option {
   return new Option('--durability <how>', "fsync: done means on stable storage; none: handed to the system (default: the store's setting)").choices(['fsync', 'none']);
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
-import { command, rateOption, type CommonOptions } from './options.ts';
+import { command, rateOption, takeStaleOption, type CommonOptions } from './options.ts';
 
 export interface ReplaceCommandOptions extends CommonOptions {
+  allowStale?: true;
   /** False with `--no-heal`. */
   heal: boolean;
   rate?: number;
@@ -49,6 +50,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
       .argument('<name>')
       .argument('[path]', 'where it is; where it was if not given')
       .option('--no-heal', 'only accept it; "store heal" heals it later')
+      .addOption(takeStaleOption())
       .addOption(rateOption())
       .action(async (name: string, folder: string | undefined, _: ReplaceCommandOptions, self: Command) => {
         const { runDiskReplace } = await import('./store-disk.ts');

@@ -22,7 +22,10 @@ export async function runDiskAdd(name: string, folder: string, options: CommonOp
 /** Accepts an empty folder as a disk that is lost, and heals the store. */
 export async function runDiskReplace(name: string, folder: string | undefined, options: ReplaceCommandOptions, io: Io): Promise<number> {
   const store = await ObjectStore.open(options.root);
-  const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), { signal: io.signal });
+  const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), {
+    allowStale: options.allowStale,
+    signal: io.signal,
+  });
   const place = placeOf(store, name);
   if (options.json === true) {
     await io.stdout.json({ type: 'disk', disk: name, path: place, replaced: isNew });

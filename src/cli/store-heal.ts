@@ -1,4 +1,5 @@
 import { ObjectStore, type HealReport, type ObjectHealth, type Scope } from '../index.ts';
+import { printAdvice } from './advice.ts';
 import { EXIT } from './exit-codes.ts';
 import { printWarnings } from './failure.ts';
 import { bytesPerSecond, formatBytes, plural, printable } from './format.ts';
@@ -40,6 +41,7 @@ export async function healAndReport(store: ObjectStore, scope: Scope, options: H
     await printWarnings(report.failed, io);
     await printWarnings((report.gc?.kept ?? []).map((reason) => `leftover chunks are kept: ${reason}`), io);
     await printer.total(report, { dryRun });
+    await printAdvice(store, report, io);
     const exitCode = healthExitCode(report);
     return exitCode === EXIT.done && report.failed.length > 0 ? EXIT.failed : exitCode;
   } finally {
@@ -56,7 +58,7 @@ function describeDone(report: HealReport): string[] {
   if (moved > 0) lines.push(`moved ${plural(moved, 'chunk')} (${formatBytes(movedBytes)}) to other disks, each read back`);
   if (settled > 0) lines.push(`brought the copies of ${plural(settled, 'document')} into step`);
   lines.push(...describeSweep(report, 'removed'));
-  for (const disk of joined) lines.push(`disk "${disk}" has got everything that it was lacking`);
+  for (const disk of joined) lines.push(`disk "${disk}" has got all metas, and counts from now on`);
   return lines.length === 0 ? [nothing(report)] : lines;
 }
 

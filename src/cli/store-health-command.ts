@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Io } from './io.ts';
-import { command, rateOption, type CommonOptions } from './options.ts';
+import { command, rateOption, takeStaleOption, type CommonOptions } from './options.ts';
 
 export interface VerifyCommandOptions extends CommonOptions {
   quick?: true;
@@ -34,7 +34,7 @@ export function healthCommands(io: Io, finish: (exitCode: number) => void): Comm
   ])
     .argument('[bucket/prefix]', 'everything if not given')
     .option('--dry-run', 'only tell what would be done')
-    .option('--allow-stale', 'take what the disks that are left say for the newest, even where they are too few to be sure')
+    .addOption(takeStaleOption())
     .addOption(rateOption())
     .action(async (address: string | undefined, _: HealCommandOptions, self: Command) => {
       const { runHeal } = await import('./store-heal.ts');

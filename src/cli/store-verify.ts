@@ -1,5 +1,6 @@
 import { ObjectStore, type Scope } from '../index.ts';
 import { parseAddress } from './address.ts';
+import { printAdvice } from './advice.ts';
 import { HealthPrinter, healthExitCode } from './health-report.ts';
 import type { Io } from './io.ts';
 import { startProgress } from './progress.ts';
@@ -19,6 +20,7 @@ export async function runVerify(address: string | undefined, options: VerifyComm
     progress.stop();
     await printer.flush();
     await printer.total(report, { quick });
+    await printAdvice(store, report, io, '"store heal" mends what can be mended');
     return healthExitCode(report);
   } finally {
     progress.stop();

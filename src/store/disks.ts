@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
+import { describeOffline, readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
 import { LocalDisk } from '../disks/local-disk.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
 import { except, syncFolderNow } from '../files/calls.ts';
@@ -17,6 +17,11 @@ import type { StoreDocument } from './store-document.ts';
 
 export interface DiskOptions {
   signal?: AbortSignal | undefined;
+}
+
+export interface ReplaceOptions extends DiskOptions {
+  /** Replace it even though fewer disks are there than it takes to be sure that what they say is the newest. */
+  allowStale?: boolean | undefined;
 }
 
 type DiskEntry = StoreDocument['disks'][number];
@@ -56,7 +61,7 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
  * disk itself, moved by hand, is accepted as it is. Resolves to whether there is anything to heal.
  * @throws NO_SUCH_DISK, DISK_EXISTS where the disk is there and well, BAD_ROOT
  */
-export async function replaceDisk(context: StoreContext, name: string, folder: string | undefined, options: DiskOptions): Promise<boolean> {
+export async function replaceDisk(context: StoreContext, name: string, folder: string | undefined, options: ReplaceOptions): Promise<boolean> {
   const { members } = context;
   await members.refresh();
   const known = findDisk(members.document, name);
@@ -68,6 +73,11 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       const old = findDisk(document, name);
       const { role, ...kept } = old;
       const moved = { ...kept, path: place.path };
+      // Begun before, and interrupted: there is everything left to heal.
+      if (role === 'joining' && place.path === old.path && (await stateAt(members.root, document, old)) === 'online') {
+        isNew = true;
+        return undefined;
+      }
       const isThere = (await stateAt(members.root, document, old)) === 'online';
       const isSame = isThere && (await realPlace(place.folder)) === (await realPlace(path.resolve(members.root, old.path)));
       if (place.path !== old.path && (!isThere || isSame) && (await stateAt(members.root, document, moved)) === 'online') {
@@ -78,6 +88,7 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
         throw new StoreError('DISK_EXISTS', `disk "${name}" is there and well; to change it for another, add that one, then drain and remove this one`, { disk: name });
       }
       refuseUnreadable(document, document.disks.length, name);
+      if (options.allowStale !== true) await refuseTooEarly(context, name);
       await refuseOccupied(document, members.root, name, place);
       await clearWay(path.join(members.root, name), place, made);
       const disk = await newDisk(document, members.root, name, place, made);
@@ -193,6 +204,19 @@ function refuseUnreadable(document: StoreDocument, disks: number, replaced: stri
     expected: needed,
     found: voters,
   });
+}
+
+/** @throws TOO_FEW_DISKS_TO_READ where what the disk should have can't be known for sure: another one may only be away */
+async function refuseTooEarly({ disks }: StoreContext, name: string): Promise<void> {
+  const { online, offline } = await disks.look();
+  const found = online.filter((disk) => disk.name !== name && disks.isVoter(disk)).length;
+  if (found >= disks.readQuorum) return;
+  const others = offline.filter(({ disk }) => disk !== name);
+  throw new StoreError(
+    'TOO_FEW_DISKS_TO_READ',
+    `${String(found)} other disks are there, and it takes ${String(disks.readQuorum)} to know for sure what disk "${name}" should have: ${describeOffline(others)}; bring them back first, or take what is left for the newest with --allow-stale`,
+    { disk: name, expected: disks.readQuorum, found },
+  );
 }
 
 /** @throws BAD_ROOT where another disk is there, or the place holds one, or is held by one */

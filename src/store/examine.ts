@@ -1,7 +1,6 @@
 import pMap from 'p-map';
 import type { Budget } from '../chunks/budget.ts';
 import { ShardReader } from '../chunks/shard-reader.ts';
-import { checkShard } from '../chunks/stripe-inspector.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import { isStoreError, throwIfAborted, type StoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
@@ -94,7 +93,7 @@ function readAndCheck(reader: ShardReader, shard: ShardEntry, { pool }: StoreCon
   return budget.spend(1, async () => {
     const buffer = pool.take(shard.size + 1);
     try {
-      await checkShard(reader, shard, await reader.read(shard, buffer, true));
+      reader.check(shard, await reader.read(shard, buffer, true));
     } finally {
       pool.give(buffer);
     }

@@ -45,8 +45,8 @@ export interface MendedStripe {
   /** Shards that are whole on another disk; the meta does not say so yet. */
   moves: Map<ShardEntry, Disk>;
   failed: string[];
-  /** Read and written. */
-  bytes: number;
+  /** Bytes that were written, and read back. */
+  written: number;
 }
 
 /** Mends the stripes of one version. */
@@ -66,11 +66,13 @@ export class StripeMender {
   }
 
   async mend(stripe: Stripe): Promise<MendedStripe> {
-    const result: MendedStripe = { faults: new Map(), repaired: [], moves: new Map(), failed: [], bytes: 0 };
+    const result: MendedStripe = { faults: new Map(), repaired: [], moves: new Map(), failed: [], written: 0 };
     const shards = shardsOf(stripe);
-    const { movesOnly, budget } = this.#options;
+    const { movesOnly, budget, throttle, signal } = this.#options;
     const leaving = shards.filter((shard) => this.#wantsMove(stripe, shard));
     if (movesOnly && leaving.length === 0) return result;
+    const looked = movesOnly ? leaving : shards;
+    await throttle.take(looked.reduce((sum, { size }) => sum + size, 0), signal);
     await budget.spend(shards.length, async () => {
       const inspector = new StripeInspector(stripe, this.#reader, this.#context.pool);
       try {
@@ -82,11 +84,8 @@ export class StripeMender {
         inspector.close();
       }
     });
-    const looked = movesOnly ? leaving : shards;
     for (const { size } of looked) this.#options.onBytes?.(size);
-    const bytes = looked.reduce((sum, { size }) => sum + size, 0);
-    const written = [...result.repaired, ...result.moves.keys()].reduce((sum, { size }) => sum + 2 * size, 0);
-    result.bytes = bytes + written;
+    result.written = [...result.repaired, ...result.moves.keys()].reduce((sum, { size }) => sum + 2 * size, 0);
     return result;
   }
 
@@ -96,19 +95,19 @@ export class StripeMender {
 
   async #repair(stripe: Stripe, inspector: StripeInspector, leaving: readonly ShardEntry[], result: MendedStripe): Promise<void> {
     const faulty = [...inspector.faults.keys()].filter((shard) => this.#reader.isOnline(shard) || mustLeave(this.#context, shard));
-    const computed = faulty.length > 0 && inspector.isRecoverable && (await this.#compute(inspector, faulty, result));
+    const computed = faulty.length > 0 && inspector.isRecoverable && this.#compute(inspector, faulty, result);
     const taken = new Set(shardsOf(stripe).map(({ disk }) => disk));
     for (const shard of new Set([...faulty, ...leaving])) {
       const fault = inspector.faults.get(shard);
       const isComputed = computed && faulty.includes(shard);
       if (fault === undefined || isComputed) await this.#place(shard, inspector.bytesOf(shard), taken, isComputed, result);
-      else if (leaving.includes(shard)) result.failed.push(`${fault.message}, and too little is left to compute it`);
+      else if (leaving.includes(shard)) result.failed.push(`${fault.message}, and too little is left to compute it; bring it back, upload the object again, or delete it`);
     }
   }
 
-  async #compute(inspector: StripeInspector, faulty: readonly ShardEntry[], result: MendedStripe): Promise<boolean> {
+  #compute(inspector: StripeInspector, faulty: readonly ShardEntry[], result: MendedStripe): boolean {
     try {
-      await inspector.compute(faulty);
+      inspector.compute(faulty);
       return true;
     } catch (error) {
       if (!isStoreError(error)) throw error;

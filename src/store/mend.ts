@@ -138,7 +138,7 @@ class Mending {
         if (next.done === true) return false;
         const stripe = await mender.mend(next.value);
         done.push(stripe);
-        await this.#options.throttle.take(stripe.bytes, this.#options.signal);
+        await this.#options.throttle.take(stripe.written, this.#options.signal);
         return true;
       }),
     ]);

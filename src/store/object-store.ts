@@ -10,7 +10,7 @@ import { Balance } from './balance.ts';
 import { createBucket, deleteBucket, ensureBucket, listBuckets, type BucketOptions, type CreateBucketOptions, type ListedBucket } from './buckets.ts';
 import { StoreContext } from './context.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
-import { addDisk, removeDisk, replaceDisk, setDraining, type DiskOptions } from './disks.ts';
+import { addDisk, removeDisk, replaceDisk, setDraining, type DiskOptions, type ReplaceOptions } from './disks.ts';
 import { readObjectMeta } from './documents.ts';
 import { gc, type GcOptions, type GcReport } from './gc.ts';
 import { get, type GetOptions, type GetResult } from './get.ts';
@@ -169,7 +169,7 @@ export class ObjectStore {
    * Accepts an empty or missing folder, at the disk's place or a new one, as the disk of that name. Resolves to whether
    * there is something to heal: not where the folder is the disk itself, moved by hand. @throws NO_SUCH_DISK, DISK_EXISTS, BAD_ROOT
    */
-  replaceDisk(name: string, folder?: string, options: DiskOptions = {}): Promise<boolean> {
+  replaceDisk(name: string, folder?: string, options: ReplaceOptions = {}): Promise<boolean> {
     return replaceDisk(this.#context, name, folder, options);
   }
 

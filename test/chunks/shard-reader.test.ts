@@ -109,8 +109,6 @@ describe('reading a chunk', () => {
           shards.check(test.chunk(1), bytes);
         });
         await expect(checked).rejects.toMatchObject(aboutChunk1(code, new RegExp(`^${NAMED}${words.source}`)));
-        const aside = read.then((bytes) => shards.checkAside(test.chunk(1), new Uint8Array(bytes)));
-        await expect(aside).rejects.toMatchObject(aboutChunk1(code, new RegExp(`^${NAMED}${words.source}`)));
       }
       const failure = aboutChunk1(code, new RegExp(`^${LOST}${NAMED}${words.source}`));
       await expect(test.read(1)).rejects.toMatchObject(failure);

@@ -64,7 +64,7 @@ describe('store disk replace', () => {
     const { code, stdout, stderr } = await cli.store('disk', 'replace', 'disk2');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^accepted .*\/store\/disk2 as the new disk "disk2"\nhealed [34] chunks \(\d\.0 MiB\), each read back\n/);
-    expect(stdout).toMatch(/\ndisk "disk2" has got everything that it was lacking\n2 objects: 2 whole, 0 degraded, 0 lost {2}.*\n$/);
+    expect(stdout).toMatch(/\ndisk "disk2" has got all metas, and counts from now on\n2 objects: 2 whole, 0 degraded, 0 lost {2}.*\n$/);
     unplug(cli, 'disk1');
     expect((await readBig(cli)).equals(BIG)).toBe(true);
   });

@@ -243,3 +243,27 @@ test('an older copy of a disk is not taken for the disk while that is there: wha
   expect(await keysOf(store)).toEqual(['key 1']);
   await expectAll(store, objects);
 });
+
+test('a replacement that was interrupted before it was healed is gone on with by the same command', async () => {
+  const { store, objects } = await filled(3, '2+1', [10, MIB + 1]);
+  fs.rmSync(path.join(store.root, 'disk2'), { recursive: true });
+  expect(await store.replaceDisk('disk2')).toBe(true);
+  expect(await store.replaceDisk('disk2')).toBe(true);
+  await store.heal();
+  await expectWhole(store);
+  await expectAll(store, objects);
+});
+
+test('a disk is not replaced while so many others are away that nobody knows what it should have, unless told so', async () => {
+  const { store, objects } = await filled(3, '1+2', [10, 20]);
+  fs.rmSync(path.join(store.root, 'disk1'), { recursive: true });
+  const back = takeAway(store, 'disk3');
+  expect(await failure(store.replaceDisk('disk1'))).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ', disk: 'disk1', expected: 2, found: 1 });
+  expect(fs.existsSync(path.join(store.root, 'disk1'))).toBe(false);
+  expect(await store.replaceDisk('disk1', undefined, { allowStale: true })).toBe(true);
+  await store.heal({ allowStale: true });
+  await expectAll(store, objects);
+  back();
+  await store.heal();
+  await expectWhole(store);
+});
