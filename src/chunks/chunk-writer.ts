@@ -39,7 +39,7 @@ export interface WrittenChunks {
 /** A stripe's chunks as they were read from the source. */
 interface ReadStripe {
   index: number;
-  chunks: { order: number; bytes: Uint8Array }[];
+  chunks: { order: number; bytes: Uint8Array; sha256: string }[];
 }
 
 /**
@@ -105,7 +105,8 @@ export class ChunkWriter {
           throwIfAborted(signal);
           const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
           ended = bytes.length === 0;
-          if (!ended) stripe.chunks.push({ order: order++, bytes });
+          // At once, while the bytes are still in the processor's cache.
+          if (!ended) stripe.chunks.push({ order: order++, bytes, sha256: hash('sha256', bytes, 'hex') });
         }
         return stripe;
       });
@@ -155,9 +156,8 @@ export class ChunkWriter {
       throw new StoreError('BAD_SOURCE', `an object has at most ${String(MAX_CHUNKS)} chunks of ${String(CHUNK_SIZE)} bytes, parity included`);
     }
     const places = new StripePlaces(this.#orderedDisks(stripe.index, chunks.length + redundancy.parity));
-    const sums = chunks.map(({ bytes }) => hash('sha256', bytes, 'hex'));
-    const writes = chunks.map(async ({ order, bytes }, index) => {
-      const content = { file: chunkFile(order), size: bytes.length, sha256: sums[index] ?? '' };
+    const writes = chunks.map(async ({ order, bytes, sha256 }) => {
+      const content = { file: chunkFile(order), size: bytes.length, sha256 };
       const disk = await this.#writeShard(places, content.file, bytes);
       this.#written.chunks[order] = { order, disk: disk ?? this.#belonging(places, stripe.index), ...content };
       if (disk === undefined) this.#written.unwritten.push(this.#written.chunks[order]);
@@ -175,7 +175,7 @@ export class ChunkWriter {
       parity.forEach((bytes, row) => {
         const file = parityFile(protects[0] ?? 0, row);
         // A stripe of one chunk has copies of it.
-        const sha256 = chunks.length === 1 ? (sums[0] ?? '') : hash('sha256', bytes, 'hex');
+        const sha256 = chunks.length === 1 ? (chunks[0]?.sha256 ?? '') : hash('sha256', bytes, 'hex');
         writes.push(
           this.#writeShard(places, file, bytes).then((disk) => {
             const entry = { protects, row, disk: disk ?? this.#belonging(places, stripe.index), file, size: bytes.length, sha256 };
