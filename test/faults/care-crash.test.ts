@@ -16,7 +16,7 @@ if (problem !== undefined) console.warn(`SKIPPED, nothing is proved about crashe
 const CALLS = STATE_CALLS.filter((name) => process.env['FAULTS'] === 'all' || (!name.endsWith('sync') && name !== 'openat'));
 
 /** After so many crash points each disk in turn is lost too. */
-const LOSE_AFTER = 6;
+const LOSE_AFTER = 20;
 
 describe.skipIf(problem !== undefined)('after kill -9 at any call that changes the store, every object reads right, and the same again and a heal make it whole', () => {
   test.each(CARE)('$name can be killed anywhere', async (scenario) => {

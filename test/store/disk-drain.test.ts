@@ -146,7 +146,7 @@ test('a disk is not removed before it has been drained, nor with chunks on it, n
   expect(await failure(store.removeDisk('disk9'))).toMatchObject({ code: 'NO_SUCH_DISK' });
   expect(await failure(store.removeDisk('disk1'))).toMatchObject({ code: 'DISK_NEEDED', disk: 'disk1' });
   // More chunks than are moved side by side.
-  objects.set('large', Buffer.alloc(150 * MIB, 'large'));
+  objects.set('large', Buffer.alloc(80 * MIB, 'large'));
   await store.put('bucket', 'large', objects.get('large') ?? '', { redundancy: '1+0', durability: 'none' });
   const controller = new AbortController();
   await store.drainDisk('disk1', { signal: controller.signal, onBytes: () => { controller.abort(); } }).catch(() => undefined);
@@ -311,7 +311,7 @@ test('a disk that is lost for good is drained and removed beside uploads and del
 
 test('a drain that is interrupted keeps what it has moved, and leaves nothing beside it', async () => {
   const { store, objects } = await filled(4, '1+0', []);
-  objects.set('large', Buffer.alloc(120 * MIB, 'large'));
+  objects.set('large', Buffer.alloc(64 * MIB, 'large'));
   const { meta } = await store.put('bucket', 'large', objects.get('large') ?? '', { durability: 'none' });
   const controller = new AbortController();
   const interrupted = store.drainDisk('disk1', { signal: controller.signal, onBytes: () => { controller.abort(); } });
