@@ -1,5 +1,5 @@
-import pMap from 'p-map';
 import type { Disk } from '../disks/disk.ts';
+import { forEachAtOnce } from './workers.ts';
 
 const AT_ONCE = 16;
 
@@ -10,12 +10,8 @@ export async function removeChunks(
   files: readonly { disk: string; file: string }[],
 ): Promise<void> {
   const byName = new Map(disks.map((disk) => [disk.name, disk]));
-  await pMap(
-    files,
-    async ({ disk, file }) => {
-      await byName.get(disk)?.remove(`${folder}/${file}`, { within: folder, durable: false }).catch(() => undefined);
-    },
-    { concurrency: AT_ONCE },
-  );
+  await forEachAtOnce(files, AT_ONCE, async ({ disk, file }) => {
+    await byName.get(disk)?.remove(`${folder}/${file}`, { within: folder, durable: false }).catch(() => undefined);
+  });
   await Promise.all(disks.map((disk) => disk.removeFolder(folder).catch(() => false)));
 }

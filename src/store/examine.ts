@@ -1,6 +1,6 @@
-import pMap from 'p-map';
 import type { Budget } from '../chunks/budget.ts';
 import { ShardReader } from '../chunks/shard-reader.ts';
+import { forEachAtOnce } from '../chunks/workers.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import { isStoreError, throwIfAborted, type StoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
@@ -71,20 +71,16 @@ export async function healthWithoutMeta(context: StoreContext, bucket: string, k
 async function findFaults(meta: ObjectMeta, view: DiskView, context: StoreContext, options: ExamineOptions): Promise<Map<ShardEntry, StoreError>> {
   const reader = new ShardReader(meta, view);
   const faults = new Map<ShardEntry, StoreError>();
-  await pMap(
-    [...meta.chunks, ...meta.parity],
-    async (shard) => {
-      throwIfAborted(options.signal);
-      try {
-        await (options.quick ? reader.checkPresence(shard) : readAndCheck(reader, shard, context, options.budget));
-      } catch (error) {
-        if (!isStoreError(error)) throw error;
-        faults.set(shard, error);
-      }
-      options.onBytes?.(shard.size);
-    },
-    { concurrency: AT_ONCE },
-  );
+  await forEachAtOnce([...meta.chunks, ...meta.parity], AT_ONCE, async (shard) => {
+    throwIfAborted(options.signal);
+    try {
+      await (options.quick ? reader.checkPresence(shard) : readAndCheck(reader, shard, context, options.budget));
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      faults.set(shard, error);
+    }
+    options.onBytes?.(shard.size);
+  });
   return faults;
 }
 

@@ -1,4 +1,4 @@
-import pMap from 'p-map';
+import { forEachAtOnce } from '../chunks/workers.ts';
 import { STAGING_FOLDER, type Disk, type DiskEntry } from '../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
 import { isStoreError, throwIfAborted } from '../errors.ts';
@@ -158,10 +158,9 @@ class Sweep {
     const { nodes, parts } = await readKeyLevel(disks, folder, base);
     // A disk that has gone meanwhile reads as if it were empty.
     this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) => online.some(({ name }) => name === disk));
-    await pMap(
-      nodes.filter((node) => node.folder === undefined),
-      ({ name }) => this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false })),
-      { concurrency: AT_ONCE },
+    const keys = nodes.filter((node) => node.folder === undefined);
+    await forEachAtOnce(keys, AT_ONCE, ({ name }) =>
+      this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false })),
     );
     const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
     for (const node of below) await this.#walk(bucket, node.folder, node.name, node.disks);
@@ -195,7 +194,7 @@ class Sweep {
   }
 
   async #removeLeftovers(): Promise<void> {
-    await pMap([...this.#folders], ([folder, disks]) => this.#removeLeftover(folder, disks), { concurrency: AT_ONCE });
+    await forEachAtOnce(this.#folders, AT_ONCE, ([folder, disks]) => this.#removeLeftover(folder, disks));
   }
 
   async #removeLeftover(folder: string, disks: Map<Disk, Set<string>>): Promise<void> {

@@ -1,6 +1,6 @@
-import pMap from 'p-map';
 import { Budget } from '../chunks/budget.ts';
 import { Throttle } from '../chunks/throttle.ts';
+import { forEachAtOnce } from '../chunks/workers.ts';
 import { isStoreError, throwIfAborted } from '../errors.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
@@ -161,7 +161,7 @@ class Healing {
       await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
     }
     const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
-    await pMap(urgent, async ({ bucket, key }) => { await this.#report(await work(bucket, key)); }, { concurrency: AT_ONCE });
+    await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => { await this.#report(await work(bucket, key)); });
     const rest = mapKeys(this.#context, view, this.#options, async (bucket, key) =>
       this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key),
     );

@@ -1,4 +1,5 @@
-import pMap, { pMapIterable } from 'p-map';
+import { pMapIterable } from 'p-map';
+import { forEachAtOnce } from '../chunks/workers.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import { checkBucketName } from '../metadata/names.ts';
 import type { StoreContext } from './context.ts';
@@ -31,7 +32,7 @@ export async function forEachKey(
   allowStale = false,
 ): Promise<void> {
   for (const bucket of await bucketsOf(context, view, scope)) {
-    await pMap(walkKeys(view.online, bucket, scope.prefix), (key) => work(bucket, key), { concurrency: AT_ONCE });
+    await forEachAtOnce(walkKeys(view.online, bucket, scope.prefix), AT_ONCE, (key) => work(bucket, key));
     // A disk that has gone meanwhile has no keys either.
     await context.disks.confirm(view, allowStale);
   }
@@ -45,8 +46,22 @@ export async function* mapKeys<T>(
   work: (bucket: string, key: string) => Promise<T>,
 ): AsyncGenerator<T> {
   for (const bucket of await bucketsOf(context, view, scope)) {
-    const results = pMapIterable(walkKeys(view.online, bucket, scope.prefix), async (key) => [await work(bucket, key)] as const, { concurrency: AT_ONCE });
-    for await (const [result] of results) yield result;
+    const running = new Set<Promise<unknown>>();
+    const run = async (key: string): Promise<readonly [T]> => {
+      const promise = work(bucket, key);
+      running.add(promise);
+      try {
+        return [await promise];
+      } finally {
+        running.delete(promise);
+      }
+    };
+    try {
+      for await (const [result] of pMapIterable(walkKeys(view.online, bucket, scope.prefix), run, { concurrency: AT_ONCE })) yield result;
+    } finally {
+      // Where one has failed, nobody is at work any more when that is known.
+      await Promise.allSettled(running);
+    }
     await context.disks.confirm(view);
   }
 }

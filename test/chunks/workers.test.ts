@@ -1,0 +1,61 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { forEachAtOnce, runWorkers } from '../../src/chunks/workers.ts';
+
+async function* counting(to: number): AsyncGenerator<number> {
+  for (let index = 0; index < to; index++) {
+    await turn();
+    yield index;
+  }
+}
+
+test.each([
+  ['an array', () => [...Array(20).keys()]],
+  ['an async generator', () => counting(20)],
+])('every item of %s is worked on once, and no more than so many side by side', async (_, items) => {
+  const seen: number[] = [];
+  let running = 0;
+  let most = 0;
+  await forEachAtOnce(items(), 3, async (item) => {
+    most = Math.max(most, ++running);
+    seen.push(item);
+    for (let turns = 0; turns < 10; turns++) await turn();
+    running--;
+  });
+  expect(seen.sort((a, b) => a - b)).toEqual([...Array(20).keys()]);
+  expect(most).toBe(3);
+});
+
+test('when one fails, the others end before that is reported, and no further one begins', async () => {
+  const begun: number[] = [];
+  const ended: number[] = [];
+  const work = forEachAtOnce([...Array(20).keys()], 4, async (item) => {
+    begun.push(item);
+    if (item === 1) throw new Error('item 1');
+    for (let turns = 0; turns < 10; turns++) await turn();
+    ended.push(item);
+  });
+  await expect(work).rejects.toThrow('item 1');
+  expect(begun).toEqual([0, 1, 2, 3]);
+  expect(ended).toEqual([0, 2, 3]);
+});
+
+test('a source that fails is reported when all are at rest', async () => {
+  const ended: number[] = [];
+  async function* failing(): AsyncGenerator<number> {
+    yield* counting(3);
+    throw new Error('the source');
+  }
+  const work = forEachAtOnce(failing(), 4, async (item) => {
+    for (let turns = 0; turns < 20; turns++) await turn();
+    ended.push(item);
+  });
+  await expect(work).rejects.toThrow('the source');
+  expect(ended).toEqual([0, 1, 2]);
+});
+
+test('workers go on until each has nothing more to do', async () => {
+  let left = 10;
+  await runWorkers(4, () => Promise.resolve(left-- > 0));
+  expect(left).toBe(-4);
+});
