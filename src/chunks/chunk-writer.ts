@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Disk } from '../disks/disk.ts';
 import { Rooms } from '../disks/rooms.ts';
 import { combine } from '../erasure/combine.ts';
@@ -10,6 +9,7 @@ import type { ShardEntry } from '../metadata/stripes.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
+import { sha256 } from './sha256.ts';
 import { StripePlaces } from './stripe-places.ts';
 import { runWorkers } from './workers.ts';
 import type { ChunkSource } from './source.ts';
@@ -39,7 +39,7 @@ export interface WrittenChunks {
 /** A stripe's chunks as they were read from the source. */
 interface ReadStripe {
   index: number;
-  chunks: { order: number; bytes: Uint8Array; sha256: string }[];
+  chunks: { order: number; bytes: Uint8Array; sha256: Promise<string> }[];
 }
 
 /**
@@ -96,7 +96,7 @@ export class ChunkWriter {
     let order = 0;
     let index = 0;
 
-    /** Stripes are read one after the other, and hashed and written side by side. */
+    /** Chunks are read one after the other, and hashed and written side by side. */
     const next = (buffers: readonly Buffer[]): Promise<ReadStripe> => {
       const mine = reading.then(async () => {
         const stripe: ReadStripe = { index: index++, chunks: [] };
@@ -105,8 +105,7 @@ export class ChunkWriter {
           throwIfAborted(signal);
           const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
           ended = bytes.length === 0;
-          // At once, while the bytes are still in the processor's cache.
-          if (!ended) stripe.chunks.push({ order: order++, bytes, sha256: hash('sha256', bytes, 'hex') });
+          if (!ended) stripe.chunks.push({ order: order++, bytes, sha256: sha256(bytes) });
         }
         return stripe;
       });
@@ -157,8 +156,8 @@ export class ChunkWriter {
     }
     const places = new StripePlaces(this.#orderedDisks(stripe.index, chunks.length + redundancy.parity));
     const writes = chunks.map(async ({ order, bytes, sha256 }) => {
-      const content = { file: chunkFile(order), size: bytes.length, sha256 };
-      const disk = await this.#writeShard(places, content.file, bytes);
+      const disk = await this.#writeShard(places, chunkFile(order), bytes);
+      const content = { file: chunkFile(order), size: bytes.length, sha256: await sha256 };
       this.#written.chunks[order] = { order, disk: disk ?? this.#belonging(places, stripe.index), ...content };
       if (disk === undefined) this.#written.unwritten.push(this.#written.chunks[order]);
       this.#options.onBytes?.(bytes.length);
@@ -175,10 +174,11 @@ export class ChunkWriter {
       parity.forEach((bytes, row) => {
         const file = parityFile(protects[0] ?? 0, row);
         // A stripe of one chunk has copies of it.
-        const sha256 = chunks.length === 1 ? (chunks[0]?.sha256 ?? '') : hash('sha256', bytes, 'hex');
+        const checksum = chunks.length === 1 ? chunks[0]?.sha256 : sha256(bytes);
         writes.push(
-          this.#writeShard(places, file, bytes).then((disk) => {
-            const entry = { protects, row, disk: disk ?? this.#belonging(places, stripe.index), file, size: bytes.length, sha256 };
+          this.#writeShard(places, file, bytes).then(async (disk) => {
+            const content = { file, size: bytes.length, sha256: (await checksum) ?? '' };
+            const entry = { protects, row, disk: disk ?? this.#belonging(places, stripe.index), ...content };
             this.#written.parity.push(entry);
             if (disk === undefined) this.#written.unwritten.push(entry);
             return disk;

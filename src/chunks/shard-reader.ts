@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
 import { isStoreError, StoreError } from '../errors.ts';
 import { isParity, nameShard, type ShardEntry } from '../metadata/stripes.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
+import { sha256 } from './sha256.ts';
 
 /** Reads chunks and parity chunks of one object version, each from its disk, and judges what comes. */
 export class ShardReader {
@@ -54,8 +54,8 @@ export class ShardReader {
   }
 
   /** Compares bytes with the shard's SHA-256. @throws CHUNK_DAMAGED */
-  check(shard: ShardEntry, bytes: Uint8Array): void {
-    const found = hash('sha256', bytes, 'hex');
+  async check(shard: ShardEntry, bytes: Uint8Array): Promise<void> {
+    const found = await sha256(bytes);
     if (found === shard.sha256) return;
     throw this.error('CHUNK_DAMAGED', shard, 'is damaged: its SHA-256 does not match', { expected: shard.sha256, found });
   }

@@ -41,17 +41,19 @@ export class StripeInspector {
   }
 
   /** Computes shards from those that are whole. @throws CHUNK_DAMAGED where what comes out is not what it should be */
-  compute(shards: readonly ShardEntry[]): void {
+  async compute(shards: readonly ShardEntry[]): Promise<void> {
     const width = this.#stripe.chunks.length;
     const sources = [...this.#whole.keys()].slice(0, width);
     const outputs = shards.map(({ size }) => this.#take(size).subarray(0, size));
     const numbers = [sources, shards].map((list) => list.map((shard) => shardNumber(this.#stripe, shard)));
     combine(recoveryMatrix(width, numbers[0] ?? [], numbers[1] ?? []), sources.map((shard) => this.bytesOf(shard)), outputs);
-    for (const [index, shard] of shards.entries()) {
+    const checks = shards.map(async (shard, index) => {
       const bytes = outputs[index] ?? Buffer.alloc(0);
-      this.#reader.check(shard, bytes);
+      await this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
-    }
+    });
+    await Promise.allSettled(checks);
+    await Promise.all(checks);
   }
 
   close(): void {
@@ -63,7 +65,7 @@ export class StripeInspector {
     const buffer = this.#take(shard.size + 1);
     try {
       const bytes = await this.#reader.read(shard, buffer, true);
-      this.#reader.check(shard, bytes);
+      await this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
     } catch (error) {
       if (!isStoreError(error)) throw error;

@@ -30,6 +30,8 @@ export class StripeRun {
   readonly #buffers: Buffer[] = [];
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
+  /** While what was computed is compared with its checksum, nothing else is decided. */
+  #isRecovering = false;
   #resolve: (chunks: Buffer[]) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
@@ -91,24 +93,27 @@ export class StripeRun {
     try {
       // Told at once, without a buffer or a turn at the disk.
       this.#shards.diskOf(shard);
-      return await this.#gates.pass(shard.disk, () => this.#isOver, async () => {
-        const buffer = this.#options.buffers.take(shard.size + 1);
-        let bytes: Buffer;
-        try {
-          bytes = await this.#shards.read(shard, buffer);
-        } catch (error) {
-          this.#options.buffers.give(buffer);
-          throw error;
-        }
-        if (this.#isOver) this.#options.buffers.give(buffer);
-        else this.#buffers.push(buffer);
-        // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
-        const isVerified = !isParity(shard) && this.#wanted.includes(shard);
-        if (isVerified && !this.#isOver) this.#shards.check(shard, bytes);
-        return { state: 'good', bytes, isVerified };
-      });
+      const bytes = await this.#gates.pass(shard.disk, () => this.#isOver, () => this.#fetch(shard));
+      // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
+      const isVerified = !isParity(shard) && this.#wanted.includes(shard);
+      if (isVerified && !this.#isOver) await this.#shards.check(shard, bytes);
+      return { state: 'good', bytes, isVerified };
     } catch (error) {
       if (isStoreError(error)) return { state: 'bad', error };
+      throw error;
+    }
+  }
+
+  async #fetch(shard: ShardEntry): Promise<Buffer> {
+    const { buffers } = this.#options;
+    const buffer = buffers.take(shard.size + 1);
+    try {
+      const bytes = await this.#shards.read(shard, buffer);
+      if (this.#isOver) buffers.give(buffer);
+      else this.#buffers.push(buffer);
+      return bytes;
+    } catch (error) {
+      buffers.give(buffer);
       throw error;
     }
   }
@@ -133,7 +138,7 @@ export class StripeRun {
 
   /** Looks at what has come, and does what follows from it. */
   #advance(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isRecovering) return;
     try {
       const missing = this.#wanted.filter((chunk) => this.#states.get(chunk)?.state !== 'good');
       if (missing.length === 0) {
@@ -156,7 +161,10 @@ export class StripeRun {
   #substitute(missing: readonly ChunkEntry[]): void {
     const needed = this.#stripe.chunks.length;
     if (this.#count('good') >= needed) {
-      this.#recover(missing);
+      this.#isRecovering = true;
+      this.#recover(missing).catch((error: unknown) => {
+        this.#fail(error);
+      });
       return;
     }
     const idle = [...this.#states].filter(([, { state }]) => state === 'idle').map(([shard]) => shard);
@@ -175,7 +183,7 @@ export class StripeRun {
     }
   }
 
-  #recover(missing: readonly ChunkEntry[]): void {
+  async #recover(missing: readonly ChunkEntry[]): Promise<void> {
     const stripe = this.#stripe;
     const sources: { shard: ShardEntry; bytes: Buffer }[] = [];
     for (const [shard, state] of this.#states) {
@@ -189,14 +197,14 @@ export class StripeRun {
     const numbers = [sources.map(({ shard }) => shard), missing].map((shards) => shards.map((shard) => shardNumber(stripe, shard)));
     combine(recoveryMatrix(stripe.chunks.length, numbers[0] ?? [], numbers[1] ?? []), sources.map(({ bytes }) => bytes), outputs);
     try {
-      missing.forEach((chunk, index) => {
-        this.#shards.check(chunk, outputs[index] ?? Buffer.alloc(0));
-      });
+      await Promise.all(missing.map((chunk, index) => this.#shards.check(chunk, outputs[index] ?? Buffer.alloc(0))));
     } catch (error) {
-      if (!isStoreError(error) || !this.#dropDamagedSources(sources)) throw error;
+      if (!isStoreError(error) || !(await this.#dropDamagedSources(sources))) throw error;
+      this.#isRecovering = false;
       this.#advance();
       return;
     }
+    if (this.#isOver) return;
     missing.forEach((chunk, index) => {
       const state = this.#states.get(chunk);
       const late = this.#shards.error('CHUNK_UNAVAILABLE', chunk, 'is slow to come', { errno: 'ETIMEDOUT' });
@@ -207,13 +215,13 @@ export class StripeRun {
   }
 
   /** Checks what something wrong was computed from; tells whether any of it was to blame. */
-  #dropDamagedSources(sources: readonly { shard: ShardEntry; bytes: Buffer }[]): boolean {
+  async #dropDamagedSources(sources: readonly { shard: ShardEntry; bytes: Buffer }[]): Promise<boolean> {
     let found = false;
     for (const { shard, bytes } of sources) {
       const state = this.#states.get(shard);
       if (state?.state !== 'good' || state.isVerified) continue;
       try {
-        this.#shards.check(shard, bytes);
+        await this.#shards.check(shard, bytes);
         state.isVerified = true;
       } catch (error) {
         if (!isStoreError(error)) throw error;

@@ -1,12 +1,12 @@
 ;; Sums of products over GF(2^8), 64 bytes at a time. `npm run build:kernel` turns this file into kernel-binary.ts.
 ;;
-;; The memory comes from outside. Its first page is the kernel's own (kernel.ts fills it):
+;; The memory comes from outside, and other threads may read in it. Its first page is the kernel's own (kernel.ts fills it):
 ;;
 ;;   from 0     256 tables of 32 bytes, one for each coefficient c: c·n for the 16 low nibbles n, then c·(16·n) for the
 ;;              16 high nibbles. A byte's product is the XOR of one entry of each half.
 ;;   from 8192  the terms of a sum, 8 bytes each: the address of a source, and the address of its coefficient's table.
 (module
-  (import "kernel" "memory" (memory 1))
+  (import "kernel" "memory" (memory 1 65536 shared))
 
   ;; Writes to `length` bytes at $output the sum of the terms from $terms to $end. Those before $products have the
   ;; coefficient 1 and need no table. The output may be a source itself, but not overlap one otherwise.

@@ -1,11 +1,11 @@
-/** Memory of WebAssembly instances. */
+/** Memory of WebAssembly instances, which other threads can work on as well. */
 export interface WasmMemory {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: SharedArrayBuffer;
 }
 
 /** The part of WebAssembly that is used here; Node 20's types leave it to the browser's library. */
 declare const WebAssembly: {
-  Memory: new (descriptor: { initial: number; maximum: number }) => WasmMemory;
+  Memory: new (descriptor: { initial: number; maximum: number; shared: true }) => WasmMemory;
 };
 
 /** Bytes of a WebAssembly page. */
@@ -23,7 +23,7 @@ const memories = new WeakMap<ArrayBufferLike, WasmMemory>();
  */
 export function alignedBuffers(count: number, size: number): Buffer[] {
   const pages = 1 + Math.ceil((count * size) / WASM_PAGE);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   memories.set(memory.buffer, memory);
   return Array.from({ length: count }, (_, index) => Buffer.from(memory.buffer, WASM_PAGE + index * size, size));
 }

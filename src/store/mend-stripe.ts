@@ -95,7 +95,7 @@ export class StripeMender {
 
   async #repair(stripe: Stripe, inspector: StripeInspector, leaving: readonly ShardEntry[], result: MendedStripe): Promise<void> {
     const faulty = [...inspector.faults.keys()].filter((shard) => this.#reader.isOnline(shard) || mustLeave(this.#context, shard));
-    const computed = faulty.length > 0 && inspector.isRecoverable && this.#compute(inspector, faulty, result);
+    const computed = faulty.length > 0 && inspector.isRecoverable && (await this.#compute(inspector, faulty, result));
     const taken = new Set(shardsOf(stripe).map(({ disk }) => disk));
     for (const shard of new Set([...faulty, ...leaving])) {
       const fault = inspector.faults.get(shard);
@@ -105,9 +105,9 @@ export class StripeMender {
     }
   }
 
-  #compute(inspector: StripeInspector, faulty: readonly ShardEntry[], result: MendedStripe): boolean {
+  async #compute(inspector: StripeInspector, faulty: readonly ShardEntry[], result: MendedStripe): Promise<boolean> {
     try {
-      inspector.compute(faulty);
+      await inspector.compute(faulty);
       return true;
     } catch (error) {
       if (!isStoreError(error)) throw error;

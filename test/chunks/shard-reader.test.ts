@@ -105,9 +105,7 @@ describe('reading a chunk', () => {
       const shards = test.shards();
       for (const buffer of [undefined, Buffer.alloc(5001)]) {
         const read = shards.read(test.chunk(1), buffer);
-        const checked = read.then((bytes) => {
-          shards.check(test.chunk(1), bytes);
-        });
+        const checked = read.then((bytes) => shards.check(test.chunk(1), bytes));
         await expect(checked).rejects.toMatchObject(aboutChunk1(code, new RegExp(`^${NAMED}${words.source}`)));
       }
       const failure = aboutChunk1(code, new RegExp(`^${LOST}${NAMED}${words.source}`));

@@ -11,7 +11,7 @@ export const KERNEL_MODULE = path.join(folder, 'kernel-binary.ts');
 /** The text of `kernel-binary.ts` that belongs to `kernel.wat`. */
 export async function assembleKernel(): Promise<string> {
   const assembler = await wabt();
-  const parsed = assembler.parseWat(KERNEL_SOURCE, await fs.readFile(KERNEL_SOURCE, 'utf8'), { simd: true });
+  const parsed = assembler.parseWat(KERNEL_SOURCE, await fs.readFile(KERNEL_SOURCE, 'utf8'), { simd: true, threads: true });
   try {
     const { buffer } = parsed.toBinary({ canonicalize_lebs: true });
     const lines = Buffer.from(buffer).toString('base64').match(/.{1,112}/g) ?? [];
