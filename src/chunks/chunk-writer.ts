@@ -21,7 +21,7 @@ export interface ChunkWriterOptions {
   /** Names of all disks that chunks may belong to, those that are away included; at least k+m. */
   belong: readonly string[];
   durable: boolean;
-  /** Chunks in flight, about; a stripe is in flight as a whole. */
+  /** Chunks in flight; with parity, a stripe is in flight as a whole, and about twice as many are. */
   concurrency: number;
   pool: BufferPool;
   signal?: AbortSignal | undefined;
@@ -117,7 +117,9 @@ export class ChunkWriter {
 
     const chunksAtMost = Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1;
     const perStripe = Math.min(this.#width, chunksAtMost);
-    const inFlight = Math.max(concurrency > 1 ? 2 : 1, Math.ceil(concurrency / (this.#width + redundancy.parity)));
+    const shards = this.#width + redundancy.parity;
+    // A stripe's parity comes last: while that is written, others must be at work.
+    const inFlight = shards === 1 || concurrency === 1 ? concurrency : Math.max(2, Math.ceil((2 * concurrency) / shards));
     try {
       await runWorkers(Math.min(inFlight, Math.ceil(chunksAtMost / this.#width)), async () => {
         throwIfAborted(signal);

@@ -52,7 +52,7 @@ function packageVersion(): string {
 }
 
 export function concurrencyOption(): Option {
-  return new Option('--concurrency <n>', 'chunks in flight at most').argParser(wholeNumber(1, 256)).default(8);
+  return new Option('--concurrency <n>', 'chunks in flight; with parity about twice as many').argParser(wholeNumber(1, 256)).default(8);
 }
 
 export function allowStaleOption(): Option {

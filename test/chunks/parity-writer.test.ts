@@ -230,10 +230,10 @@ describe('writing chunks and their parity', () => {
   it.each([
     ['1+1', 1, 1],
     ['4+2', 1, 1],
-    ['4+2', 8, 2],
+    ['4+2', 8, 3],
     ['4+2', 2, 2],
-    ['4+2', 18, 3],
-    ['2+2', 9, 3],
+    ['4+2', 18, 6],
+    ['2+2', 9, 5],
     ['10+4', 8, 2],
   ])('with %s and %i chunks in flight has %i stripes in memory at most, and gives every buffer back', async (redundancy, concurrency, stripes) => {
     const { data, parity } = parseRedundancy(redundancy);
