@@ -122,12 +122,13 @@ export interface DiskEntry {
 
 /**
  * - `online`: the mark is the one that the store knows.
- * - `missing`: there is no such folder; `empty`: the folder has no mark.
- * - `swapped`: the mark of another disk of this store; `foreign`: the mark of a disk of another store.
+ * - `missing`: there is no such folder; `empty`: nothing is in it; `unmarked`: something is, but no mark.
+ * - `swapped`: the mark of another disk of this store; `former`: that of the disk that this one has replaced; `foreign`:
+ *   the mark of a disk of another store.
  * - `unreadable`: the mark cannot be read or understood.
  * - `hanging`: the disk does not answer.
  */
-export type DiskStatus = 'online' | 'missing' | 'empty' | 'swapped' | 'foreign' | 'unreadable' | 'hanging';
+export type DiskStatus = 'online' | 'missing' | 'empty' | 'unmarked' | 'swapped' | 'former' | 'foreign' | 'unreadable' | 'hanging';
 
 export interface DiskState {
   status: DiskStatus;

@@ -48,8 +48,7 @@ export function judgeDiskMark(text: string, expected: DiskIdentity): DiskState {
   if (mark.store !== expected.storeId) {
     return { status: 'foreign', reason: `it belongs to another store (${mark.store})` };
   }
-  if (mark.id !== expected.id || mark.name !== expected.name) {
-    return { status: 'swapped', reason: `it is this store's disk "${mark.name}" (${mark.id})` };
-  }
+  if (mark.name !== expected.name) return { status: 'swapped', reason: `it is this store's disk "${mark.name}"` };
+  if (mark.id !== expected.id) return { status: 'former', reason: `it was "${mark.name}" until that was replaced (${mark.id})` };
   return { status: 'online', reason: 'online' };
 }

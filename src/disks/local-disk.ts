@@ -27,6 +27,9 @@ const FIRST_READ = 4096;
 /** So many files must be left to make, so that metas and tombstones find room when chunks no longer do. */
 const RESERVED_FILES = 64;
 
+/** What a disk may hold that is nobody's: file systems make this one by themselves. */
+export const IGNORED_NAMES: ReadonlySet<string> = new Set(['lost+found']);
+
 /** How often a publish makes its folders anew when others keep removing them as empty. */
 const PUBLISH_TRIES = 100;
 
@@ -52,8 +55,9 @@ export class LocalDisk implements Disk {
       if (stat === undefined) {
         this.#knownMark = undefined;
         const folder = await files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR');
-        if (folder?.isDirectory()) return { status: 'empty', reason: `there is no ${DISK_MARK} in it` };
-        return { status: 'missing', reason: 'there is no such folder' };
+        if (folder?.isDirectory() !== true) return { status: 'missing', reason: 'there is no such folder' };
+        const isEmpty = (await this.list('.')).every(({ name }) => IGNORED_NAMES.has(name));
+        return { status: isEmpty ? 'empty' : 'unmarked', reason: `there is no ${DISK_MARK} in it${isEmpty ? '' : ', but other files are'}` };
       }
       // The mark is read once; while its stamp stays, this is still the same file on the same file system.
       if (stat.stamp === this.#knownMark) return { status: 'online', reason: 'online' };

@@ -153,7 +153,7 @@ export async function removeDisk(context: StoreContext, name: string, options: D
 async function refuseNeeded(context: StoreContext, name: string, { signal }: DiskOptions): Promise<() => void> {
   const { members } = context;
   const refuse = (reason: string): never => {
-    throw new StoreError('DISK_NEEDED', `disk "${name}" is needed: ${reason}`, { disk: name });
+    throw new StoreError('DISK_NEEDED', `disk "${name}" is needed: ${reason}; add another one first ("store disk add")`, { disk: name });
   };
   const { widest, widestName, widestShards, bytesOnDisk, roomElsewhere } = await survey(context, name, signal);
   const refuseNarrow = (): void => {

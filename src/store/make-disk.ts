@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { STAGING_FOLDER } from '../disks/disk.ts';
 import { DISK_MARK, formatDiskMark, judgeDiskMark, readDiskMark, type DiskIdentity } from '../disks/identity.ts';
+import { IGNORED_NAMES } from '../disks/local-disk.ts';
 import { StoreError } from '../errors.ts';
 import { except, syncFolderNow } from '../files/calls.ts';
 import { BUCKETS_FOLDER } from '../metadata/catalog.ts';
@@ -11,9 +12,6 @@ import type { StoreDocument } from './store-document.ts';
 
 /** What every disk has. */
 export const DISK_FOLDERS = [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER];
-
-/** What the store's folders may hold before they are made disks: file systems make this one by themselves. */
-const IGNORED = new Set(['lost+found']);
 
 /** A disk begins as an empty folder or as none; one elsewhere gets a link in the root, whose name must be free. */
 export async function checkPlace(root: string, name: string, folder: string): Promise<void> {
@@ -38,7 +36,7 @@ async function isBare(folder: string, content: readonly string[]): Promise<boole
 /** The names in a folder, or undefined where there is no such folder. */
 export async function folderContent(folder: string): Promise<string[] | undefined> {
   const entries = await except(fs.readdir(folder), 'ENOTDIR', 'ENOENT');
-  return entries?.filter((entry) => !IGNORED.has(entry));
+  return entries?.filter((entry) => !IGNORED_NAMES.has(entry));
 }
 
 /** Makes a disk of an empty folder, or goes on where a program died that was making it. */

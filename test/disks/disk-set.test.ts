@@ -35,10 +35,10 @@ describe('a set of disks', () => {
     expect(view.online.map(({ name }) => name)).toEqual(['disk1', 'disk4']);
     expect(view.offline.map(({ disk, state }) => [disk, state.status])).toEqual([
       ['disk2', 'missing'],
-      ['disk3', 'empty'],
+      ['disk3', 'unmarked'],
     ]);
     expect(describeOffline(view.offline)).toBe(
-      'disk "disk2" is missing (there is no such folder), disk "disk3" is empty (there is no disk.json in it)',
+      'disk "disk2" is missing (there is no such folder), disk "disk3" is unmarked (there is no disk.json in it, but other files are)',
     );
   });
 

@@ -16,7 +16,7 @@ describe('the state of a LocalDisk', () => {
       rmSync(root, { recursive: true });
       symlinkSync(`${root}-nowhere`, root);
     }],
-    ['empty', 'its mark is gone', (root: string) => {
+    ['unmarked', 'its mark is gone', (root: string) => {
       rmSync(join(root, DISK_MARK));
     }],
     ['empty', 'an empty folder has taken its place, as an unmounted mount point does', (root: string) => {
@@ -26,7 +26,11 @@ describe('the state of a LocalDisk', () => {
     ['swapped', 'the folder of another disk of the store has taken its place', (root: string) => {
       writeFileSync(join(root, DISK_MARK), formatDiskMark(identityOf(2)));
     }],
-    ['swapped', 'a disk of its name but with another id has taken its place', (root: string) => {
+    ['empty', 'there is nothing in it but what file systems make', (root: string) => {
+      rmSync(root, { recursive: true });
+      mkdirSync(join(root, 'lost+found'), { recursive: true });
+    }],
+    ['former', 'a disk of its name but with another id has taken its place', (root: string) => {
       writeFileSync(join(root, DISK_MARK), formatDiskMark({ ...identityOf(1), id: identityOf(2).id }));
     }],
     ['foreign', 'a disk of another store has taken its place', (root: string) => {

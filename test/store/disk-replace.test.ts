@@ -139,7 +139,7 @@ test('the old disk, when it comes back after it was replaced, is a stranger that
   await store.heal();
   fs.rmSync(path.join(store.root, 'disk2'), { recursive: true });
   back();
-  expect((await store.disks())[1]?.state.status).toBe('swapped');
+  expect((await store.disks())[1]?.state.status).toBe('former');
   const before = tree(path.join(store.root, 'disk2'), { stamps: true });
   await expectAll(store, objects);
   await store.put('bucket', 'new', Buffer.from('new'));

@@ -43,7 +43,7 @@ const HARM: Record<string, { status: string; harm: (store: ObjectStore) => Promi
     },
   },
   'that holds everything but its mark': {
-    status: 'empty',
+    status: 'unmarked',
     harm: (store) => {
       fs.rmSync(path.join(store.root, 'disk2', 'disk.json'));
       return Promise.resolve(['disk2']);
