@@ -93,6 +93,17 @@ describe('what the README shows', () => {
     expect(await run(block('sha256sum -c'), join(folder, 'storage_nodes'))).toMatch(/: OK\n$/);
   });
 
+  test.skipIf(!hasJq)('writes the lost mark of a disk again', async () => {
+    const folder = checkout();
+    await run(block('demo.txt && npx tsx bin/download.ts'), folder);
+    const mark = join(folder, 'storage_nodes/disk2/disk.json');
+    const before: unknown = JSON.parse(readFileSync(mark, 'utf8'));
+    rmSync(mark);
+    await run(block('> disk2/disk.json'), join(folder, 'storage_nodes'));
+    expect(JSON.parse(readFileSync(mark, 'utf8'))).toEqual(before);
+    expect(await run('npx tsx bin/store.ts verify', folder)).toContain(' 0 degraded, 0 lost');
+  });
+
   test.skipIf(!hasJq)('makes a lost store.json anew', async () => {
     const folder = checkout();
     await run(block('demo.txt && npx tsx bin/download.ts'), folder);

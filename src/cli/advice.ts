@@ -1,4 +1,4 @@
-import type { HealthReport, ObjectStore } from '../index.ts';
+import { isStoreError, type DiskStatus, type HealthReport, type ObjectStore } from '../index.ts';
 import { printNote } from './failure.ts';
 import { healthExitCode } from './health-report.ts';
 import { EXIT } from './exit-codes.ts';
@@ -8,10 +8,26 @@ import type { Io } from './io.ts';
 export async function printAdvice(store: ObjectStore, report: HealthReport, io: Io, otherwise?: string): Promise<void> {
   if (healthExitCode(report) === EXIT.done) return;
   for (const { disk, state } of await store.disks()) {
-    if (state.status === 'online') continue;
-    const way = state.status === 'swapped' ? 'put the folders back in their places' : `bring it back, or, if it is lost, "store disk replace ${disk}"`;
-    await printNote(`disk "${disk}" is ${state.status} (${state.reason}): ${way}`, io);
+    if (state.status !== 'online') await printNote(`disk "${disk}" is ${state.status} (${state.reason}): ${adviceFor(disk, state.status)}`, io);
   }
   if (report.lost > 0) await printNote('lost objects need their disks back, or must be uploaded again or deleted', io);
   if (otherwise !== undefined && report.degraded + report.buckets > 0) await printNote(otherwise, io);
+}
+
+/** Runs what may be interrupted and run again; says so when it is interrupted. */
+export async function resumable<T>(io: Io, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isStoreError(error, 'ABORTED')) await printNote('interrupted; what has been done stays, and the same command goes on from there', io);
+    throw error;
+  }
+}
+
+function adviceFor(disk: string, status: DiskStatus): string {
+  const isLost = `or, if it is lost, "store disk replace ${disk}`;
+  if (status === 'swapped') return 'put the folders back in their places';
+  if (status === 'former') return `bring back the one that replaced it, or empty this one and let it begin anew with "store disk replace ${disk}"`;
+  if (status === 'unmarked') return `the README says how to write its mark again; ${isLost} <path of an empty folder>"`;
+  return `bring it back, ${isLost}"`;
 }

@@ -41,7 +41,7 @@ export const ANSWERS: Record<ErrorCode, Answer> = {
   META_DAMAGED: { exit: EXIT.unavailable, hint: 'upload the object again; "store verify" shows what is left, the README how to get data back by hand' },
   CHUNK_DAMAGED: { exit: EXIT.unavailable, hint: 'upload the object again, or bring the chunk back from a backup; "store verify" tells what else is damaged' },
   CHUNK_UNAVAILABLE: { exit: EXIT.unavailable, hint: 'bring the disk back, or upload the object again; "store verify" tells what else is lost' },
-  TOO_FEW_DISKS_TO_READ: { exit: EXIT.unavailable, hint: 'bring disks back, or read possibly stale copies with download --allow-stale' },
+  TOO_FEW_DISKS_TO_READ: { exit: EXIT.unavailable, hint: 'bring disks back; if they are lost, "download", "store heal" and "store disk replace" take --allow-stale: what is left may be old' },
   TOO_FEW_DISKS_TO_WRITE: { exit: EXIT.notWritable, hint: 'bring disks back' },
   STORE_NOT_WRITABLE: { exit: EXIT.notWritable },
   DISK_FULL: { exit: EXIT.notWritable, hint: 'make room: delete objects, run "store gc", or add a disk with "store disk add"' },

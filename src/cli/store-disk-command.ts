@@ -35,7 +35,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
   );
   disk.addCommand(
     command('add', 'Add an empty folder, or one that is to be made, as a disk. It is used at once.', ['store disk add disk4 /mnt/new'])
-      .argument('<name>')
+      .argument('<name>', 'of the new disk')
       .argument('<path>', 'a folder of a size of its own; best on a device of its own')
       .action(async (name: string, folder: string, _: CommonOptions, self: Command) => {
         const { runDiskAdd } = await import('./store-disk.ts');
@@ -47,7 +47,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
       'store disk replace disk2                  the folder at its place is empty, or gone',
       'store disk replace disk2 /mnt/new         at another place from now on',
     ])
-      .argument('<name>')
+      .argument('<name>', 'of the disk, as "store disk ls" shows it')
       .argument('[path]', 'where it is; where it was if not given')
       .option('--no-heal', 'only accept it; "store heal" heals it later')
       .addOption(takeStaleOption())
@@ -59,7 +59,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
   );
   disk.addCommand(
     command('drain', 'Move everything off a disk, and put nothing more on it.', ['store disk drain disk2', 'store disk drain disk2 --cancel'])
-      .argument('<name>')
+      .argument('<name>', 'of the disk, as "store disk ls" shows it')
       .addOption(rateOption())
       .option('--cancel', 'let it take chunks again')
       .action(async (name: string, _: DrainCommandOptions, self: Command) => {
@@ -69,7 +69,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
   );
   disk.addCommand(
     command('remove', 'Take a drained disk out of the store. Its folder stays.', ['store disk remove disk2'])
-      .argument('<name>')
+      .argument('<name>', 'of the disk, as "store disk ls" shows it')
       .action(async (name: string, _: CommonOptions, self: Command) => {
         const { runDiskRemove } = await import('./store-disk.ts');
         finish(await runDiskRemove(name, self.optsWithGlobals<CommonOptions>(), io));

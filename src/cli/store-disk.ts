@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { ObjectStore } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
@@ -46,7 +47,7 @@ export async function runDiskRemove(name: string, options: CommonOptions, io: Io
   const place = placeOf(store, name);
   await store.removeDisk(name, { signal: io.signal });
   if (options.json === true) await io.stdout.json({ disk: name, path: place, removed: true });
-  else await io.stdout.line(printable(`removed disk "${name}"; ${place} is no longer part of the store and may be deleted`));
+  else await io.stdout.line(printable(`removed disk "${name}"${existsSync(place) ? `; ${place} is no longer part of the store and may be deleted` : ''}`));
   return EXIT.done;
 }
 

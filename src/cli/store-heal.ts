@@ -1,5 +1,5 @@
 import { ObjectStore, type HealReport, type ObjectHealth, type Scope } from '../index.ts';
-import { printAdvice } from './advice.ts';
+import { printAdvice, resumable } from './advice.ts';
 import { EXIT } from './exit-codes.ts';
 import { printWarnings } from './failure.ts';
 import { bytesPerSecond, formatBytes, plural, printable } from './format.ts';
@@ -7,7 +7,7 @@ import { HealthPrinter, healthExitCode } from './health-report.ts';
 import type { Io } from './io.ts';
 import { startProgress } from './progress.ts';
 import type { HealCommandOptions } from './store-health-command.ts';
-import { isBarInTheWay, parseScope } from './store-verify.ts';
+import { isBarInTheWay, parseScope, refuseNothing } from './store-verify.ts';
 
 /** Heals everything, or what is in a bucket or below a prefix. */
 export async function runHeal(address: string | undefined, options: HealCommandOptions, io: Io): Promise<number> {
@@ -22,7 +22,7 @@ export async function healAndReport(store: ObjectStore, scope: Scope, options: H
   const plan = new Plan();
   const progress = await startProgress(io.stderr, dryRun ? 'look' : 'heal', undefined, isBarInTheWay(options, io));
   try {
-    const report = await store.heal({
+    const report = await resumable(io, () => store.heal({
       ...scope,
       dryRun,
       allowStale: options.allowStale,
@@ -34,9 +34,10 @@ export async function healAndReport(store: ObjectStore, scope: Scope, options: H
         plan.add(health);
         await printer.object(health);
       },
-    });
+    }));
     progress.stop();
     await printer.flush();
+    if (report.settled === 0) refuseNothing(report, scope);
     if (options.json !== true) for (const line of dryRun ? plan.describe(report) : describeDone(report)) await io.stdout.line(printable(line));
     await printWarnings(report.failed, io);
     await printWarnings((report.gc?.kept ?? []).map((reason) => `leftover chunks are kept: ${reason}`), io);

@@ -1,4 +1,5 @@
 import { ObjectStore, type MoveReport } from '../index.ts';
+import { resumable } from './advice.ts';
 import { EXIT } from './exit-codes.ts';
 import { printNote, printWarnings, UsageError } from './failure.ts';
 import { bytesPerSecond, formatBytes, plural, printable } from './format.ts';
@@ -11,9 +12,10 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
   if (options.cancel === true && options.rate !== undefined) throw new UsageError('--rate does not go with --cancel');
   const store = await ObjectStore.open(options.root);
   if (options.cancel === true) {
+    const wasDraining = store.document.disks.some((disk) => disk.name === name && disk.role === 'draining');
     await store.cancelDrain(name, { signal: io.signal });
     if (options.json === true) await io.stdout.json({ disk: name, draining: false });
-    else await io.stdout.line(printable(`disk "${name}" takes chunks again`));
+    else await io.stdout.line(printable(wasDraining ? `disk "${name}" takes chunks again` : `disk "${name}" was not being drained`));
     return EXIT.done;
   }
   const total = io.stderr.isTerminal ? (await store.usage({ signal: io.signal })).find(({ disk }) => disk === name)?.used : undefined;
@@ -45,7 +47,7 @@ export async function runRebalance(options: MoveCommandOptions, io: Io): Promise
 async function withProgress(io: Io, label: string, total: number | undefined, work: (progress: Progress) => Promise<MoveReport>): Promise<MoveReport> {
   const progress = await startProgress(io.stderr, printable(label), total, false);
   try {
-    return await work(progress);
+    return await resumable(io, () => work(progress));
   } finally {
     progress.stop();
   }

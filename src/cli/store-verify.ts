@@ -1,4 +1,4 @@
-import { ObjectStore, type Scope } from '../index.ts';
+import { ObjectStore, StoreError, type HealthReport, type Scope } from '../index.ts';
 import { parseAddress } from './address.ts';
 import { printAdvice } from './advice.ts';
 import { HealthPrinter, healthExitCode } from './health-report.ts';
@@ -19,6 +19,7 @@ export async function runVerify(address: string | undefined, options: VerifyComm
     const report = await store.verify({ ...scope, quick, signal: io.signal, onObject: printer.object, onBytes: progress.add });
     progress.stop();
     await printer.flush();
+    refuseNothing(report, scope);
     await printer.total(report, { quick });
     await printAdvice(store, report, io, '"store heal" mends what can be mended');
     return healthExitCode(report);
@@ -34,6 +35,12 @@ export function parseScope(address: string | undefined): Scope {
   if (address === undefined) return {};
   const { bucket, key } = parseAddress(address);
   return { bucket, prefix: key };
+}
+
+/** A prefix that no key begins with is most likely a mistake. @throws NO_SUCH_KEY */
+export function refuseNothing({ objects }: HealthReport, { bucket, prefix }: Scope): void {
+  if (objects > 0 || bucket === undefined || prefix === undefined || prefix === '') return;
+  throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, { bucket, key: prefix });
 }
 
 /** Lines that are written as they come, one an object, leave no place for a bar on the same terminal. */

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { DISK_MARK, readDiskMark } from '../disks/identity.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
 import { except, rename, syncFolderNow, unlink } from '../files/calls.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
@@ -46,6 +48,16 @@ export async function initStore(root: string, options: InitOptions = {}): Promis
     if (isStoreError(error)) throw error;
     throw rootError(root, error);
   }
+}
+
+/** @throws STORE_DAMAGED where disks of a store stand in the folder, but neither its `store.json` nor the plan of an init that died */
+export async function refuseHeadless(root: string): Promise<void> {
+  const names = (await folderContent(root).catch(() => [])) ?? [];
+  const texts = await Promise.all(names.map((name) => readText(path.join(root, name, DISK_MARK)).catch(() => undefined)));
+  if (!texts.some((text) => text !== undefined && readDiskMark(text) !== undefined)) return;
+  // In this order: the plan becomes the store's document, and whoever is making the disks has had one of them since before.
+  for (const file of [PLAN_FILE, STORE_FILE]) if (existsSync(path.join(root, file))) return;
+  throw new StoreError('STORE_DAMAGED', `there is no ${STORE_FILE} in "${root}", but disks of a store are`, { path: root });
 }
 
 /** Runs `work` alone in the root, which is made if need be. What it made is taken back, still alone, if it fails. */

@@ -17,7 +17,7 @@ import { get, type GetOptions, type GetResult } from './get.ts';
 import { getToFile } from './get-to-file.ts';
 import { heal, type HealOptions, type HealReport } from './heal.ts';
 import type { HealthReport } from './health.ts';
-import { initStore, LOCK_FILE, type InitOptions } from './init.ts';
+import { initStore, LOCK_FILE, refuseHeadless, type InitOptions } from './init.ts';
 import { list, type Listed, type ListedObject, type ListOptions } from './list.ts';
 import { Membership } from './membership.ts';
 import { moveAll, type MoveOptions, type MoveReport } from './move.ts';
@@ -63,6 +63,7 @@ export class ObjectStore {
     if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new TypeError('concurrency must be a whole number from 1');
     const folder = path.resolve(root);
     let members = await Membership.open(folder);
+    if (members === undefined) await refuseHeadless(folder);
     if (members === undefined && options.create === true) {
       // Somebody else may make it at this moment.
       await initStore(folder, options.redundancy === undefined ? {} : { fit: options.redundancy }).catch((error: unknown) => {

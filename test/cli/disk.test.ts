@@ -150,6 +150,7 @@ describe('store disk drain', () => {
     await cli.with({ stdin: BIG }).upload('photos', '-', '--key', 'more');
     expect(shardsOn(cli, 'disk2').length).toBeGreaterThan(0);
     expect(parseLines((await cli.store('disk', 'drain', 'disk2', '--cancel', '--json')).stdout)).toEqual([{ disk: 'disk2', draining: false }]);
+    expect(await cli.store('disk', 'drain', 'disk2', '--cancel')).toMatchObject({ code: 0, stdout: 'disk "disk2" was not being drained\n' });
   });
 
   test('--json gives what it moved', async () => {
@@ -179,7 +180,7 @@ describe('store disk drain', () => {
 
   test.each<[string, string, number, RegExp]>([
     ['that is not there', 'disk9', 3, /^error: there is no disk "disk9"\n/],
-    ['that the redundancy needs', 'disk2', 5, /^error: disk "disk2" is needed: the store's redundancy 2\+1 takes 3 disks, and 2 would be left\n$/],
+    ['that the redundancy needs', 'disk2', 5, /^error: disk "disk2" is needed: the store's redundancy 2\+1 takes 3 disks, and 2 would be left; add another one first \("store disk add"\)\n$/],
   ])('of a disk %s is refused', async (_, name, code, says) => {
     const cli = await redundantStore('2+1', 3);
     const result = await cli.store('disk', 'drain', name);
@@ -190,6 +191,13 @@ describe('store disk drain', () => {
 });
 
 describe('store disk remove', () => {
+  test('says nothing of a folder that is gone', async () => {
+    const cli = await redundantStore();
+    rmSync(path.join(cli.root, 'disk2'), { recursive: true });
+    await cli.store('disk', 'drain', 'disk2');
+    expect(await cli.store('disk', 'remove', 'disk2')).toMatchObject({ code: 0, stdout: 'removed disk "disk2"\n', stderr: '' });
+  });
+
   test('takes a drained disk out of the store, and says that its folder may be deleted', async () => {
     const cli = await redundantStore();
     await cli.store('disk', 'drain', 'disk2');

@@ -155,7 +155,7 @@ const SITUATIONS: Situation[] = [
       return cli.download('my-bucket/k', '-o', '-');
     },
     code: 4,
-    says: /^1 of 3 disks are online, a read needs 2: .*\n {2}bring disks back, or read .* --allow-stale\n$/,
+    says: /^1 of 3 disks are online, a read needs 2: .*\n {2}bring disks back; if they are lost, .* --allow-stale: what is left may be old\n$/,
   },
   {
     what: 'a target folder that cannot be',

@@ -51,6 +51,14 @@ describe('store heal', () => {
     expect(await cli.store('verify')).toMatchObject({ code: 0 });
   });
 
+  test.each([['heal'], ['rebalance']])('on a terminal says that an interrupted %s can be gone on with', async (...command) => {
+    const cli = await redundantStore();
+    const interrupted = cli.with({ terminal: true, signal: AbortSignal.abort() });
+    const { code, stdout, stderr } = await interrupted.store(...command);
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr).toContain('interrupted; what has been done stays, and the same command goes on from there\n');
+  });
+
   test('names every object that is lost, heals the others, and ends with 4', async () => {
     const cli = await redundantStore('1+0', 3);
     await cli.with({ stdin: BIG }).upload('photos', '-', '--key', 'safe', '--redundancy', '1+1');

@@ -1,7 +1,7 @@
-import { rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseLines } from '../support/cli.ts';
+import { parseLines, type Cli } from '../support/cli.ts';
 import { allShards, BIG, redundantStore, ruinSmall, shardsOn, unplug } from './redundant-store.ts';
 
 const WHOLE = /^2 objects: 2 whole, 0 degraded, 0 lost {2}8\.0 MiB checked {2}[\d.]+ \S+ {2}[\d.]+ [KMG]iB\/s\n$/;
@@ -63,12 +63,45 @@ describe('store verify', () => {
     ['photos/b', 1],
     ['photos', 2],
     ['photos/', 2],
-    ['photos/none', 0],
   ])('%s looks only at that', async (address, objects) => {
     const cli = await redundantStore();
     const { code, stdout } = await cli.store('verify', address, '--json');
     expect(code).toBe(0);
     expect(parseLines(stdout).at(-1)).toMatchObject({ type: 'total', objects });
+  });
+
+  test.each(['verify', 'heal'])('%s of a prefix that no key begins with is told as a mistake; of an empty bucket it is not', async (command) => {
+    const cli = await redundantStore();
+    for (const json of [[], ['--json']]) {
+      expect(await cli.store(command, 'photos/none', ...json)).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: 'error: there is no object "photos/none"…\n  "store ls -r <bucket>" lists its objects\n',
+      });
+    }
+    await cli.store('bucket', 'create', 'nothing-here');
+    expect(await cli.store(command, 'nothing-here')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test.each<[string, RegExp, (cli: Cli) => void]>([
+    ['missing', /disk "disk2" is missing \(.*\): bring it back, or, if it is lost, "store disk replace disk2"/, (cli) => { unplug(cli, 'disk2'); }],
+    ['swapped', /disk "disk2" is swapped \(it is this store's disk "disk1"\): put the folders back in their places/, (cli) => {
+      cpSync(path.join(cli.root, 'disk1/disk.json'), path.join(cli.root, 'disk2/disk.json'));
+    }],
+    ['unmarked', /disk "disk2" is unmarked \(there is no disk.json in it, but other files are\): the README says how to write its mark again; or, /, (cli) => {
+      rmSync(path.join(cli.root, 'disk2/disk.json'));
+    }],
+    ['former', /disk "disk2" is former \(it was "disk2" until that was replaced \(.*\)\): bring back the one that replaced it, or empty this one/, (cli) => {
+      const mark = path.join(cli.root, 'disk2/disk.json');
+      writeFileSync(mark, readFileSync(mark, 'utf8').replace(/"id": ".{8}/, '"id": "01234567'));
+    }],
+  ])('on a terminal says what can be done about a disk that is %s', async (_, advice, harm) => {
+    const cli = await redundantStore();
+    harm(cli);
+    const { code, stderr } = await cli.with({ terminal: true }).store('verify');
+    expect(code).toBe(4);
+    expect(stderr).toMatch(advice);
+    expect((await cli.store('verify')).stderr).toBe('');
   });
 
   test('--json gives a line for every object, and one for all', async () => {

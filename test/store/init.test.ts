@@ -294,6 +294,11 @@ test('a store whose store.json is lost is not made anew over its disks', async (
   const store = await ObjectStore.init(path.join(tempFolder(), 'store'));
   fs.rmSync(path.join(store.root, 'store.json'));
   const before = tree(store.root);
-  expect((await failure(ObjectStore.open(store.root, { create: true }))).code).toBe('BAD_ROOT');
-  expect(tree(store.root)).toEqual(before);
+  for (const create of [true, false]) {
+    expect(await failure(ObjectStore.open(store.root, { create }))).toMatchObject({ code: 'STORE_DAMAGED', message: expect.stringMatching(/^there is no store.json in ".*", but disks of a store are$/) as string });
+    expect(tree(store.root)).toEqual(before);
+  }
+  // Nor by anybody else, as long as a disk is left.
+  fs.rmSync(path.join(store.root, 'disk1'), { recursive: true });
+  expect((await failure(ObjectStore.open(store.root, { create: true }))).code).toBe('STORE_DAMAGED');
 });
