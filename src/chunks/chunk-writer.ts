@@ -11,6 +11,7 @@ import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
 import { sha256 } from './sha256.ts';
 import { StripePlaces } from './stripe-places.ts';
+import { StripeSource, type ReadStripe } from './stripe-source.ts';
 import { runWorkers } from './workers.ts';
 import type { ChunkSource } from './source.ts';
 
@@ -34,12 +35,6 @@ export interface WrittenChunks {
   parity: ParityEntry[];
   /** Those of them that had no disk to go to. They are entered where they belong, for `heal` to make them there. */
   unwritten: ShardEntry[];
-}
-
-/** A stripe's chunks as they were read from the source. */
-interface ReadStripe {
-  index: number;
-  chunks: { order: number; bytes: Uint8Array; sha256: Promise<string> }[];
 }
 
 /**
@@ -91,30 +86,7 @@ export class ChunkWriter {
     const { concurrency, pool, signal, redundancy } = this.#options;
     this.#rooms = await Rooms.of(this.#all);
     this.#weights = this.#all.map((disk) => Math.min(this.#room(disk), Number.MAX_SAFE_INTEGER));
-    let reading: Promise<unknown> = Promise.resolve();
-    let ended = false;
-    let order = 0;
-    let index = 0;
-
-    /** Chunks are read one after the other, and hashed and written side by side. */
-    const next = (buffers: readonly Buffer[]): Promise<ReadStripe> => {
-      const mine = reading.then(async () => {
-        const stripe: ReadStripe = { index: index++, chunks: [] };
-        for (const buffer of buffers) {
-          if (ended) break;
-          throwIfAborted(signal);
-          const bytes = await source.next(buffer.subarray(0, CHUNK_SIZE));
-          ended = bytes.length === 0;
-          if (!ended) stripe.chunks.push({ order: order++, bytes, sha256: sha256(bytes) });
-        }
-        return stripe;
-      });
-      reading = mine.catch(() => {
-        ended = true;
-      });
-      return mine;
-    };
-
+    const stripes = new StripeSource(source, signal);
     const chunksAtMost = Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1;
     const perStripe = Math.min(this.#width, chunksAtMost);
     const shards = this.#width + redundancy.parity;
@@ -125,7 +97,7 @@ export class ChunkWriter {
         throwIfAborted(signal);
         const buffers = Array.from({ length: perStripe }, () => pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE)));
         try {
-          const stripe = await next(buffers);
+          const stripe = await stripes.next(buffers);
           if (stripe.chunks.length > 0) await this.#writeStripe(stripe);
           return stripe.chunks.length === perStripe;
         } finally {
