@@ -57,6 +57,7 @@ class HashThread {
 }
 
 const threads: HashThread[] = [];
+let canStart = true;
 let hashed = 0;
 
 /** A free thread, a new one if need be; undefined where this thread does best itself. */
@@ -65,10 +66,16 @@ function freeThread(bytes: Uint8Array): HashThread | undefined {
   hashed += bytes.length;
   if (hashed <= WARM_UP) return undefined;
   const free = threads.find(({ isFree }) => isFree);
-  if (free !== undefined || threads.length >= Math.min(MOST_THREADS, availableParallelism() - 1)) return free;
-  const thread = new HashThread();
-  threads.push(thread);
-  return thread;
+  if (free !== undefined || !canStart || threads.length >= Math.min(MOST_THREADS, availableParallelism() - 1)) return free;
+  try {
+    const thread = new HashThread();
+    threads.push(thread);
+    return thread;
+  } catch {
+    // The system, or Node's permissions, allow no more threads: then those that are there do it, and this one.
+    canStart = false;
+    return undefined;
+  }
 }
 
 /** SHA-256 (FIPS 180-4) in hex, computed at once, by this thread. */
@@ -79,7 +86,7 @@ export function sha256Now(bytes: Uint8Array): string {
 /**
  * SHA-256 (FIPS 180-4) in hex; never rejects. Large buffers of `alignedBuffers` are hashed by other threads and by this one
  * side by side: hashing takes longer than everything else that is done with a chunk. The bytes must stay as they are until
- * it resolves.
+ * it resolves, unless nobody uses the result.
  */
 export function sha256(bytes: Uint8Array): Promise<string> {
   return freeThread(bytes)?.sha256(bytes) ?? Promise.resolve(sha256Now(bytes));

@@ -13,7 +13,8 @@ const HEDGE_AFTER_MS = 500;
 
 type ShardState =
   | { state: 'idle' }
-  | { state: 'reading'; isLate: boolean }
+  /** `isHere`: its bytes have come, and are being compared with its checksum. */
+  | { state: 'reading'; isLate: boolean; isHere: boolean }
   | { state: 'good'; bytes: Buffer; isVerified: boolean }
   | { state: 'bad'; error: StoreError };
 
@@ -76,7 +77,7 @@ export class StripeRun {
   }
 
   #start(shard: ShardEntry, isLate = false): void {
-    this.#states.set(shard, { state: 'reading', isLate });
+    this.#states.set(shard, { state: 'reading', isLate, isHere: false });
     void this.#readShard(shard).then(
       (state) => {
         if (this.#isOver) return;
@@ -96,6 +97,8 @@ export class StripeRun {
       const bytes = await this.#gates.pass(shard.disk, () => this.#isOver, () => this.#fetch(shard));
       // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
       const isVerified = !isParity(shard) && this.#wanted.includes(shard);
+      const state = this.#states.get(shard);
+      if (state?.state === 'reading') state.isHere = true;
       if (isVerified && !this.#isOver) await this.#shards.check(shard, bytes);
       return { state: 'good', bytes, isVerified };
     } catch (error) {
@@ -129,7 +132,7 @@ export class StripeRun {
 
   #markLate(): void {
     for (const [shard, state] of this.#states) {
-      if (state.state !== 'reading') continue;
+      if (state.state !== 'reading' || state.isHere) continue;
       state.isLate = true;
       this.#slow.add(shard.disk);
     }

@@ -4,26 +4,38 @@
  * closes or removes.
  */
 export async function runWorkers(count: number, work: () => Promise<boolean>): Promise<void> {
-  let failed = false;
+  const failures: unknown[] = [];
   const worker = async (): Promise<void> => {
     try {
-      while (!failed && (await work()));
+      while (failures.length === 0 && (await work()));
     } catch (error) {
-      failed = true;
-      throw error;
+      failures.push(error);
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: count }, worker));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  await Promise.all(Array.from({ length: count }, worker));
+  // The others may be what follows from the first.
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Runs `work` on every item, `count` of them side by side. Like `runWorkers`, it ends only when all are at rest. */
 export async function forEachAtOnce<T>(items: Iterable<T> | AsyncIterable<T>, count: number, work: (item: T) => Promise<void>): Promise<void> {
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  await runWorkers(count, async () => {
-    const next = await iterator.next();
-    if (next.done === true) return false;
-    await work(next.value);
-    return true;
-  });
+  let isFailing = false;
+  try {
+    await runWorkers(count, async () => {
+      const next = await iterator.next();
+      // While it was waited for, another may have failed.
+      if (next.done === true || isFailing) return false;
+      try {
+        await work(next.value);
+      } catch (error) {
+        isFailing = true;
+        throw error;
+      }
+      return true;
+    });
+  } catch (error) {
+    await iterator.return?.();
+    throw error;
+  }
 }

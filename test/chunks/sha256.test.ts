@@ -14,7 +14,7 @@ let module: typeof Sha256;
 const cores = vi.hoisted(() => ({ number: 4 }));
 vi.mock('node:os', async (original) => ({ ...(await original<typeof Os>()), availableParallelism: () => cores.number }));
 
-const made = vi.hoisted(() => ({ threads: 0, real: true, fakes: [] as EventEmitter[] }));
+const made = vi.hoisted(() => ({ threads: 0, real: true, fakes: [] as EventEmitter[], answers: 0, mayStart: true }));
 vi.mock('node:worker_threads', async (original) => {
   const threads = await original<typeof Threads>();
   const { EventEmitter: Emitter } = await import('node:events');
@@ -25,7 +25,8 @@ vi.mock('node:worker_threads', async (original) => {
   }
   function Worker(...args: ConstructorParameters<typeof threads.Worker>): EventEmitter {
     made.threads++;
-    if (made.real) return new threads.Worker(...args);
+    if (!made.mayStart) throw new Error('ERR_WORKER_INIT_FAILED');
+    if (made.real) return new threads.Worker(...args).on('message', () => made.answers++);
     const fake = new FakeWorker();
     made.fakes.push(fake);
     return fake;
@@ -40,7 +41,7 @@ beforeEach(async () => {
 
 afterEach(() => {
   cores.number = 4;
-  Object.assign(made, { threads: 0, real: true, fakes: [] });
+  Object.assign(made, { threads: 0, real: true, fakes: [], answers: 0, mayStart: true });
 });
 
 function expected(bytes: Uint8Array): string {
@@ -62,6 +63,7 @@ test('many buffers at once, of all kinds and lengths, get their own SHA-256 each
   expect(await Promise.all(all.map((bytes) => module.sha256(bytes)))).toEqual(all.map(expected));
   expect(all.map((bytes) => module.sha256Now(bytes))).toEqual(all.map(expected));
   expect(made.threads).toBeGreaterThan(0);
+  expect(made.answers).toBeGreaterThan(0);
 });
 
 test.each([
@@ -87,6 +89,13 @@ test('bytes that no other thread can see are hashed here', async () => {
   const bytes = seededBytes(MIB, 1);
   for (let index = 0; index < 20; index++) expect(await module.sha256(bytes)).toBe(expected(bytes));
   expect(made.threads).toBe(0);
+});
+
+test('where no thread can be started, all is hashed here, and it is not tried again', async () => {
+  made.mayStart = false;
+  const buffers = filled(30);
+  expect(await Promise.all(buffers.map((bytes) => module.sha256(bytes)))).toEqual(buffers.map(expected));
+  expect(made.threads).toBe(1);
 });
 
 test.each(['error', 'exit'])('when a thread ends with "%s", what it had to do is done here, and it gets nothing more', async (event) => {

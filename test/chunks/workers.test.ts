@@ -40,6 +40,37 @@ test('when one fails, the others end before that is reported, and no further one
   expect(ended).toEqual([0, 2, 3]);
 });
 
+test('no item of a slow source is begun after a failure, and the source is closed', async () => {
+  let isClosed = false;
+  async function* slow(): AsyncGenerator<number> {
+    try {
+      for await (const item of counting(20)) {
+        for (let turns = 0; turns < 5; turns++) await turn();
+        yield item;
+      }
+    } finally {
+      isClosed = true;
+    }
+  }
+  const begun: number[] = [];
+  const work = forEachAtOnce(slow(), 8, async (item) => {
+    begun.push(item);
+    await turn();
+    throw new Error(`item ${String(item)}`);
+  });
+  await expect(work).rejects.toThrow('item 0');
+  expect(begun).toEqual([0]);
+  expect(isClosed).toBe(true);
+});
+
+test('the first failure is reported, and not what follows from it', async () => {
+  const work = forEachAtOnce([0, 1], 2, async (item) => {
+    for (let turns = 0; turns < 10 && item === 0; turns++) await turn();
+    throw new Error(item === 0 ? 'consequence' : 'cause');
+  });
+  await expect(work).rejects.toThrow('cause');
+});
+
 test('a source that fails is reported when all are at rest', async () => {
   const ended: number[] = [];
   async function* failing(): AsyncGenerator<number> {
