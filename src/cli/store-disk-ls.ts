@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import { Chalk } from 'chalk';
 import { isStoreError, ObjectStore, type DiskUsage } from '../index.ts';
+import { adviceFor } from './advice.ts';
 import { drawDisks } from './disk-picture.ts';
 import { EXIT } from './exit-codes.ts';
 import { exitCodeOf, printError } from './failure.ts';
@@ -59,7 +60,7 @@ function shareOf(used: number, all: number): number {
 
 function notesOf({ disk, state, role, staleMetas = 0 }: ShownDisk): string[] {
   const notes: string[] = [];
-  if (state.status !== 'online') notes.push(`${disk} is ${state.status}: ${state.reason}`);
+  if (state.status !== 'online') notes.push(`${disk} is ${state.status}: ${state.reason}; ${adviceFor(disk, state.status)}`);
   if (role === 'joining') notes.push(`${disk} has not got everything yet: "store heal" goes on with it`);
   else if (staleMetas > 0) notes.push(`${disk} lacks ${plural(staleMetas, 'meta')}, or has older or damaged copies: "store heal" brings them into step`);
   return notes;

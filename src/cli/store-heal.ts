@@ -22,7 +22,7 @@ export async function healAndReport(store: ObjectStore, scope: Scope, options: H
   const plan = new Plan();
   const progress = await startProgress(io.stderr, dryRun ? 'look' : 'heal', undefined, isBarInTheWay(options, io));
   try {
-    const report = await resumable(io, () => store.heal({
+    const report = await resumable(io, progress, () => store.heal({
       ...scope,
       dryRun,
       allowStale: options.allowStale,

@@ -26,7 +26,7 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
   if (options.json === true) {
     await io.stdout.json({ disk: name, drained: isEmpty, ...report });
   } else {
-    const isDone = isEmpty ? `; "store disk remove ${name}" can follow` : '';
+    const isDone = isEmpty ? `; "store disk remove ${name}" can follow` : `; not all could be moved`;
     await io.stdout.line(printable(`moved ${describeMoved(report, ` off disk "${name}"`)}${isDone}`));
   }
   return finish(report, io);
@@ -47,7 +47,7 @@ export async function runRebalance(options: MoveCommandOptions, io: Io): Promise
 async function withProgress(io: Io, label: string, total: number | undefined, work: (progress: Progress) => Promise<MoveReport>): Promise<MoveReport> {
   const progress = await startProgress(io.stderr, printable(label), total, false);
   try {
-    return await resumable(io, () => work(progress));
+    return await resumable(io, progress, () => work(progress));
   } finally {
     progress.stop();
   }

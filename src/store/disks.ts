@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { describeOffline, readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
@@ -11,7 +12,7 @@ import { withWriter } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { changeWhenComplete, joinDisks } from './joining.ts';
 import { Made } from './made.ts';
-import { checkPlace, makeDisk, unfinishedId } from './make-disk.ts';
+import { checkPlace, forgetMetas, makeDisk, unknownId } from './make-disk.ts';
 import { survey } from './survey.ts';
 import type { StoreDocument } from './store-document.ts';
 
@@ -58,7 +59,9 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
 
 /**
  * Accepts an empty folder as the disk of this name, whose data is lost; `heal` then makes it again. A folder that is the
- * disk itself, moved by hand, is accepted as it is. Resolves to whether there is anything to heal.
+ * disk itself, moved by hand, is accepted as it is. One that was the disk until it was replaced is taken back: its chunks
+ * are used where they are still needed, and its metas, which may be old, are made anew. Resolves to whether there is
+ * anything to heal.
  * @throws NO_SUCH_DISK, DISK_EXISTS where the disk is there and well, BAD_ROOT
  */
 export async function replaceDisk(context: StoreContext, name: string, folder: string | undefined, options: ReplaceOptions): Promise<boolean> {
@@ -90,7 +93,11 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       refuseUnreadable(document, document.disks.length, name);
       if (options.allowStale !== true) await refuseTooEarly(context, name);
       await refuseOccupied(document, members.root, name, place);
+      // Elsewhere that is most likely a mistake.
+      const isElsewhere = place.path !== old.path && place.path !== name;
+      if (isElsewhere && !existsSync(place.folder)) throw new StoreError('BAD_ROOT', `there is no folder "${place.folder}"`, { disk: name, path: place.folder });
       await clearWay(path.join(members.root, name), place, made);
+      await forgetMetas(place.folder, document, name);
       const disk = await newDisk(document, members.root, name, place, made);
       isNew = true;
       return withDisk(document, name, disk);
@@ -244,10 +251,9 @@ async function clearWay(inside: string, { folder }: Place, made: Made): Promise<
 }
 
 async function newDisk(document: StoreDocument, root: string, name: string, place: Place, made: Made): Promise<DiskEntry> {
-  const known = document.disks.map(({ id }) => id);
-  const unfinished = await unfinishedId(place.folder, document.id, name, known);
-  if (unfinished === undefined) await checkPlace(root, name, place.folder);
-  const disk: DiskEntry = { name, id: unfinished ?? randomUUID(), path: place.path, role: 'joining' satisfies DiskRole };
+  const stood = await unknownId(place.folder, document, name);
+  if (stood === undefined) await checkPlace(root, name, place.folder);
+  const disk: DiskEntry = { name, id: stood ?? randomUUID(), path: place.path, role: 'joining' satisfies DiskRole };
   await makeDisk(root, document.id, disk, made);
   await syncFolderNow(root);
   return disk;

@@ -74,14 +74,31 @@ async function isBegun(folder: string, identity: DiskIdentity): Promise<boolean>
 }
 
 /**
- * The id of a disk of this name that a program began to make in the folder and died before the store knew of it.
- * Undefined where there is none, or where something is on it.
+ * The id of a disk of this name, of which the store does not know, and that has no metas: one that a program began to make
+ * and died, or one that was replaced and has been made to forget.
  */
-export async function unfinishedId(folder: string, storeId: string, name: string, known: readonly string[]): Promise<string | undefined> {
+export async function unknownId(folder: string, document: StoreDocument, name: string): Promise<string | undefined> {
+  const id = await strangeId(folder, document, name);
+  const metas = await folderContent(path.join(folder, BUCKETS_FOLDER));
+  return metas === undefined || metas.length === 0 ? id : undefined;
+}
+
+/**
+ * Removes the metas of a disk that was replaced: they may be of objects that are deleted and forgotten by all others. Its
+ * chunks can do no harm.
+ */
+export async function forgetMetas(folder: string, document: StoreDocument, name: string): Promise<void> {
+  if ((await strangeId(folder, document, name)) === undefined) return;
+  const metas = path.join(folder, BUCKETS_FOLDER);
+  await fs.rm(metas, { recursive: true, force: true });
+  await except(fs.mkdir(metas), 'EEXIST');
+  await syncFolderNow(folder);
+}
+
+/** The id in the mark of a disk of this store and name, if it is none that the store has. */
+async function strangeId(folder: string, { id: storeId, disks }: StoreDocument, name: string): Promise<string | undefined> {
   const mark = readDiskMark((await readText(path.join(folder, DISK_MARK))) ?? '');
-  if (mark?.storeId !== storeId || mark.name !== name || known.includes(mark.id)) return undefined;
-  const inside = await Promise.all(DISK_FOLDERS.map((inner) => folderContent(path.join(folder, inner))));
-  return inside.every((content) => content?.length === 0) ? mark.id : undefined;
+  return mark?.storeId !== storeId || mark.name !== name || disks.some(({ id }) => id === mark.id) ? undefined : mark.id;
 }
 
 /** A file's text, or undefined where there is no such file. */

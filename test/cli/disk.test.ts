@@ -72,6 +72,12 @@ describe('store disk replace', () => {
   test('takes a new place for it', async () => {
     const cli = await redundantStore('2+1', 3);
     unplug(cli, 'disk2');
+    expect(await cli.store('disk', 'replace', 'disk2', cli.path('new'))).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: `error: there is no folder "${cli.path('new')}"\n  a disk begins as an empty folder\n`,
+    });
+    mkdirSync(cli.path('new'));
     expect(await cli.store('disk', 'replace', 'disk2', cli.path('new'))).toMatchObject({ code: 0 });
     expect(readlinkSync(path.join(cli.root, 'disk2'))).toBe(cli.path('new'));
     expect(await cli.store('verify')).toMatchObject({ code: 0 });
@@ -265,6 +271,7 @@ test('a disk may be lost, and a chunk of another be damaged, as far as the redun
   rmSync(path.join(cli.root, 'disk5'), { recursive: true });
   ruinSmall(cli);
   expect((await readBig(cli)).equals(BIG)).toBe(true);
+  mkdirSync(cli.path('new'));
   expect(await cli.store('disk', 'replace', 'disk5', cli.path('new'))).toMatchObject({ code: 0 });
   expect(allShards(cli).filter((file) => file.endsWith('.corrupt'))).toEqual([]);
   expect(await cli.store('verify')).toMatchObject({ code: 0 });

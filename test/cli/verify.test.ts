@@ -91,7 +91,7 @@ describe('store verify', () => {
     ['unmarked', /disk "disk2" is unmarked \(there is no disk.json in it, but other files are\): the README says how to write its mark again; or, /, (cli) => {
       rmSync(path.join(cli.root, 'disk2/disk.json'));
     }],
-    ['former', /disk "disk2" is former \(it was "disk2" until that was replaced \(.*\)\): bring back the one that replaced it, or empty this one/, (cli) => {
+    ['former', /disk "disk2" is former \(it was "disk2" until that was replaced \(.*\)\): bring back the one that replaced it, or take this one back with "store disk replace disk2"/, (cli) => {
       const mark = path.join(cli.root, 'disk2/disk.json');
       writeFileSync(mark, readFileSync(mark, 'utf8').replace(/"id": ".{8}/, '"id": "01234567'));
     }],

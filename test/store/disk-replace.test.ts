@@ -57,7 +57,7 @@ test.each([
 test('a disk can be replaced by one elsewhere, which is linked into the store; the old link goes', async () => {
   const { store, objects } = await filled(3, '1+1');
   takeAway(store, 'disk2');
-  const elsewhere = path.join(tempFolder(), 'new', 'place');
+  const elsewhere = tempFolder();
   expect(await store.replaceDisk('disk2', elsewhere)).toBe(true);
   expect(fs.readlinkSync(path.join(store.root, 'disk2'))).toBe(elsewhere);
   expect(store.document.disks[1]).toMatchObject({ name: 'disk2', path: elsewhere, role: 'joining' });
@@ -65,7 +65,7 @@ test('a disk can be replaced by one elsewhere, which is linked into the store; t
   await expectWhole(store);
   // And again, from elsewhere to somewhere else.
   fs.rmSync(elsewhere, { recursive: true });
-  const third = path.join(tempFolder(), 'third');
+  const third = tempFolder();
   expect(await store.replaceDisk('disk2', third)).toBe(true);
   expect(fs.readlinkSync(path.join(store.root, 'disk2'))).toBe(third);
   expect(await store.heal()).toMatchObject({ whole: 4, joined: ['disk2'] });
@@ -145,6 +145,45 @@ test('the old disk, when it comes back after it was replaced, is a stranger that
   await store.put('bucket', 'new', Buffer.from('new'));
   await store.heal();
   expect(tree(path.join(store.root, 'disk2'), { stamps: true })).toEqual(before);
+});
+
+test.each([
+  { place: 'where it was', elsewhere: false },
+  { place: 'at another path', elsewhere: true },
+])('the old disk, $place, can be taken back: its chunks count again, its metas do not, and nothing returns', async ({ elsewhere }) => {
+  const { store, objects } = await filled(3, '1+0');
+  const away = path.join(tempFolder(), 'away');
+  const bare = [...objects.keys()];
+  await store.put('bucket', 'gone', seededBytes(3 * MIB, 1));
+  await store.put('bucket', 'over', seededBytes(3 * MIB, 2));
+  fs.renameSync(path.join(store.root, 'disk2'), away);
+  await store.replaceDisk('disk2');
+  // Every disk has the tombstone, so it is forgotten; only the old disk still shows the object.
+  await store.delete('bucket', 'gone');
+  await store.put('bucket', 'over', Buffer.from('over'), { redundancy: '1+1' });
+  objects.set('over', Buffer.from('over'));
+  const { lost } = await store.heal();
+  expect(lost).toBeGreaterThan(0);
+  fs.rmSync(path.join(store.root, 'disk2'), { recursive: true });
+  if (!elsewhere) fs.renameSync(away, path.join(store.root, 'disk2'));
+  expect(await store.replaceDisk('disk2', elsewhere ? away : undefined)).toBe(true);
+  expect(await failure(store.head('bucket', 'gone'))).toMatchObject({ code: 'NO_SUCH_KEY' });
+  const report = await store.heal();
+  expect(report.joined).toEqual(['disk2']);
+  await expectAll(store, objects);
+  expect(await keysOf(store)).toEqual([...bare, 'over'].sort());
+  await expectWhole(store);
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
+});
+
+test('a disk is not replaced by a folder that is not there, which is most likely a mistake', async () => {
+  const { store } = await filled(3, '1+1');
+  takeAway(store, 'disk2');
+  const before = tree(store.root);
+  const nowhere = path.join(tempFolder(), 'nowhere');
+  expect(await failure(store.replaceDisk('disk2', nowhere))).toMatchObject({ code: 'BAD_ROOT', message: `there is no folder "${nowhere}"` });
+  expect(tree(store.root)).toEqual(before);
+  expect(fs.existsSync(nowhere)).toBe(false);
 });
 
 test('until it has joined, a replaced disk says nothing: beside a stale one it hides no acknowledged object and brings none back', async () => {
