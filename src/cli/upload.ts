@@ -40,6 +40,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   const done: PutResult[] = [];
   const failed: unknown[] = [];
   const lines = new LaterLines(io);
+  const warned = new Set<string>();
   try {
     await pMap(
       jobs,
@@ -50,7 +51,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
           const result = await upload(store, bucket, job, options, progress, io);
           done.push(result);
           const milliseconds = performance.now() - start;
-          await lines.add(() => report(result, milliseconds, options, io));
+          await lines.add(() => report(result, milliseconds, warned, options, io));
         } catch (error) {
           failed.push(error);
           if (!isSingle && !isStoreError(error, 'ABORTED')) await lines.add(() => printError(error, io));
@@ -129,12 +130,18 @@ async function guessType(key: string): Promise<string | undefined> {
   return mime.getType(key) ?? undefined;
 }
 
-async function report(result: PutResult, milliseconds: number, options: UploadOptions, io: Io): Promise<void> {
+/** @param warned what has been said of disks, which is said once for all files */
+async function report(result: PutResult, milliseconds: number, warned: Set<string>, options: UploadOptions, io: Io): Promise<void> {
   const { meta, offline, failed, unwritten } = result;
+  const warn = async (reason: string): Promise<void> => {
+    if (warned.has(reason)) return;
+    warned.add(reason);
+    await printWarning(`${reason}; the upload went on without it`, io);
+  };
   const chunks: Record<string, number> = {};
   for (const { disk } of meta.chunks) chunks[disk] = (chunks[disk] ?? 0) + 1;
-  for (const { disk, state } of offline) await printWarning(`disk "${disk}" is ${state.status} (${state.reason}); the upload went on without it`, io);
-  for (const { reason } of failed) await printWarning(`${reason}; the upload went on without it`, io);
+  for (const { disk, state } of offline) await warn(`disk "${disk}" is ${state.status} (${state.reason})`);
+  for (const { reason } of failed) await warn(reason);
   if (unwritten.length > 0) await printWarning(describeUnwritten(result), io);
   if (options.json === true) {
     const { bucket, key, version, size, contentType, redundancy } = meta;

@@ -41,7 +41,7 @@ export interface Disk {
   stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile>;
 
   /**
-   * Removes a file and then the empty folders above it, up to but not including `within`. A disk that has gone looks empty:
+   * Removes a file, or whatever stands in its place, and then the empty folders above it, up to but not including `within`. A disk that has gone looks empty:
    * who relies on the removal looks at the disk's state afterwards.
    */
   remove(path: string, options: RemoveOptions): Promise<void>;

@@ -157,8 +157,14 @@ export class LocalDisk implements Disk {
   async remove(path: string, { within, durable }: RemoveOptions): Promise<void> {
     const folders = foldersBetween(within, path);
     const removed = await this.#attempt('remove', path, async (full) => {
-      const done = await files.except(files.unlink(full).then(() => true), 'ENOENT');
-      return done ?? false;
+      try {
+        return (await files.except(files.unlink(full).then(() => true), 'ENOENT')) ?? false;
+      } catch (error) {
+        if (errnoOf(error) !== 'EISDIR') throw error;
+        // Something else has put a folder where a file of ours should be.
+        await fs.rm(full, { recursive: true, force: true });
+        return true;
+      }
     });
     if (removed && durable) await this.#syncNearest([within, ...folders]);
     await this.#removeEmpty(folders);

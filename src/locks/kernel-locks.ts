@@ -35,7 +35,7 @@ export class KernelLocks implements Locks {
       const errno = errnoOf(error);
       throw new StoreError(
         'STORE_NOT_WRITABLE',
-        `the store cannot be written to: ${reasonOf(error)}`,
+        `the store cannot be written to: ${reasonOf(error)} ("${this.#path}")`,
         { path: this.#path, ...(errno === undefined ? {} : { errno }) },
         error,
       );

@@ -4,11 +4,28 @@ import { Rooms } from '../disks/rooms.ts';
 import { CHUNK_SIZE } from '../metadata/meta.ts';
 import { shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import type { StoreContext } from './context.ts';
+import { moveAll, type MoveOptions, type MoveReport } from './move.ts';
 import { Relocation } from './relocation.ts';
 import { usage } from './usage.ts';
 
 /** Part of a disk's average share. */
 const TOLERANCE = 0.01;
+
+/** What a pass leaves where it is, because of a stripe's other shards or of those still in flight, a later one can often move. */
+const PASSES = 4;
+
+/** Moves shards until every disk has its share, as far as stripes allow. */
+export async function rebalance(context: StoreContext, options: MoveOptions): Promise<MoveReport> {
+  const report: MoveReport = { moved: 0, movedBytes: 0, failed: [] };
+  for (let pass = 0; pass < PASSES; pass++) {
+    const { moved, movedBytes, failed } = await moveAll(context, options, (view) => Balance.of(context, view));
+    report.moved += moved;
+    report.movedBytes += movedBytes;
+    report.failed.push(...failed);
+    if (moved === 0 || failed.length > 0) break;
+  }
+  return report;
+}
 
 /** Moves shards from disks that hold more than their share to those that hold less. A disk's share is in proportion to its room. */
 export class Balance extends Relocation {

@@ -6,7 +6,7 @@ import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { checkRedundancy } from '../metadata/redundancy.ts';
-import { Balance } from './balance.ts';
+import { rebalance } from './balance.ts';
 import { createBucket, deleteBucket, ensureBucket, listBuckets, type BucketOptions, type CreateBucketOptions, type ListedBucket } from './buckets.ts';
 import { StoreContext } from './context.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
@@ -192,7 +192,7 @@ export class ObjectStore {
 
   /** Moves chunks from disks that hold more than their share to those that hold less. */
   rebalance(options: MoveOptions = {}): Promise<MoveReport> {
-    return moveAll(this.#context, options, (view) => Balance.of(this.#context, view));
+    return rebalance(this.#context, options);
   }
 
   /** The disks in the store's order, and whether each is there. */

@@ -149,7 +149,11 @@ describe('an upload while a disk is away', () => {
     unplug(cli, 'disk2');
     const { stdout, stderr } = await cli.with({ stdin: seededBytes(2 * MIB, 1) }).upload('photos', '-', '--key', 'again', '--json');
     expect(parseLines(stdout)).toMatchObject([{ unwritten: 0 }]);
-    expect(stderr).toBe('warning: disk "disk2" is missing (there is no such folder); the upload went on without it\n');
+    const warning = 'warning: disk "disk2" is missing (there is no such folder); the upload went on without it\n';
+    expect(stderr).toBe(warning);
     expect((await readBig(cli)).equals(BIG)).toBe(true);
+    // Once, however many files there are.
+    for (const name of ['a', 'b', 'c']) writeFileSync(cli.path(name), name);
+    expect(await cli.upload('photos', cli.path('a'), cli.path('b'), cli.path('c'))).toMatchObject({ code: 0, stderr: warning });
   });
 });

@@ -72,6 +72,9 @@ export function describeRemoving(test: DiskTest): void {
     await expect(staged.publish()).rejects.toMatchObject({ ...failure, cause: { code: 'EISDIR' } });
     await staged.discard();
     expect(await test.everything()).toEqual([`${AREA}/one/`]);
+    await test.publish(`${path}/below`, Buffer.from('x'));
+    await disk.remove(path, { within: AREA, durable: true });
+    expect(await test.everything()).toEqual([]);
   });
 
   it('takes only ENOENT for missing: a path that leads through a file is an error', async () => {

@@ -32,6 +32,26 @@ async function filled(disks: number, redundancy: string, sizes: number[]): Promi
   return { store, objects };
 }
 
+test('a folder that stands where a chunk should be makes way for it, with all that is in it', async () => {
+  const { store, objects } = await filled(3, '1+1', [MIB + 1]);
+  const meta = await store.head('bucket', 'key 0');
+  const [shard] = meta.chunks;
+  const place = shardPath(store, meta, shard ?? expect.fail());
+  fs.rmSync(place);
+  fs.mkdirSync(path.join(place, 'deep'), { recursive: true });
+  fs.writeFileSync(path.join(place, 'deep', 'file'), 'x');
+  expect((await store.verify()).degraded).toBe(1);
+  expect(await store.heal()).toMatchObject({ whole: 1, rebuilt: 1, failed: [] });
+  expect(setAside(store)).toEqual([]);
+  await expectAll(store, objects);
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  // Also where nothing refers to it.
+  fs.mkdirSync(`${place}0`);
+  expect(await store.gc()).toMatchObject({ leftoverChunks: 1, failed: [] });
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  expect(fs.existsSync(`${place}0`)).toBe(false);
+});
+
 test.each(KINDS)(
   '$redundancy: any $parity of the shards of every stripe, hurt in any way, are rebuilt where they were; then as many disks more may go',
   async ({ redundancy, data, parity, disks }) => {
