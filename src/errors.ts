@@ -4,6 +4,7 @@
  * - `BAD_*`: the caller's input is wrong, nothing was done.
  * - `NO_SUCH_*`, `STORE_NOT_FOUND`: the thing that was named is not there.
  * - `DISK_*`: one disk failed; `details.disk` names it.
+ * - `OUT_OF_RESOURCES`: this process has no more file descriptors or memory; it says nothing about any disk.
  */
 export type ErrorCode =
   | 'BAD_BUCKET_NAME'
@@ -37,6 +38,7 @@ export type ErrorCode =
   | 'DISK_READ_ONLY'
   | 'DISK_IO'
   | 'TARGET_IO'
+  | 'OUT_OF_RESOURCES'
   | 'ABORTED';
 
 /** Machine-readable facts of an error; which ones are there depends on its code. */
@@ -75,6 +77,11 @@ export class StoreError extends Error {
 /** Tells whether `error` is a `StoreError`, with one of the codes if any are given. */
 export function isStoreError(error: unknown, ...codes: ErrorCode[]): error is StoreError {
   return error instanceof StoreError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** Tells whether `error` says that something stored, or a disk, is at fault; and not this process, or whoever interrupted it. */
+export function isDiskFault(error: unknown): error is StoreError {
+  return isStoreError(error) && error.code !== 'OUT_OF_RESOURCES' && error.code !== 'ABORTED';
 }
 
 /** The system's code of an error (`ENOENT`, `EIO`, …), or undefined where there is none. */

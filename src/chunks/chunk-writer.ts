@@ -2,7 +2,7 @@ import type { Disk } from '../disks/disk.ts';
 import { Rooms } from '../disks/rooms.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
-import { isStoreError, StoreError, throwIfAborted } from '../errors.ts';
+import { isDiskFault, StoreError, throwIfAborted } from '../errors.ts';
 import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile, type ChunkEntry, type ParityEntry } from '../metadata/meta.ts';
 import type { Redundancy } from '../metadata/redundancy.ts';
 import type { ShardEntry } from '../metadata/stripes.ts';
@@ -200,7 +200,7 @@ export class ChunkWriter {
         await disk.create(`${this.#folder}/${file}`, bytes, { durable: this.#options.durable });
         return disk.name;
       } catch (error) {
-        if (!isStoreError(error)) throw error;
+        if (!isDiskFault(error)) throw error;
         this.#failures.set(disk, error);
         this.#disks = this.#disks.filter((candidate) => candidate !== disk);
         places.release(disk.name);

@@ -1,6 +1,6 @@
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
-import { isStoreError, StoreError } from '../errors.ts';
+import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
 import { isParity, nameShard, type ShardEntry } from '../metadata/stripes.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { sha256 } from './sha256.ts';
@@ -44,7 +44,7 @@ export class ShardReader {
     try {
       bytes = await disk.read(this.pathOf(shard), { buffer, limit: shard.size, direct });
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (!isDiskFault(error)) throw error;
       if (error.details.errno === 'EFBIG') throw this.#wrongSize(shard, undefined, error);
       throw this.#unreadable(shard, error);
     }
@@ -68,7 +68,7 @@ export class ShardReader {
       if (stat === undefined) throw this.#missing(shard);
       if (stat.size !== shard.size) throw this.#wrongSize(shard, stat.size);
     } catch (error) {
-      if (!isStoreError(error) || isStoreError(error, 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED')) throw error;
+      if (!isDiskFault(error) || isStoreError(error, 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED')) throw error;
       throw this.#unreadable(shard, error);
     }
   }

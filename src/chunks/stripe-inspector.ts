@@ -1,4 +1,4 @@
-import { isStoreError, type StoreError } from '../errors.ts';
+import { isDiskFault, type StoreError } from '../errors.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
 import { shardNumber, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
@@ -68,7 +68,7 @@ export class StripeInspector {
       await this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (!isDiskFault(error)) throw error;
       this.faults.set(shard, error);
     }
   }

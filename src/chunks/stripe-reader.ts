@@ -1,5 +1,5 @@
 import type { DiskView } from '../disks/disk-set.ts';
-import { isStoreError, type StoreError } from '../errors.ts';
+import { isDiskFault, type StoreError } from '../errors.ts';
 import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import { shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import type { Buffers } from './buffer-pool.ts';
@@ -61,7 +61,7 @@ export class StripeReader {
     try {
       this.#shards.diskOf(shard);
     } catch (error) {
-      if (isStoreError(error)) return error;
+      if (isDiskFault(error)) return error;
       throw error;
     }
     throw new TypeError(`disk "${shard.disk}" is online`);

@@ -1,6 +1,6 @@
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
-import { isStoreError, type StoreError } from '../errors.ts';
+import { isDiskFault, type StoreError } from '../errors.ts';
 import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import { isParity, shardNumber, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import { lossError } from './loss.ts';
@@ -102,7 +102,7 @@ export class StripeRun {
       if (isVerified && !this.#isOver) await this.#shards.check(shard, bytes);
       return { state: 'good', bytes, isVerified };
     } catch (error) {
-      if (isStoreError(error)) return { state: 'bad', error };
+      if (isDiskFault(error)) return { state: 'bad', error };
       throw error;
     }
   }
@@ -202,7 +202,7 @@ export class StripeRun {
     try {
       await Promise.all(missing.map((chunk, index) => this.#shards.check(chunk, outputs[index] ?? Buffer.alloc(0))));
     } catch (error) {
-      if (!isStoreError(error) || !(await this.#dropDamagedSources(sources))) throw error;
+      if (!isDiskFault(error) || !(await this.#dropDamagedSources(sources))) throw error;
       this.#isRecovering = false;
       this.#advance();
       return;
@@ -227,7 +227,7 @@ export class StripeRun {
         await this.#shards.check(shard, bytes);
         state.isVerified = true;
       } catch (error) {
-        if (!isStoreError(error)) throw error;
+        if (!isDiskFault(error)) throw error;
         this.#states.set(shard, { state: 'bad', error });
         found = true;
       }

@@ -48,5 +48,6 @@ export const ANSWERS: Record<ErrorCode, Answer> = {
   DISK_READ_ONLY: { exit: EXIT.notWritable },
   DISK_IO: { exit: EXIT.failed, hint: 'check the disk' },
   TARGET_IO: { exit: EXIT.failed },
+  OUT_OF_RESOURCES: { exit: EXIT.failed, hint: 'allow more open files (ulimit -n), or give the command more memory' },
   ABORTED: { exit: EXIT.interrupted },
 };

@@ -1,4 +1,4 @@
-import { isStoreError } from '../errors.ts';
+import { isDiskFault } from '../errors.ts';
 import type { Disk } from './disk.ts';
 import { answerWithin, NO_ANSWER, PATIENCE_MS } from './patience.ts';
 
@@ -21,7 +21,7 @@ export async function roomOf(disk: Disk): Promise<number> {
     if (room === NO_ANSWER) return 0;
     return room === undefined ? Infinity : Math.max(0, room.free - reserveOf(room.total));
   } catch (error) {
-    if (isStoreError(error)) return 0;
+    if (isDiskFault(error)) return 0;
     throw error;
   }
 }

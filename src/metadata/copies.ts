@@ -2,7 +2,7 @@ import type * as v from 'valibot';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
 import { answerWithin, NO_ANSWER, PATIENCE_MS } from '../disks/patience.ts';
-import { isStoreError, StoreError } from '../errors.ts';
+import { isDiskFault, StoreError } from '../errors.ts';
 import { compareAge, parseDocument, type VersionedDocument } from './document.ts';
 
 /** What one disk says about a document. */
@@ -47,7 +47,7 @@ async function readFile(disk: Disk, path: string): Promise<ReadFile> {
     if (bytes !== NO_ANSWER) return { disk, bytes };
     return { disk, error: new StoreError('DISK_IO', `disk "${disk.name}" does not answer: cannot read ${path}`, { disk: disk.name, path }) };
   } catch (error) {
-    if (isStoreError(error)) return { disk, error };
+    if (isDiskFault(error)) return { disk, error };
     throw error;
   }
 }
@@ -69,7 +69,7 @@ function judge<T extends VersionedDocument>(file: ReadFile, kind: DocumentKind<T
     const error = new StoreError('META_DAMAGED', `${details.path} is the document of ${JSON.stringify(name)}`, details);
     return { disk, state: 'bad', error, bytes };
   } catch (error) {
-    if (isStoreError(error)) return { disk, state: 'bad', error, bytes };
+    if (isDiskFault(error)) return { disk, state: 'bad', error, bytes };
     throw error;
   }
 }

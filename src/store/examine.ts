@@ -2,7 +2,7 @@ import type { Budget } from '../chunks/budget.ts';
 import { ShardReader } from '../chunks/shard-reader.ts';
 import { forEachAtOnce } from '../chunks/workers.ts';
 import type { DiskView } from '../disks/disk-set.ts';
-import { isStoreError, throwIfAborted, type StoreError } from '../errors.ts';
+import { isDiskFault, isStoreError, throwIfAborted, type StoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { bucketKind, metaKind } from '../metadata/catalog.ts';
 import { readCopies } from '../metadata/copies.ts';
@@ -76,7 +76,7 @@ async function findFaults(meta: ObjectMeta, view: DiskView, context: StoreContex
     try {
       await (options.quick ? reader.checkPresence(shard) : readAndCheck(reader, shard, context, options.budget));
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (!isDiskFault(error)) throw error;
       faults.set(shard, error);
     }
     options.onBytes?.(shard.size);

@@ -1,7 +1,7 @@
 import { forEachAtOnce } from '../chunks/workers.ts';
 import { STAGING_FOLDER, type Disk, type DiskEntry } from '../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
-import { isStoreError, throwIfAborted } from '../errors.ts';
+import { isDiskFault, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { bucketFolder } from '../metadata/catalog.ts';
 import { readKeyLevel } from '../metadata/key-tree.ts';
@@ -110,7 +110,7 @@ class Sweep {
     try {
       return await disk.list(folder);
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (!isDiskFault(error)) throw error;
       this.#report.kept.push(error.message);
       return [];
     }
@@ -242,7 +242,7 @@ class Sweep {
   }
 
   #fail(error: unknown): void {
-    if (!isStoreError(error)) throw error;
+    if (!isDiskFault(error)) throw error;
     this.#report.failed.push(error.message);
   }
 }

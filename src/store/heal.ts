@@ -1,7 +1,7 @@
 import { Budget } from '../chunks/budget.ts';
 import { Throttle } from '../chunks/throttle.ts';
 import { forEachAtOnce } from '../chunks/workers.ts';
-import { isStoreError, throwIfAborted } from '../errors.ts';
+import { isDiskFault, throwIfAborted } from '../errors.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { examine, examineBucket } from './examine.ts';
@@ -118,7 +118,7 @@ class Healing {
   }
 
   #fail(error: unknown): void {
-    if (!isStoreError(error) || error.code === 'ABORTED') throw error;
+    if (!isDiskFault(error)) throw error;
     this.#failed.push(error.message);
   }
 

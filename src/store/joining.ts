@@ -1,6 +1,6 @@
 import type { Disk } from '../disks/disk.ts';
 import { describeOffline } from '../disks/disk-set.ts';
-import { isStoreError } from '../errors.ts';
+import { isDiskFault } from '../errors.ts';
 import type { Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { bucketsOf, forEachKey } from './scope.ts';
@@ -73,7 +73,7 @@ async function walkMetas(context: StoreContext, writer: Writer, options: SettleO
       if (problem !== undefined) problems.push(problem);
       else if (options.dryRun && outcome !== 'agreed') problems.push('a meta has not reached all disks');
     } catch (error) {
-      if (!isStoreError(error) || error.code === 'ABORTED') throw error;
+      if (!isDiskFault(error)) throw error;
       problems.push(error.message);
     }
   };

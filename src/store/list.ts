@@ -1,7 +1,7 @@
 import { pMapIterable } from 'p-map';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
-import { isStoreError, type StoreError } from '../errors.ts';
+import { isDiskFault, type StoreError } from '../errors.ts';
 import { bucketFolder, metaKind } from '../metadata/catalog.ts';
 import { agreedDocument, readCopies } from '../metadata/copies.ts';
 import { prefixToFolder } from '../metadata/key-path.ts';
@@ -114,7 +114,7 @@ class Walk {
       const meta = agreedDocument(this.#context.disks, answers, this.#options.allowStale ?? false);
       return meta === undefined || isTombstone(meta) ? undefined : meta;
     } catch (error) {
-      if (!isStoreError(error) || this.#options.onDamaged === undefined) throw error;
+      if (!isDiskFault(error) || this.#options.onDamaged === undefined) throw error;
       this.#options.onDamaged(key, error);
       return undefined;
     }

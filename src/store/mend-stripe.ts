@@ -3,7 +3,7 @@ import type { ShardReader } from '../chunks/shard-reader.ts';
 import { StripeInspector } from '../chunks/stripe-inspector.ts';
 import type { Throttle } from '../chunks/throttle.ts';
 import type { Disk } from '../disks/disk.ts';
-import { isStoreError, StoreError } from '../errors.ts';
+import { isDiskFault, StoreError } from '../errors.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { nameShard, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import type { StoreContext } from './context.ts';
@@ -110,7 +110,7 @@ export class StripeMender {
       await inspector.compute(faulty);
       return true;
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (!isDiskFault(error)) throw error;
       result.failed.push(`what was computed is wrong: ${error.message}`);
       return false;
     }
@@ -153,7 +153,7 @@ export class StripeMender {
         disk: disk.name,
       });
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (!isDiskFault(error)) throw error;
       // Until it has been written, what lies there is not ours.
       if (isWritten) await this.#folder.remove(disk, shard.file).catch(() => undefined);
       result.failed.push(error.message);

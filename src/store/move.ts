@@ -1,6 +1,6 @@
 import { Budget } from '../chunks/budget.ts';
 import { Throttle } from '../chunks/throttle.ts';
-import { isStoreError, throwIfAborted } from '../errors.ts';
+import { isDiskFault, throwIfAborted } from '../errors.ts';
 import { withWriter } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { mend } from './mend.ts';
@@ -52,7 +52,7 @@ export async function moveAll(
           if (health !== undefined && health.version === undefined) report.failed.push(health.problems[0]?.reason ?? `the meta of ${bucket}/${key} cannot be read`);
         } catch (error) {
           // One object that can't be moved must not keep the others waiting.
-          if (!isStoreError(error) || error.code === 'ABORTED') throw error;
+          if (!isDiskFault(error)) throw error;
           report.failed.push(error.message);
         }
       },

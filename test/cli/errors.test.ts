@@ -39,6 +39,7 @@ const PROMISED: Record<ErrorCode, number> = {
   DISK_READ_ONLY: 5,
   DISK_IO: 1,
   TARGET_IO: 1,
+  OUT_OF_RESOURCES: 1,
   ABORTED: 130,
 };
 
