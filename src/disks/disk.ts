@@ -41,8 +41,9 @@ export interface Disk {
   stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile>;
 
   /**
-   * Removes a file, or whatever stands in its place, and then the empty folders above it, up to but not including `within`. A disk that has gone looks empty:
-   * who relies on the removal looks at the disk's state afterwards.
+   * Removes a file, or whatever stands in its place, and then the empty folders above it, up to but not including `within`.
+   * With `durable`, that it is gone is durable afterwards, whoever removed it. A disk that has gone looks empty: who relies
+   * on the removal looks at the disk's state afterwards.
    */
   remove(path: string, options: RemoveOptions): Promise<void>;
 
@@ -54,6 +55,9 @@ export interface Disk {
 
   /** Makes the names in a folder durable. */
   syncFolder(path: string): Promise<void>;
+
+  /** Makes all that the disk shows durable, whoever did it. It may take long: others' writes to the same file system are waited for. */
+  flush(): Promise<void>;
 
   /** Removes a folder if it is empty or missing, and tells whether it is gone. */
   removeFolder(path: string): Promise<boolean>;

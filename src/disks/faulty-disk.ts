@@ -114,6 +114,10 @@ export class FaultyDisk implements Disk {
     return this.#strike('syncFolder', path, () => this.#disk.syncFolder(path));
   }
 
+  flush(): Promise<void> {
+    return this.#strike('flush', '', () => this.#disk.flush());
+  }
+
   removeFolder(path: string): Promise<boolean> {
     return this.#strike('removeFolder', path, () => this.#disk.removeFolder(path));
   }

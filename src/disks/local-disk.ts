@@ -18,6 +18,7 @@ import {
 } from './disk.ts';
 import { isAligned } from '../files/aligned.ts';
 import * as files from '../files/calls.ts';
+import { syncFileSystem } from '../files/file-system-sync.ts';
 import { FolderSync } from '../files/folder-sync.ts';
 import { DISK_MARK, judgeDiskMark, type DiskIdentity } from './identity.ts';
 
@@ -156,17 +157,17 @@ export class LocalDisk implements Disk {
 
   async remove(path: string, { within, durable }: RemoveOptions): Promise<void> {
     const folders = foldersBetween(within, path);
-    const removed = await this.#attempt('remove', path, async (full) => {
+    await this.#attempt('remove', path, async (full) => {
       try {
-        return (await files.except(files.unlink(full).then(() => true), 'ENOENT')) ?? false;
+        await files.except(files.unlink(full), 'ENOENT');
       } catch (error) {
         if (errnoOf(error) !== 'EISDIR') throw error;
         // Something else has put a folder where a file of ours should be.
         await fs.rm(full, { recursive: true, force: true });
-        return true;
       }
     });
-    if (removed && durable) await this.#syncNearest([within, ...folders]);
+    // Also where nothing was left to remove: who removed it may have died before that was durable.
+    if (durable) await this.#syncNearest(path);
     await this.#removeEmpty(folders);
   }
 
@@ -181,6 +182,10 @@ export class LocalDisk implements Disk {
 
   syncFolder(path: string): Promise<void> {
     return this.#attempt('sync folder', path, (full) => this.#folderSync.sync(full));
+  }
+
+  flush(): Promise<void> {
+    return this.#attempt('flush', '.', syncFileSystem);
   }
 
   removeFolder(path: string): Promise<boolean> {
@@ -237,11 +242,11 @@ export class LocalDisk implements Disk {
     }
   }
 
-  /** Syncs the innermost of the folders that is there: another operation may have removed the inner ones as empty. */
-  async #syncNearest(folders: string[]): Promise<void> {
-    for (const folder of [...folders].reverse()) {
+  /** Syncs the innermost folder of a path that is there: another operation may have removed the inner ones as empty. */
+  async #syncNearest(path: string): Promise<void> {
+    for (let folder = dirname(path); ; folder = dirname(folder)) {
       const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), 'ENOENT'));
-      if (isThere === true) return;
+      if (isThere === true || folder === '.') return;
     }
   }
 

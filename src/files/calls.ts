@@ -167,6 +167,11 @@ export async function syncFolderNow(path: string): Promise<void> {
   await withFile(path, 'r', fsync);
 }
 
+/** Syncs a file that another program may have written and not synced. */
+export async function syncFileNow(path: string): Promise<void> {
+  await withFile(path, 'r', fsync);
+}
+
 /** Resolves to undefined instead of failing where the error is one of `codes`. */
 export async function except<T>(promise: Promise<T>, ...codes: string[]): Promise<T | undefined> {
   try {

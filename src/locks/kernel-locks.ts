@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import native from 'fs-native-extensions';
 import { errnoOf, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
 import { close, except, fstat, fstatBig, ftruncate, futimes, open, stat } from '../files/calls.ts';
+import { SharedNote } from './shared-note.ts';
 import type { LockAccess, LockMode, Locks, LockSession } from './locks.ts';
 
 const FIRST_PAUSE_MS = 1;
@@ -17,15 +18,20 @@ const LONGEST_PAUSE_MS = 25;
  */
 export class KernelLocks implements Locks {
   readonly #path: string;
+  readonly #note: SharedNote;
 
-  /** @param path The lock file. It is made when first needed and must never be removed while the store is in use. */
-  constructor(path: string) {
+  /**
+   * @param path The lock file. It is made when first needed and must never be removed while the store is in use.
+   * @param note A file for the shared note. It may be removed while nobody mints a version.
+   */
+  constructor(path: string, note = new SharedNote(`${path}.note`)) {
     this.#path = path;
+    this.#note = note;
   }
 
   async open(access: LockAccess): Promise<LockSession> {
     const fd = access === 'write' ? await this.#openForWriting() : await this.#openForReading();
-    return new KernelLockSession(this.#path, fd);
+    return new KernelLockSession(this.#path, fd, this.#note);
   }
 
   async #openForWriting(): Promise<number> {
@@ -54,10 +60,12 @@ export class KernelLocks implements Locks {
 class KernelLockSession implements LockSession {
   readonly #path: string;
   readonly #fd: number | undefined;
+  readonly #note: SharedNote;
 
-  constructor(path: string, fd: number | undefined) {
+  constructor(path: string, fd: number | undefined, note: SharedNote) {
     this.#path = path;
     this.#fd = fd;
+    this.#note = note;
   }
 
   get effective(): boolean {
@@ -95,6 +103,10 @@ class KernelLockSession implements LockSession {
     if (this.#fd === undefined) return '';
     const { mtimeNs, size } = await fstatBig(this.#fd);
     return `${String(mtimeNs)} ${String(size)}`;
+  }
+
+  updateNote(change: (note: string) => string): void {
+    this.#note.update(change);
   }
 
   async isCurrent(): Promise<boolean> {

@@ -24,6 +24,12 @@ export interface LockSession {
   mark(): Promise<void>;
   /** Tells by comparison whether a mark has been left since. */
   stamp(): Promise<string>;
+  /**
+   * Replaces the note that all sessions share by what `change` makes of it; no other session's change comes between. It
+   * outlives processes, but not the machine's power: then, as at first, it is empty. @throws STORE_NOT_WRITABLE where an
+   * old note could be left behind
+   */
+  updateNote(change: (note: string) => string): void;
   /** False once the locks' own file has been removed or replaced: then others lock elsewhere. */
   isCurrent(): Promise<boolean>;
   /** Frees everything that the session holds. */
@@ -42,6 +48,8 @@ export const lockName = {
   bucket: (bucket: string): string => `bucket ${bucket}`,
   /** Exclusive: a commit of the key. */
   key: (bucket: string, key: string): string => `key ${bucket}/${key}`,
+  /** Exclusive: minting a version. */
+  clock: (): string => 'clock',
   /** Exclusive: mending the version's files, or moving them to other disks. */
   mend: (id: string): string => `mend ${id}`,
   /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */

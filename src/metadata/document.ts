@@ -12,16 +12,16 @@ export const versionSchema = v.pipe(v.string(), v.check(isVersion, 'not a UUIDv7
 export interface VersionedDocument {
   format: typeof FORMAT;
   version: string;
-  /** Of two copies of one version the one with the higher revision is newer; 0 if not given. */
-  revision?: number | undefined;
+  /** Of two documents of one version the one with the later revision is newer; one without is the oldest. Minted like a version. */
+  revision?: string | undefined;
   /** SHA-256, in hex, of the document's compact JSON without this member, members in their order. */
   checksum: string;
 }
 
 /** Less than 0 where `a` is older than `b`, 0 where they are the same document, more than 0 where it is newer. */
 export function compareAge(a: VersionedDocument, b: VersionedDocument): number {
-  if (a.version !== b.version) return a.version < b.version ? -1 : 1;
-  return (a.revision ?? 0) - (b.revision ?? 0);
+  const [x, y] = a.version === b.version ? [a.revision ?? '', b.revision ?? ''] : [a.version, b.version];
+  return x === y ? 0 : x < y ? -1 : 1;
 }
 
 /** Adds the checksum. */

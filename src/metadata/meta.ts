@@ -77,7 +77,7 @@ const objectSchema = v.pipe(
     contentType: v.string(),
     chunkSize: size,
     redundancy: v.pipe(v.string(), v.check(isRedundancy, 'not k+m')),
-    revision: v.optional(v.pipe(size, v.minValue(1))),
+    revision: v.optional(versionSchema),
     directory: v.pipe(v.string(), v.check(isVersionFolder, 'not a version folder')),
     chunks: v.array(chunkSchema),
     parity: v.array(paritySchema),
@@ -119,9 +119,9 @@ export interface ObjectMeta extends VersionedDocument {
   chunkSize: number;
   /** `k+m`. */
   redundancy: string;
-  /** Counts the times that chunks of this version were moved to other disks: of two copies of one version, the higher one is newer. */
-  revision?: number | undefined;
-  /** The chunks' folder on each disk: `chunks/` and the id that the upload began with, usually its version. */
+  /** Minted when chunks of this version were moved to other disks: of two copies of one version, the later one is newer. */
+  revision?: string | undefined;
+  /** The chunks' folder on each disk: `chunks/` and the upload's id. */
   directory: string;
   chunks: ChunkEntry[];
   parity: ParityEntry[];

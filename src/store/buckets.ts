@@ -2,16 +2,16 @@ import { isStoreError, StoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { bucketFolder, bucketKind } from '../metadata/catalog.ts';
 import { makeBucketDocument, type BucketDocument } from '../metadata/bucket-document.ts';
-import { newestCopy, type Copy } from '../metadata/copies.ts';
+import type { Copy } from '../metadata/copies.ts';
 import { formatDocument } from '../metadata/document.ts';
 import { checkBucketName } from '../metadata/names.ts';
 import { checkRedundancy } from '../metadata/redundancy.ts';
 import { publish, PublishError, type DiskFailure, type PublishOptions } from '../metadata/publish.ts';
 import { retract } from '../metadata/retract.ts';
-import { mintVersion } from '../metadata/version.ts';
+import { mintVersion } from './clock.ts';
 import { makeBucketFolder, quorumError, throwAsDiskError, withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
-import { readBucket, requireBucket } from './documents.ts';
+import { noSuchBucket, readBucket } from './documents.ts';
 import { list } from './list.ts';
 import { bucketFolders } from './walk.ts';
 
@@ -39,7 +39,7 @@ export async function createBucket(context: StoreContext, bucket: string, option
     if (redundancy !== undefined) checkRedundancy(redundancy, context.members.belong.length);
     const { document: existing, copies } = await readBucket(context, writer.view, bucket);
     if (existing !== undefined) throw new StoreError('BUCKET_EXISTS', `there is a bucket "${bucket}" already`, { bucket });
-    const version = mintVersion(newestCopy(copies)?.document.version);
+    const version = await mintVersion(context, writer, copies);
     const able: Copy<BucketDocument>[] = [];
     const failures: DiskFailure[] = [];
     for (const copy of copies) {
@@ -80,33 +80,32 @@ export async function ensureBucket(context: StoreContext, bucket: string, option
   }
 }
 
-/** Deletes a bucket that holds no object. @throws NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
+/** Deletes a bucket that holds no object; like `deleteObject`, it ends what a delete that died began. @throws NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
 export async function deleteBucket(context: StoreContext, bucket: string, options: BucketOptions): Promise<void> {
   await alone(context, bucket, options, async (writer) => {
-    const { document, copies } = await requireBucket(context, writer.view, bucket);
-    for await (const entry of list(context, bucket, {})) {
-      const name = entry.kind === 'object' ? entry.key : entry.prefix;
-      throw new StoreError('BUCKET_NOT_EMPTY', `bucket "${bucket}" is not empty: it holds ${JSON.stringify(name)}`, {
-        bucket,
-        key: name,
-      });
-    }
-    const tombstone = makeBucketDocument({
-      bucket,
-      version: mintVersion(document.version),
-      createdAt: new Date().toISOString(),
-      deleted: true,
-    });
-    try {
-      await retract(copies, Buffer.from(formatDocument(tombstone)), {
+    const { view } = writer;
+    const { document, copies } = await readBucket(context, view, bucket);
+    if (document !== undefined) await refuseObjects(context, bucket);
+    const tombstone = async (): Promise<Buffer> => {
+      const version = await mintVersion(context, writer, copies);
+      return Buffer.from(formatDocument(makeBucketDocument({ bucket, version, createdAt: new Date().toISOString(), deleted: true })));
+    };
+    if (view.offline.length === 0 || copies.some(({ state }) => state !== 'absent')) {
+      await retract(copies, tombstone, {
         ...publishOptions(context, writer, bucket),
-        areAllOnline: async () => writer.view.offline.length === 0 && (await context.disks.areAllOnline()),
-      });
-    } catch (error) {
-      throwAsDiskError(context, error);
+        areAllOnline: async () => view.offline.length === 0 && (await context.disks.areAllOnline()),
+      }).catch((error: unknown) => throwAsDiskError(context, error));
     }
     await removeFolders(writer, bucket);
+    if (document === undefined) throw noSuchBucket(bucket);
   });
+}
+
+async function refuseObjects(context: StoreContext, bucket: string): Promise<void> {
+  for await (const entry of list(context, bucket, {})) {
+    const key = entry.kind === 'object' ? entry.key : entry.prefix;
+    throw new StoreError('BUCKET_NOT_EMPTY', `bucket "${bucket}" is not empty: it holds ${JSON.stringify(key)}`, { bucket, key });
+  }
 }
 
 /** The buckets, in the order of their names. */

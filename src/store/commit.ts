@@ -1,6 +1,6 @@
 import type { Disk } from '../disks/disk.ts';
-import type { DiskView } from '../disks/disk-set.ts';
-import { StoreError, throwIfAborted } from '../errors.ts';
+import { describeOffline, type DiskView, type OfflineDisk } from '../disks/disk-set.ts';
+import { isDiskFault, StoreError, throwIfAborted } from '../errors.ts';
 import { lockName, type LockSession } from '../locks/locks.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../metadata/catalog.ts';
@@ -8,7 +8,7 @@ import { newestCopy, readCopies, type Copy } from '../metadata/copies.ts';
 import { formatDocument } from '../metadata/document.ts';
 import { directoryId, isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import { publish, PublishError, type DiskFailure } from '../metadata/publish.ts';
-import { mintVersion } from '../metadata/version.ts';
+import { mintId } from '../metadata/version.ts';
 import type { StoreContext } from './context.ts';
 import { refuseCollision, requireBucket } from './documents.ts';
 import type { Durability } from './store-document.ts';
@@ -34,7 +34,7 @@ export async function withWriter<T>(
   throwIfAborted(options.signal);
   const session = await context.locks.open('write');
   try {
-    const id = mintVersion();
+    const id = mintId();
     await session.lock(lockName.version(id), 'shared');
     const view = await context.lookForWriting();
     const durable = (options.durability ?? context.durability) === 'fsync';
@@ -65,18 +65,18 @@ export async function lockForCommit(
   await session.lock(lockName.bucket(bucket), 'shared', signal);
   await session.lock(lockName.key(bucket, key), 'exclusive', signal);
   writer.view = await context.disks.narrow(writer.view);
-  const { view } = writer;
-  context.disks.requireVoters(view);
-  if ((await context.buckets.unchanged(view, bucket)) === undefined) {
-    const stamps = await context.buckets.stamps(view, bucket);
-    const { document, copies } = await requireBucket(context, view, bucket);
+  if ((await context.buckets.unchanged(writer.view, bucket)) === undefined) {
+    const stamps = await context.buckets.stamps(writer.view, bucket);
+    const { document, copies } = await requireBucket(context, writer.view, bucket);
     const behind = copies.filter((copy) => isBehind(copy, document.version));
     const source = newestCopy(copies);
     // A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted.
     if (behind.length > 0 && source !== undefined) await bringBucket(behind, source.bytes, bucket, id, durable);
-    else context.buckets.remember(document, stamps);
+    const isDurable = !durable || (await syncBucketFolders(context, writer));
+    if (behind.length === 0 && isDurable) context.buckets.remember(document, stamps);
   }
-  const metas = await readCopies(view.online, metaKind(bucket, key));
+  context.disks.requireVoters(writer.view);
+  const metas = await readCopies(writer.view.online, metaKind(bucket, key));
   refuseCollision(bucket, key, metas);
   // Should this commit be taken back, these count again: gc must not take them for dead meanwhile.
   for (const meta of objectVersions(metas)) await session.lock(lockName.version(directoryId(meta)), 'shared', signal);
@@ -103,6 +103,29 @@ export async function publishMeta(
     const reason = quorumError(context, error.failures);
     throw error.undone ? reason : new UncertainCommitError(reason);
   }
+}
+
+/**
+ * Makes durable what leads to the bucket's folder: whoever made it may have died before. The rest is synced with each meta.
+ * A disk that fails takes no further part; tells whether none did. @throws TOO_FEW_DISKS_TO_WRITE
+ */
+async function syncBucketFolders(context: StoreContext, writer: Writer): Promise<boolean> {
+  const failed: OfflineDisk[] = [];
+  for (const disk of writer.view.online) {
+    try {
+      for (const folder of ['.', BUCKETS_FOLDER]) await disk.syncFolder(folder);
+    } catch (error) {
+      if (!isDiskFault(error)) throw error;
+      failed.push({ disk: disk.name, state: { status: 'unreadable', reason: error.message } });
+    }
+  }
+  const online = writer.view.online.filter(({ name }) => !failed.some(({ disk }) => disk === name));
+  writer.view = { online, offline: [...writer.view.offline, ...failed] };
+  const needed = context.disks.writeQuorum;
+  if (online.length < needed) {
+    throw new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${String(needed)} disks: ${describeOffline(failed)}`, { expected: needed, found: online.length });
+  }
+  return failed.length === 0;
 }
 
 /** Whether a disk lacks a version, or has it damaged; what a later program has written is not to be touched. */

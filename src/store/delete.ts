@@ -1,12 +1,12 @@
 import { isStoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { bucketFolder, metaKind } from '../metadata/catalog.ts';
-import { agreedDocument, newestCopy, type Copy } from '../metadata/copies.ts';
+import { agreedDocument, type Copy } from '../metadata/copies.ts';
 import { formatDocument } from '../metadata/document.ts';
 import { isTombstone, makeTombstone, type Meta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { retract } from '../metadata/retract.ts';
-import { mintVersion } from '../metadata/version.ts';
+import { mintVersion } from './clock.ts';
 import { lockForCommit, objectVersions, throwAsDiskError, withWriter } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { noSuchKey } from './documents.ts';
@@ -16,21 +16,22 @@ export interface DeleteOptions {
   signal?: AbortSignal | undefined;
 }
 
-/**
- * The meta that is to be deleted, `none` where there is nothing to delete, or undefined where something is there but no meta
- * that can be read: that can be deleted too, because the tombstone's version is of now.
- */
-function newestMeta({ disks }: StoreContext, copies: readonly Copy<Meta>[]): Meta | 'none' | undefined {
+/** Whether there is an object. One whose metas can't be read can be deleted too, because the tombstone is newer than all of them. */
+function isThere({ disks }: StoreContext, copies: readonly Copy<Meta>[]): boolean {
   try {
     const meta = agreedDocument(disks, copies, false);
-    return meta === undefined || isTombstone(meta) ? 'none' : meta;
+    return meta !== undefined && !isTombstone(meta);
   } catch (error) {
-    if (isStoreError(error, 'META_DAMAGED')) return newestCopy(copies)?.document;
+    if (isStoreError(error, 'META_DAMAGED')) return true;
     throw error;
   }
 }
 
-/** Deletes an object: first its meta, then its chunks. @throws NO_SUCH_KEY, NO_SUCH_BUCKET */
+/**
+ * Deletes an object: first its meta, then its chunks. Where it is gone already, a delete that died may have done that, or a
+ * part of it, and nothing of it may be durable: it is ended all the same before that is said.
+ * @throws NO_SUCH_KEY, NO_SUCH_BUCKET
+ */
 export async function deleteObject(
   context: StoreContext,
   bucket: string,
@@ -42,24 +43,25 @@ export async function deleteObject(
   await withWriter(context, options, async (writer) => {
     const copies = await lockForCommit(context, writer, bucket, key);
     const { session, id, view, durable } = writer;
-    const meta = newestMeta(context, copies);
-    if (meta === 'none') throw noSuchKey(bucket, key);
-    const version = mintVersion(meta?.version);
-    const tombstone = makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });
-    try {
-      await retract(copies, Buffer.from(formatDocument(tombstone)), {
-        path: metaKind(bucket, key).path,
-        within: bucketFolder(bucket),
-        id,
-        durable,
-        quorum: context.disks.writeQuorum,
-        areAllOnline: async () => view.offline.length === 0 && (await context.disks.areAllOnline()),
-        beforeUndo: () => session.mark(),
-      });
-    } catch (error) {
-      throwAsDiskError(context, error);
+    const wasThere = isThere(context, copies);
+    const options = {
+      path: metaKind(bucket, key).path,
+      within: bucketFolder(bucket),
+      id,
+      durable,
+      quorum: context.disks.writeQuorum,
+      areAllOnline: async () => view.offline.length === 0 && (await context.disks.areAllOnline()),
+      beforeUndo: () => session.mark(),
+    };
+    const tombstone = async (): Promise<Buffer> => {
+      const version = await mintVersion(context, writer, copies);
+      return Buffer.from(formatDocument(makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() })));
+    };
+    if (view.offline.length === 0 || copies.some(({ state }) => state !== 'absent')) {
+      await retract(copies, tombstone, options).catch((error: unknown) => throwAsDiskError(context, error));
     }
     session.unlock(lockName.key(bucket, key));
     for (const older of objectVersions(copies)) await reclaim(session, view, older);
+    if (!wasThere) throw noSuchKey(bucket, key);
   });
 }

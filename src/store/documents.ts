@@ -44,10 +44,12 @@ export async function requireBucket(
   allowStale = false,
 ): Promise<{ document: BucketDocument; copies: Copy<BucketDocument>[] }> {
   const { document, copies } = await readBucket(context, view, bucket, allowStale);
-  if (document === undefined) {
-    throw new StoreError('NO_SUCH_BUCKET', `there is no bucket "${bucket}"`, { bucket });
-  }
+  if (document === undefined) throw noSuchBucket(bucket);
   return { document, copies };
+}
+
+export function noSuchBucket(bucket: string): StoreError {
+  return new StoreError('NO_SUCH_BUCKET', `there is no bucket "${bucket}"`, { bucket });
 }
 
 export function noSuchKey(bucket: string, key: string): StoreError {

@@ -10,7 +10,8 @@ import { newestCopy } from '../metadata/copies.ts';
 import { compareAge } from '../metadata/document.ts';
 import { directoryId, isTombstone, makeObjectMeta, type ObjectMeta } from '../metadata/meta.ts';
 import { stripesOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
-import { mintVersion } from '../metadata/version.ts';
+import { mintId } from '../metadata/version.ts';
+import { mintVersion } from './clock.ts';
 import { lockForCommit, publishMeta, UncertainCommitError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { readObjectMeta } from './documents.ts';
@@ -52,7 +53,7 @@ const AT_ONCE = 8;
 export async function mend(context: StoreContext, bucket: string, key: string, options: MendOptions): Promise<Mended> {
   const session = await context.locks.open('write');
   try {
-    const id = mintVersion();
+    const id = mintId();
     await session.lock(lockName.version(id), 'shared');
     const view = await context.lookForWriting();
     const writer: Writer = { session, id, view, durable: context.durability === 'fsync', signal: options.signal };
@@ -193,7 +194,7 @@ class Mending {
       const { checksum, ...content } = this.#meta;
       const meta = makeObjectMeta({
         ...content,
-        revision: (this.#meta.revision ?? 0) + 1,
+        revision: await mintVersion(this.#context, writer, copies),
         chunks: this.#meta.chunks.map(place),
         parity: this.#meta.parity.map(place),
       });

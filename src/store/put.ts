@@ -3,12 +3,11 @@ import { openSource, type ChunkSource, type PutSource } from '../chunks/source.t
 import { describeOffline, type DiskView, type OfflineDisk } from '../disks/disk-set.ts';
 import { StoreError, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
-import { newestCopy } from '../metadata/copies.ts';
 import { CHUNK_SIZE, CHUNKS_FOLDER, makeObjectMeta, type ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { checkRedundancy, parseRedundancy } from '../metadata/redundancy.ts';
 import { shardsOf, stripesOf, type ShardEntry } from '../metadata/stripes.ts';
-import { mintVersion } from '../metadata/version.ts';
+import { mintVersion } from './clock.ts';
 import { lockForCommit, objectVersions, publishMeta, UncertainCommitError, withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { requireBucket } from './documents.ts';
@@ -109,12 +108,11 @@ async function commit(
   const copies = await lockForCommit(context, writer, bucket, key);
   const { chunks, parity } = written;
   checkChunkDisks(writer, began, written);
-  const before = newestCopy(copies)?.document.version;
   const meta = makeObjectMeta({
     bucket,
     key,
-    // The last to commit wins, whoever began first and whatever the clocks say: its version must be the newest.
-    version: before !== undefined && before >= writer.id ? mintVersion(before) : writer.id,
+    // The last to commit wins, whoever began first: its version must be the newest.
+    version: await mintVersion(context, writer, copies),
     createdAt: new Date().toISOString(),
     size: chunks.reduce((sum, chunk) => sum + chunk.size, 0),
     contentType: options.contentType ?? 'application/octet-stream',

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix';
 import { lockName } from '../locks/locks.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
@@ -6,7 +7,7 @@ import { newestCopy, readCopies, type Copy, type DocumentKind } from '../metadat
 import { compareAge, type VersionedDocument } from '../metadata/document.ts';
 import { directoryId, isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import { publish } from '../metadata/publish.ts';
-import { mintVersion } from '../metadata/version.ts';
+import { mintId } from '../metadata/version.ts';
 import { makeBucketFolder, objectVersions, throwAsDiskError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 
@@ -88,7 +89,7 @@ async function locked<T>(
   const { signal } = writer;
   const session = await context.locks.open('write');
   try {
-    const id = mintVersion();
+    const id = mintId();
     await session.lock(lockName.version(id), 'shared');
     await context.lockDisks(session, signal);
     await session.lock(bucket, mode, signal);
@@ -155,6 +156,8 @@ async function settle<T extends VersionedDocument>(
     return judged;
   }
   if (judged.outcome === 'removed') {
+    // A tombstone that is not durable yet may become an older copy again, when those that outlive that are gone.
+    if (durable) await Promise.all(view.online.map((disk) => disk.syncFolder(dirname(kind.path))));
     // Older copies first: as long as one is left, the tombstones must outlive it.
     const stale = copies.filter((copy) => copy.state === 'valid' && !rules.isDeleted(copy.document));
     for (const { disk } of stale) await disk.remove(kind.path, options);

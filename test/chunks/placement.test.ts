@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { placeStripe, startOf } from '../../src/chunks/placement.ts';
-import { mintVersion } from '../../src/metadata/version.ts';
+import { mintId } from '../../src/metadata/version.ts';
 import { fc } from '../metadata/property.ts';
 import { seededBytes } from '../support/bytes.ts';
 
@@ -180,13 +180,13 @@ describe('the start of a version', () => {
     expect(startOf('01990000-0000-7000-8000-000000000000')).toBe(0);
     expect(startOf('01990000-0000-7000-8000-0000ffffffff')).toBe(2 ** 32 - 1);
     expect(startOf('01990000-0000-7000-8000-123400000005')).toBe(5);
-    const version = mintVersion();
+    const version = mintId();
     expect(startOf(version)).toBe(startOf(version));
   });
 
   it('spreads objects of one chunk over the disks, those that are uploaded right after one another too', () => {
     for (const disks of [2, 3, 5, 7]) {
-      const { parts } = count(disks, Array.from({ length: 1000 * disks }, () => placeStripe(startOf(mintVersion()), 0, 1, equal(disks))));
+      const { parts } = count(disks, Array.from({ length: 1000 * disks }, () => placeStripe(startOf(mintId()), 0, 1, equal(disks))));
       // A thousand for each disk, give or take eight standard deviations.
       for (const times of parts) expect(Math.abs(times - 1000)).toBeLessThan(8 * Math.sqrt(1000));
     }

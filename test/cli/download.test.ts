@@ -32,7 +32,7 @@ describe('without -o', () => {
     writeFileSync(cli.path('in'), bytes);
     const inFolder = { cwd: cli.folder };
     expect(await runDoor('upload', ['my-bucket', 'in', '--key', 'a/b/c.bin'], inFolder)).toMatchObject({ code: 0, stderr: '' });
-    expect(readdirSync(cli.path('storage_nodes')).sort()).toEqual(['.lock', 'disk1', 'disk2', 'disk3', 'store.json']);
+    expect(readdirSync(cli.path('storage_nodes')).sort()).toEqual(['.lock', '.lock.note', 'disk1', 'disk2', 'disk3', 'store.json']);
     const { code, stdout, stderr } = await runDoor('download', ['my-bucket/a/b/c.bin'], inFolder);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^my-bucket\/a\/b\/c\.bin → downloaded_files\/a\/b\/c\.bin {2}2\.0 MiB {2}[\d.]+ m?s {2}[\d.]+ [KMG]iB\/s\n$/);

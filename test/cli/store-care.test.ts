@@ -140,7 +140,7 @@ describe('store gc', () => {
     const folder = path.join(cli.root, 'disk2/chunks/01890000-0000-7000-8000-000000000000');
     mkdirSync(folder);
     writeFileSync(path.join(folder, '000000.chunk'), Buffer.alloc(1536));
-    const staging = readdirSync(path.join(cli.root, 'disk1')).find((name) => !['buckets', 'chunks', 'disk.json'].includes(name)) ?? '';
+    const staging = readdirSync(path.join(cli.root, 'disk1')).find((name) => !['buckets', 'chunks', 'disk.json', 'horizon.json'].includes(name)) ?? '';
     expect(statSync(path.join(cli.root, 'disk1', staging)).isDirectory()).toBe(true);
     writeFileSync(path.join(cli.root, 'disk1', staging, '01890000-0000-7000-8000-000000000001'), 'staged');
     return cli;

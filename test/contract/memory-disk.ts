@@ -102,6 +102,10 @@ export class MemoryDisk implements Disk {
     return Promise.resolve();
   }
 
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
   removeFolder(path: string): Promise<boolean> {
     return Promise.resolve(![...this.#files.keys()].some((name) => name.startsWith(`${path}/`)));
   }

@@ -20,6 +20,7 @@ const CALLS: Record<FaultyOperation, (disk: Disk) => Promise<unknown>> = {
   room: (disk) => disk.room(),
   makeFolder: (disk) => disk.makeFolder('chunks/folder'),
   syncFolder: (disk) => disk.syncFolder('chunks'),
+  flush: (disk) => disk.flush(),
   removeFolder: (disk) => disk.removeFolder('chunks'),
   list: (disk) => disk.list('chunks'),
 };

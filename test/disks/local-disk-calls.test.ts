@@ -46,6 +46,17 @@ describe('what a LocalDisk asks of the system', () => {
     ]);
   });
 
+  it('syncs the innermost folder that is there after a removal, also where nothing was left to remove', async () => {
+    const { disk, root } = makeDisk();
+    await disk.makeFolder('buckets/one');
+    system.reset();
+    await disk.remove(PATH, { within: 'buckets', durable: true });
+    expect(system.calls(root, 'fsync')).toEqual(['fsync buckets/one']);
+    system.reset();
+    await disk.remove('buckets/none/.bucket.json', { within: 'buckets/none', durable: true });
+    expect(system.calls(root, 'fsync')).toEqual(['fsync buckets']);
+  });
+
   it('renames in one call, and then syncs the folder, where the name must be durable', async () => {
     const { disk, root } = makeDisk();
     await disk.create('chunks/old', BYTES, DURABLE);

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { isStoreError, ObjectStore, type ListedObject, type ObjectMeta } from '../../src/index.ts';
 
 const META = '.meta.json';
-const DISK_ENTRIES = ['buckets', 'chunks', 'disk.json', 'tmp'];
+const DISK_ENTRIES = ['buckets', 'chunks', 'disk.json', 'horizon.json', 'tmp'];
 
 /** The object's bytes, or undefined where it is absent; `head`, `get` and `list` must say the same. */
 export async function readObject(root: string, bucket: string, key: string): Promise<Buffer | undefined> {

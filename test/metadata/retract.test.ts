@@ -12,6 +12,7 @@ import { objectMeta, tombstone } from './sample-meta.ts';
 const kind = metaKind('my-bucket', 'demo.txt');
 const META = Buffer.from(formatDocument(objectMeta()));
 const TOMBSTONE = Buffer.from(formatDocument(tombstone()));
+const makeTombstone = (): Promise<Buffer> => Promise.resolve(TOMBSTONE);
 const OPTIONS = { path: kind.path, within: 'buckets/my-bucket', id: 'id', durable: true, quorum: 2, areAllOnline: () => Promise.resolve(true) };
 
 /** Three disks that hold the meta, each with its planned faults. */
@@ -41,26 +42,26 @@ describe('taking a document back', () => {
   it('leaves nothing where all disks are there, and needs no room for it', async () => {
     const noRoom: PlannedFault = { operation: 'stage', times: Infinity, effect: { kind: 'fail', errno: 'ENOSPC' } };
     const test = await prepare([[noRoom], [noRoom], [noRoom]]);
-    await retract(test.copies, TOMBSTONE, OPTIONS);
+    await retract(test.copies, makeTombstone, OPTIONS);
     expect(await test.held()).toEqual(['none', 'none', 'none']);
   });
 
   it('leaves a tombstone on the disks that are there while one is away', async () => {
     const test = await prepare();
-    await retract(test.copies.slice(1), TOMBSTONE, { ...OPTIONS, areAllOnline: () => Promise.resolve(false) });
+    await retract(test.copies.slice(1), makeTombstone, { ...OPTIONS, areAllOnline: () => Promise.resolve(false) });
     expect(await test.held()).toEqual(['meta', 'tombstone', 'tombstone']);
   });
 
   it('leaves tombstones where a disk has gone while it was unlinked, which looks as if it had nothing', async () => {
     const test = await prepare();
     let looks = 0;
-    await retract(test.copies, TOMBSTONE, { ...OPTIONS, areAllOnline: () => Promise.resolve(++looks === 1) });
+    await retract(test.copies, makeTombstone, { ...OPTIONS, areAllOnline: () => Promise.resolve(++looks === 1) });
     expect(await test.held()).toEqual(['tombstone', 'tombstone', 'tombstone']);
   });
 
   it.each(['fail', 'fail-after'] as const)('leaves tombstones where a disk refuses to remove it (%s)', async (effect) => {
     const test = await prepare([[], [{ operation: 'remove', effect: { kind: effect, errno: 'EIO' } }], []]);
-    await retract(test.copies, TOMBSTONE, OPTIONS);
+    await retract(test.copies, makeTombstone, OPTIONS);
     expect(await test.held()).toEqual(['tombstone', 'tombstone', 'tombstone']);
     test.expectFired();
   });
@@ -69,7 +70,7 @@ describe('taking a document back', () => {
     const noRoom: PlannedFault = { operation: 'stage', effect: { kind: 'fail', errno: 'ENOSPC' } };
     const refuses: PlannedFault = { operation: 'remove', effect: { kind: 'fail', errno: 'EIO' } };
     const test = await prepare([[noRoom], [refuses, noRoom], []]);
-    await expect(retract(test.copies, TOMBSTONE, OPTIONS)).rejects.toThrow(PublishError);
+    await expect(retract(test.copies, makeTombstone, OPTIONS)).rejects.toThrow(PublishError);
     expect(await test.held()).toEqual(['meta', 'meta', 'meta']);
     test.expectFired();
   });
@@ -77,7 +78,7 @@ describe('taking a document back', () => {
   it('gives the disks back what they had where the tombstone was staged and could not be published', async () => {
     const fails: PlannedFault = { operation: 'publish', effect: { kind: 'fail', errno: 'EIO' } };
     const test = await prepare([[fails], [fails], []]);
-    await expect(retract(test.copies, TOMBSTONE, { ...OPTIONS, areAllOnline: () => Promise.resolve(false) })).rejects.toThrow(PublishError);
+    await expect(retract(test.copies, makeTombstone, { ...OPTIONS, areAllOnline: () => Promise.resolve(false) })).rejects.toThrow(PublishError);
     expect(await test.held()).toEqual(['meta', 'meta', 'meta']);
     test.expectFired();
   });

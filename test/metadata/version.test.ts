@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { isVersion, mintVersion, versionTime } from '../../src/metadata/version.ts';
+import { isVersion, versionAfter, versionTime } from '../../src/metadata/version.ts';
 import { fc } from './property.ts';
 
 /** A version that was minted at `time`, in milliseconds since 1970, with all its random bits the same. */
@@ -18,7 +18,7 @@ afterEach(() => {
 describe('a version', () => {
   it('is a UUIDv7 that carries the time at which it was minted', () => {
     const before = Date.now();
-    const version = mintVersion();
+    const version = versionAfter(undefined);
     expect(version).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(versionTime(version)).toBeGreaterThanOrEqual(before);
     expect(versionTime(version)).toBeLessThanOrEqual(Date.now());
@@ -26,7 +26,7 @@ describe('a version', () => {
   });
 
   it('sorts as text after every one that the same process minted before it', () => {
-    const versions = Array.from({ length: 5000 }, () => mintVersion());
+    const versions = Array.from({ length: 5000 }, () => versionAfter(undefined));
     expect([...versions].sort()).toEqual(versions);
     expect(new Set(versions).size).toBe(versions.length);
   });
@@ -35,7 +35,7 @@ describe('a version', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: LAST - 1 }), fc.constantFrom('0' as const, 'f' as const), (time, bits) => {
         const after = versionAt(time, bits);
-        const version = mintVersion(after);
+        const version = versionAfter(after);
         expect(version > after).toBe(true);
         expect(isVersion(version)).toBe(true);
       }),
@@ -44,10 +44,10 @@ describe('a version', () => {
   });
 
   it('is later than the one that it comes after when the clock has gone back', () => {
-    const first = mintVersion();
+    const first = versionAfter(undefined);
     vi.useFakeTimers({ now: 1_000_000 });
-    const second = mintVersion(first);
-    const third = mintVersion(second);
+    const second = versionAfter(first);
+    const third = versionAfter(second);
     expect([first, second, third].sort()).toEqual([first, second, third]);
     expect(isVersion(third)).toBe(true);
   });
@@ -55,7 +55,7 @@ describe('a version', () => {
   it('can be followed by another valid one even at the last time that is accepted', () => {
     const last = versionAt(LAST, '0');
     expect(isVersion(last)).toBe(true);
-    const version = mintVersion(last);
+    const version = versionAfter(last);
     expect(version > last).toBe(true);
     expect(isVersion(version)).toBe(true);
   });

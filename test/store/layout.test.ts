@@ -55,7 +55,8 @@ test('the meta tells the true size and SHA-256 of every chunk file, and there ar
     expect([chunk.order, chunk.size, chunk.sha256]).toEqual([order, bytes.length, sha256(bytes)]);
   });
   expect(meta.version).toMatch(UUID_V7);
-  expect(meta.directory).toBe(`chunks/${meta.version}`);
+  expect(meta.directory).toMatch(/^chunks\/[0-9a-f-]{36}$/);
+  expect(meta.directory).not.toContain(meta.version);
   const chunkFiles = objectFiles(store).filter((file) => file.includes('/chunks/'));
   expect(chunkFiles).toEqual(meta.chunks.map(({ disk, file }) => `${disk}/${meta.directory}/${file}`).sort());
 });

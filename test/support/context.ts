@@ -8,7 +8,7 @@ import { LOCK_FILE } from '../../src/store/init.ts';
 import { Membership } from '../../src/store/membership.ts';
 
 /** A second view of a store, as another process has it, with disks of the test's own around the real ones. */
-export async function contextOf({ root }: ObjectStore, wrap: (disk: Disk) => Disk = (disk) => disk): Promise<StoreContext> {
+export async function contextOf({ root }: Pick<ObjectStore, 'root'>, wrap: (disk: Disk) => Disk = (disk) => disk, locks = new KernelLocks(path.join(root, LOCK_FILE))): Promise<StoreContext> {
   const members = await Membership.open(root);
   if (members === undefined) throw new Error(`there is no store in ${root}`);
   const plain = (of: Membership): DiskSet => Reflect.get<Membership, 'disks'>(Membership.prototype, 'disks', of);
@@ -31,7 +31,7 @@ export async function contextOf({ root }: ObjectStore, wrap: (disk: Disk) => Dis
       return mine;
     },
   });
-  return new StoreContext(members, new KernelLocks(path.join(root, LOCK_FILE)), 4);
+  return new StoreContext(members, locks, 4);
 }
 
 /** Something to wait for, and how to let the waiting go on. */

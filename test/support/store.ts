@@ -55,7 +55,8 @@ export async function failure(promise: Promise<unknown>): Promise<Record<string,
 }
 
 /**
- * Everything below a folder, one line an entry: path, and what it is (for a file, the SHA-256 of its bytes).
+ * Everything below a folder, one line an entry: path, and what it is (for a file, the SHA-256 of its bytes). The note that a
+ * store's processes share is left out: it is nothing stored.
  * @param stamps adds each entry's inode and times, so that even a write that was undone shows
  */
 export function tree(folder: string, { stamps = false } = {}): string[] {
@@ -63,6 +64,7 @@ export function tree(folder: string, { stamps = false } = {}): string[] {
   const walk = (relative: string): void => {
     const full = path.join(folder, relative);
     for (const name of fs.readdirSync(full).sort()) {
+      if (name === '.lock.note') continue;
       const entry = path.join(relative, name);
       const stat = fs.lstatSync(path.join(folder, entry));
       const stamp = stamps ? ` ${String(stat.ino)} ${String(stat.mtimeMs)} ${String(stat.ctimeMs)}` : '';
@@ -88,7 +90,7 @@ export function filesIn(folder: string): string[] {
 /** The files that all objects together have on the disks: metas and chunks. */
 export function objectFiles(store: ObjectStore): string[] {
   return diskNames(store).flatMap((disk) => {
-    const files = filesIn(path.join(store.root, disk)).filter((file) => file !== 'disk.json' && !file.endsWith('.bucket.json'));
+    const files = filesIn(path.join(store.root, disk)).filter((file) => !['disk.json', 'horizon.json'].includes(file) && !file.endsWith('.bucket.json'));
     return files.map((file) => `${disk}/${file}`);
   });
 }
