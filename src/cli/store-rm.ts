@@ -43,6 +43,8 @@ export async function runRemove(addresses: readonly string[], options: RemoveCom
     await pMap(store.list(bucket, { prefix: key ?? '', onDamaged }), (object) => remove(bucket, object.key), { concurrency: AT_ONCE });
   }
   if (io.signal.aborted) return EXIT.interrupted;
+  // What a delete that died has unlinked does not show, but may come back when the power goes.
+  if (isRecursive) await store.flush();
   if (failures.length === 0) return EXIT.done;
   return addresses.length === 1 && !isRecursive ? exitCodeOf(failures[0]) : EXIT.failed;
 }

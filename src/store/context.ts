@@ -47,5 +47,6 @@ export class StoreContext {
     await session.lock(lockName.disks(), 'shared', signal);
     session.unlock(lockName.disksGate());
     await this.members.refresh();
+    await this.members.makeDurable();
   }
 }

@@ -9,6 +9,7 @@ import { CHUNKS_FOLDER, SET_ASIDE } from '../metadata/meta.ts';
 import { isVersion } from '../metadata/version.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
+import { flushDisks } from './flush.ts';
 import { settleBucket, settleKey, type Settled } from './settle.ts';
 import { bucketFolders } from './walk.ts';
 
@@ -46,7 +47,8 @@ const AT_ONCE = 16;
  * first file until after its commit. So a version's folder that is there, and that nobody locks, will never be committed
  * later than now; if the walk over all metas, which comes after, does not meet it, nothing refers to it. The one
  * exception is a commit that is taken back, after which the version before counts again: such a commit holds that
- * version's lock, and leaves a mark that is looked for before anything is removed.
+ * version's lock, and leaves a mark that is looked for before anything is removed. And because metas that the walk has not
+ * met may come back when the power goes, the disks are flushed between the walk and the first removal.
  */
 export async function gc(context: StoreContext, options: GcOptions): Promise<GcReport> {
   return withWriter(context, { signal: options.signal }, (writer) => new Sweep(context, writer, options.dryRun ?? false).run());
@@ -92,6 +94,9 @@ class Sweep {
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
     const away = this.#lost === undefined ? offline : [...offline, this.#lost];
     if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
+    if (this.#report.kept.length === 0 && this.#folders.size > 0 && !this.#dryRun) {
+      this.#report.kept.push(...(await flushDisks(this.#context, this.#writer.view.online)));
+    }
     if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
     if (this.#wasTakenBack) this.#report.kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
     return this.#report;

@@ -2,9 +2,11 @@ import { Budget } from '../chunks/budget.ts';
 import { Throttle } from '../chunks/throttle.ts';
 import { forEachAtOnce } from '../chunks/workers.ts';
 import { isDiskFault, throwIfAborted } from '../errors.ts';
+import { settleHorizon } from './clock.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { examine, examineBucket } from './examine.ts';
+import { flushDisks } from './flush.ts';
 import { gc, type GcReport } from './gc.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './health.ts';
 import { joinDisks } from './joining.ts';
@@ -102,6 +104,7 @@ class Healing {
     if (join) joined.push(...(await joinDisks(this.#context, this.#writer, { failed: this.#failed, allowStale: false })));
     const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
     this.#failed.push(...(swept?.failed ?? []));
+    if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#writer.view.online)));
     return { ...this.#tally.report(), ...this.#done, gc: swept, joined, failed: this.#failed };
   }
 
@@ -127,6 +130,7 @@ class Healing {
     const { view } = this.#writer;
     const { dryRun = false, allowStale } = this.#options;
     const settling = { dryRun, mend: true, allowStale };
+    await this.#settle(async () => ({ outcome: (await settleHorizon(this.#context, this.#writer, settling)) ? 'settled' : 'agreed', live: [] }));
     for (const bucket of await bucketsOf(this.#context, view, this.#options)) {
       await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, settling));
     }

@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { DISK_MARK, readDiskMark } from '../disks/identity.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
-import { except, rename, syncFolderNow, unlink } from '../files/calls.ts';
+import { except, rename, syncFileNow, syncFolderNow, unlink } from '../files/calls.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import { lockName } from '../locks/locks.ts';
 import { FORMAT } from '../metadata/document.ts';
@@ -94,6 +94,7 @@ async function initLocked(root: string, options: InitOptions, made: Made): Promi
   const plan = unfinished ?? (await makePlan(root, options));
   // The plan must be durable before the first disk is touched: a marked disk without it would look foreign.
   if (unfinished === undefined) await made.file(planFile, Buffer.from(formatStoreDocument(plan)));
+  else await syncFileNow(planFile);
   await syncFolderNow(root);
   for (const disk of plan.disks) await makeDisk(root, plan.id, disk, made);
   await syncFolderNow(root);

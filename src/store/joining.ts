@@ -1,8 +1,10 @@
 import type { Disk } from '../disks/disk.ts';
 import { describeOffline } from '../disks/disk-set.ts';
 import { isDiskFault } from '../errors.ts';
+import { settleHorizon } from './clock.ts';
 import type { Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
+import { flushDisks } from './flush.ts';
 import { bucketsOf, forEachKey } from './scope.ts';
 import { settleBucket, settleKey, type SettleOptions, type Settled } from './settle.ts';
 import type { StoreDocument } from './store-document.ts';
@@ -54,7 +56,10 @@ export async function changeWhenComplete(
     }
     const changed = await context.members.change(context.locks, writer.signal, async (document) => {
       const walk = await walkMetas(context, writer, { dryRun: true, mend: true, allowStale });
-      return walk.problems.length === 0 ? change(document, walk.having) : undefined;
+      // The new quorums rest on what has been seen here.
+      const unflushed = walk.problems.length === 0 ? await flushDisks(context, walk.having) : [];
+      failed.push(...unflushed);
+      return walk.problems.length + unflushed.length === 0 ? change(document, walk.having) : undefined;
     });
     if (changed !== undefined) return true;
     if (tries === TRIES) {
@@ -81,6 +86,7 @@ async function walkMetas(context: StoreContext, writer: Writer, options: SettleO
   await context.lookForReading(options.allowStale);
   const view = await context.lookForWriting();
   const walker = { ...writer, view };
+  await note(async () => ({ outcome: (await settleHorizon(context, walker, options)) ? 'settled' : 'agreed', live: [] }));
   for (const bucket of await bucketsOf(context, view, {})) await note(() => settleBucket(context, walker, bucket, options));
   await forEachKey(context, view, {}, (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)), options.allowStale);
   await context.disks.confirm(view, options.allowStale);

@@ -4,7 +4,7 @@ import { STAGING_FOLDER } from '../disks/disk.ts';
 import { DISK_MARK, formatDiskMark, judgeDiskMark, readDiskMark, type DiskIdentity } from '../disks/identity.ts';
 import { IGNORED_NAMES } from '../disks/local-disk.ts';
 import { StoreError } from '../errors.ts';
-import { except, syncFolderNow } from '../files/calls.ts';
+import { except, syncFileNow, syncFolderNow } from '../files/calls.ts';
 import { BUCKETS_FOLDER } from '../metadata/catalog.ts';
 import { CHUNKS_FOLDER } from '../metadata/meta.ts';
 import type { Made } from './made.ts';
@@ -47,7 +47,9 @@ export async function makeDisk(root: string, storeId: string, disk: StoreDocumen
   if (folder !== inside) await made.link(folder, inside);
   const identity = { storeId, name: disk.name, id: disk.id };
   const mark = path.join(folder, DISK_MARK);
-  if (!(await isBegun(folder, identity))) {
+  if (await isBegun(folder, identity)) {
+    await syncFileNow(mark);
+  } else {
     for (const name of DISK_FOLDERS) await made.folder(path.join(folder, name));
     await made.file(mark, Buffer.from(formatDiskMark(identity)));
   }

@@ -22,6 +22,8 @@ export class Membership {
   #document: StoreDocument;
   #disks: DiskSet;
   #stamp: string;
+  /** The stamp of a document whose name is known to be durable. */
+  #durable: string | undefined;
   /** Counts how often the document has been set. */
   #changes = 0;
 
@@ -69,6 +71,21 @@ export class Membership {
   }
 
   /**
+   * Makes sure that the document is what a loss of power leaves: who wrote it may have died before it was durable. A commit
+   * counts its quorum among its disks. @throws STORE_NOT_WRITABLE
+   */
+  async makeDurable(): Promise<void> {
+    const stamp = this.#stamp;
+    if (this.#durable === stamp) return;
+    try {
+      await syncFolderNow(this.root);
+    } catch (error) {
+      throw new StoreError('STORE_NOT_WRITABLE', `cannot sync "${this.root}": ${reasonOf(error)}`, { path: this.root }, error);
+    }
+    this.#durable = stamp;
+  }
+
+  /**
    * Changes the document while nobody commits anything, and makes the change durable.
    * @param work gets the document as it is now; what it returns takes its place, nothing changes where that is undefined
    * @param onChanged called as soon as the new document has taken its place, whatever happens to it then
@@ -85,6 +102,7 @@ export class Membership {
       await session.lock(lockName.disksGate(), 'exclusive', signal);
       await session.lock(lockName.disks(), 'exclusive', signal);
       await this.refresh();
+      await this.makeDurable();
       const next = await work(this.#document);
       if (next !== undefined) await this.#write(next, onChanged);
       return next;
@@ -108,6 +126,7 @@ export class Membership {
       throw new StoreError('STORE_NOT_WRITABLE', `cannot write ${file}: ${reasonOf(error)}`, { path: file }, error);
     }
     this.#set(document, await stampOf(file));
+    this.#durable = this.#stamp;
   }
 
   #set(document: StoreDocument, stamp: string): void {

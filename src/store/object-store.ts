@@ -12,6 +12,7 @@ import { StoreContext } from './context.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import { addDisk, removeDisk, replaceDisk, setDraining, type DiskOptions, type ReplaceOptions } from './disks.ts';
 import { readObjectMeta } from './documents.ts';
+import { flushDisks } from './flush.ts';
 import { gc, type GcOptions, type GcReport } from './gc.ts';
 import { get, type GetOptions, type GetResult } from './get.ts';
 import { getToFile } from './get-to-file.ts';
@@ -201,6 +202,13 @@ export class ObjectStore {
     const { disks } = this.#context;
     const states = await disks.states();
     return disks.disks.flatMap(({ name }, index) => states.slice(index, index + 1).map((state) => ({ disk: name, state })));
+  }
+
+  /** Makes what the store shows durable, also what operations that died have left unsynced. @throws TOO_FEW_DISKS_TO_WRITE, DISK_IO */
+  async flush(): Promise<void> {
+    const { online } = await this.#context.lookForWriting();
+    const [failure] = await flushDisks(this.#context, online);
+    if (failure !== undefined) throw new StoreError('DISK_IO', failure);
   }
 
   /** Reclaims what operations that died have left behind; never what one that is at work uses. */
