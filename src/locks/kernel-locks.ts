@@ -105,8 +105,8 @@ class KernelLockSession implements LockSession {
     return `${String(mtimeNs)} ${String(size)}`;
   }
 
-  updateNote(change: (note: string) => string): void {
-    this.#note.update(change);
+  updateNote(change: (note: string) => string): Promise<void> {
+    return this.#note.update(change);
   }
 
   async isCurrent(): Promise<boolean> {

@@ -25,11 +25,11 @@ export interface LockSession {
   /** Tells by comparison whether a mark has been left since. */
   stamp(): Promise<string>;
   /**
-   * Replaces the note that all sessions share by what `change` makes of it; no other session's change comes between. It
-   * outlives processes, but not the machine's power: then, as at first, it is empty. @throws STORE_NOT_WRITABLE where an
-   * old note could be left behind
+   * Replaces the note that all sessions share by what `change` makes of it; the caller holds a lock, so that no other change
+   * comes between. It outlives processes, but not the machine's power: then, as at first, it is empty.
+   * @throws STORE_NOT_WRITABLE where an old note could be left behind
    */
-  updateNote(change: (note: string) => string): void;
+  updateNote(change: (note: string) => string): Promise<void>;
   /** False once the locks' own file has been removed or replaced: then others lock elsewhere. */
   isCurrent(): Promise<boolean>;
   /** Frees everything that the session holds. */

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, ftruncateSync, openSync, readFileSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import { errnoOf, reasonOf, StoreError } from '../errors.ts';
+import { ftruncate, readOnce, unlink, withFile, writeFully } from '../files/calls.ts';
 
 /** Longer than any note. */
 const MAX_BYTES = 512;
+
+const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Names the time since the machine was last started. Where the system does not tell, no note is ever known again. */
 function readBootId(): string {
@@ -18,8 +21,7 @@ const THIS_BOOT = readBootId();
 
 /**
  * A short text in a file that the processes of one machine share through the page cache. It is never synced: what a loss of
- * power has left of it is of another boot, and counts as empty. Calls block for a few microseconds each, and so can't come
- * between one another within a process; between processes a lock must be held.
+ * power has left of it is of another boot, and counts as empty. Who updates it holds a lock.
  */
 export class SharedNote {
   readonly #path: string;
@@ -32,32 +34,28 @@ export class SharedNote {
   }
 
   /** @throws STORE_NOT_WRITABLE where the old text could be read again by somebody */
-  update(change: (text: string) => string): void {
-    let fd: number | undefined;
+  async update(change: (text: string) => string): Promise<void> {
     try {
-      fd = openSync(this.#path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o666);
-      const text = change(this.#read(fd));
-      const bytes = Buffer.from(`${this.#boot}\n${text}\n`);
-      if (writeSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) throw new Error('the file system took a part of it only');
-      ftruncateSync(fd, bytes.length);
+      await withFile(this.#path, FLAGS, async (fd) => {
+        const bytes = Buffer.from(`${this.#boot}\n${change(await this.#read(fd))}\n`);
+        await writeFully(fd, bytes, 0);
+        await ftruncate(fd, bytes.length);
+      });
     } catch (error) {
-      if (error instanceof StoreError) throw error;
-      this.#forget(error);
-    } finally {
-      if (fd !== undefined) closeSync(fd);
+      await this.#forget(error);
     }
   }
 
-  #read(fd: number): string {
+  async #read(fd: number): Promise<string> {
     const buffer = Buffer.alloc(MAX_BYTES);
-    const [boot, text, end] = buffer.toString('utf8', 0, readSync(fd, buffer, 0, MAX_BYTES, 0)).split('\n');
+    const [boot, text, end] = buffer.toString('utf8', 0, await readOnce(fd, buffer, 0)).split('\n');
     return boot === this.#boot && end !== undefined ? (text ?? '') : '';
   }
 
   /** On a full disk a file can't be made or grow, but it can be removed. */
-  #forget(cause: unknown): void {
+  async #forget(cause: unknown): Promise<void> {
     try {
-      unlinkSync(this.#path);
+      await unlink(this.#path);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return;
       throw new StoreError('STORE_NOT_WRITABLE', `the store cannot be written to: ${reasonOf(cause)} ("${this.#path}")`, { path: this.#path }, cause);

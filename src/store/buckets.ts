@@ -133,7 +133,7 @@ async function alone(
 ): Promise<void> {
   checkBucketName(bucket);
   await withWriter(context, options, async (writer) => {
-    await context.lockDisks(writer.session, options.signal);
+    await context.lockDisks(writer);
     await writer.session.lock(lockName.bucket(bucket), 'exclusive', options.signal);
     writer.view = await context.disks.narrow(writer.view);
     context.disks.requireVoters(writer.view);

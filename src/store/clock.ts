@@ -31,7 +31,7 @@ export async function mintVersion(context: StoreContext, writer: Writer, shown: 
   try {
     let version: string | undefined;
     let known: Minted | undefined;
-    session.updateNote((note) => {
+    await session.updateNote((note) => {
       known = parseNote(note);
       if (known === undefined) return note;
       const next = versionAfter(later(known.last, atLeast));
@@ -53,7 +53,7 @@ async function mintBeyond(context: StoreContext, writer: Writer, atLeast: string
   const version = versionAfter(later(before, atLeast));
   const horizon = versionBeyond(version, STEP_MS);
   await publishHorizon(context, writer, copies, makeHorizon(horizon), context.disks.writeQuorum);
-  writer.session.updateNote(() => formatNote({ last: version, horizon }));
+  await writer.session.updateNote(() => formatNote({ last: version, horizon }));
   return version;
 }
 
@@ -69,7 +69,7 @@ export async function settleHorizon(
   const session = await context.locks.open('write');
   try {
     // Who looks may already keep all commits out, and the membership that it changes.
-    if (!dryRun) await context.lockDisks(session, writer.signal);
+    if (!dryRun) await context.lockDisks({ ...writer, session });
     await session.lock(lockName.clock(), 'exclusive', writer.signal);
     const view = dryRun ? writer.view : await context.disks.narrow(writer.view);
     const copies = await readCopies(view.online, horizonKind);

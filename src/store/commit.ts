@@ -61,7 +61,7 @@ export async function lockForCommit(
   key: string,
 ): Promise<Copy<Meta>[]> {
   const { session, id, durable, signal } = writer;
-  await context.lockDisks(session, signal);
+  await context.lockDisks(writer);
   await session.lock(lockName.bucket(bucket), 'shared', signal);
   await session.lock(lockName.key(bucket, key), 'exclusive', signal);
   writer.view = await context.disks.narrow(writer.view);

@@ -42,11 +42,11 @@ export class StoreContext {
   }
 
   /** Begins a commit: until the session is closed, the store's disks stay the same. */
-  async lockDisks(session: LockSession, signal?: AbortSignal): Promise<void> {
+  async lockDisks({ session, durable, signal }: { session: LockSession; durable: boolean; signal?: AbortSignal | undefined }): Promise<void> {
     await session.lock(lockName.disksGate(), 'shared', signal);
     await session.lock(lockName.disks(), 'shared', signal);
     session.unlock(lockName.disksGate());
     await this.members.refresh();
-    await this.members.makeDurable();
+    if (durable) await this.members.makeDurable();
   }
 }

@@ -80,7 +80,7 @@ export class Membership {
     try {
       await syncFolderNow(this.root);
     } catch (error) {
-      throw new StoreError('STORE_NOT_WRITABLE', `cannot sync "${this.root}": ${reasonOf(error)}`, { path: this.root }, error);
+      throw new StoreError('STORE_NOT_WRITABLE', `the store cannot be written to: cannot sync "${this.root}": ${reasonOf(error)}`, { path: this.root }, error);
     }
     this.#durable = stamp;
   }

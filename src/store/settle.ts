@@ -91,7 +91,7 @@ async function locked<T>(
   try {
     const id = mintId();
     await session.lock(lockName.version(id), 'shared');
-    await context.lockDisks(session, signal);
+    await context.lockDisks({ ...writer, session });
     await session.lock(bucket, mode, signal);
     if (key !== undefined) await session.lock(key, 'exclusive', signal);
     return await work({ ...writer, session, id, view: await context.disks.narrow(writer.view) });
@@ -156,8 +156,11 @@ async function settle<T extends VersionedDocument>(
     return judged;
   }
   if (judged.outcome === 'removed') {
-    // A tombstone that is not durable yet may become an older copy again, when those that outlive that are gone.
-    if (durable) await Promise.all(view.online.map((disk) => disk.syncFolder(dirname(kind.path))));
+    // Before the first tombstone goes, no disk may get an older copy back when the power goes.
+    for (const { disk, state } of durable ? copies : []) {
+      if (state === 'valid') await disk.syncFolder(dirname(kind.path));
+      else if (state === 'absent') await disk.remove(kind.path, options);
+    }
     // Older copies first: as long as one is left, the tombstones must outlive it.
     const stale = copies.filter((copy) => copy.state === 'valid' && !rules.isDeleted(copy.document));
     for (const { disk } of stale) await disk.remove(kind.path, options);

@@ -86,7 +86,7 @@ export function findUntidy(root: string): string[] {
   if (!fs.existsSync(root)) return [];
   const disks = diskNames(root);
   const problems: string[] = [];
-  const expected = new Set(['.lock', 'store.json', ...disks]);
+  const expected = new Set(['.lock', '.lock.note', 'store.json', ...disks]);
   for (const name of fs.readdirSync(root)) if (!expected.has(name)) problems.push(`stray: ${name}`);
   const metas = disks.flatMap((disk) => findMetas(root, disk));
   const referred = new Set<string>();

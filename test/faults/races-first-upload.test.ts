@@ -11,7 +11,7 @@ import { Crew, raceSeed } from './races-crew.ts';
 
 /** One store is there, with all objects and nothing else. */
 async function expectOneStore(root: string, objects: Record<string, Buffer>): Promise<void> {
-  expect(readdirSync(root).sort()).toEqual(['.lock', 'disk1', 'disk2', 'disk3', 'store.json']);
+  expect(readdirSync(root).sort()).toEqual(['.lock', '.lock.note', 'disk1', 'disk2', 'disk3', 'store.json']);
   const store = await ObjectStore.open(root);
   for (const { name } of store.document.disks) {
     expect(JSON.parse(readFileSync(path.join(root, name, 'disk.json'), 'utf8'))).toMatchObject({ name });

@@ -114,38 +114,35 @@ describe('the versions of a store', () => {
 });
 
 describe('the note that processes share', () => {
-  test('is empty at first, keeps what is written, and is empty again after the machine was started anew', () => {
+  test('is empty at first, keeps what is written, and is empty again after the machine was started anew', async () => {
     const file = path.join(tempFolder(), 'note');
     const seen: string[] = [];
-    const write = (boot: string, text: string): void => {
+    const write = (boot: string, text: string): Promise<void> =>
       new SharedNote(file, boot).update((before) => {
         seen.push(before);
         return text;
       });
-    };
-    write('one', 'a long first text');
-    write('one', 'short');
-    write('one', 'third');
-    write('two', 'fourth');
-    write('two', 'fifth');
+    await write('one', 'a long first text');
+    await write('one', 'short');
+    await write('one', 'third');
+    await write('two', 'fourth');
+    await write('two', 'fifth');
     expect(seen).toEqual(['', 'a long first text', 'short', '', 'fourth']);
   });
 
-  test('is no link that leads elsewhere, and no FIFO that is waited for', () => {
+  test('is no link that leads elsewhere, and no FIFO that is waited for', async () => {
     const folder = tempFolder();
     const target = path.join(folder, 'target');
     fs.writeFileSync(target, 'mine');
     fs.symlinkSync(target, path.join(folder, 'note'));
-    new SharedNote(path.join(folder, 'note')).update(() => 'text');
+    await new SharedNote(path.join(folder, 'note')).update(() => 'text');
     expect(fs.readFileSync(target, 'utf8')).toBe('mine');
     expect(fs.existsSync(path.join(folder, 'note'))).toBe(false);
   });
 
-  test('that can be neither written nor removed fails, because somebody could read what is old', () => {
+  test('that can be neither written nor removed fails, because somebody could read what is old', async () => {
     const folder = path.join(tempFolder(), 'note');
     fs.mkdirSync(folder);
-    expect(() => {
-      new SharedNote(folder).update(() => 'text');
-    }).toThrow(expect.objectContaining({ code: 'STORE_NOT_WRITABLE' }));
+    await expect(new SharedNote(folder).update(() => 'text')).rejects.toMatchObject({ code: 'STORE_NOT_WRITABLE' });
   });
 });
