@@ -11,6 +11,7 @@ export type { ChunkEntry, ObjectMeta, ParityEntry } from './metadata/meta.ts';
 export type { BucketOptions, CreateBucketOptions, ListedBucket } from './store/buckets.ts';
 export type { DiskOptions, ReplaceOptions } from './store/disks.ts';
 export type { DeleteOptions } from './store/delete.ts';
+export type { UnreadableFolder } from './store/folders.ts';
 export type { GcOptions, GcReport } from './store/gc.ts';
 export type { GetOptions, GetResult } from './store/get.ts';
 export type { HealOptions, HealReport } from './store/heal.ts';

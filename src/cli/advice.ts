@@ -11,6 +11,9 @@ export async function printAdvice(store: ObjectStore, report: HealthReport, io: 
   for (const { disk, state } of await store.disks()) {
     if (state.status !== 'online') await printNote(`disk "${disk}" is ${state.status} (${state.reason}): ${adviceFor(disk, state.status)}`, io);
   }
+  for (const disk of new Set(report.unreadable.map((folder) => folder.disk))) {
+    await printNote(`disk "${disk}" is there, but cannot read all of its folders: "store heal" mends what it can; if the disk is failing, "store disk replace ${disk} <path of an empty folder>"`, io);
+  }
   if (report.lost > 0) await printNote('lost objects need their disks back, or must be uploaded again or deleted', io);
   if (otherwise !== undefined && report.degraded + report.buckets > 0) await printNote(otherwise, io);
 }

@@ -1,4 +1,4 @@
-import type { HealthReport, ObjectHealth, Problem } from '../index.ts';
+import type { HealthReport, ObjectHealth, Problem, UnreadableFolder } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { formatBytes, formatDuration, formatRate, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
@@ -52,6 +52,7 @@ export class HealthPrinter {
       const bytesPerSecond = Math.round((report.bytes / Math.max(milliseconds, 1)) * 1000);
       await this.#io.stdout.json({ type: 'total', ...report, ...more, seconds: milliseconds / 1000, bytesPerSecond });
     } else {
+      for (const line of describeUnreadable(report.unreadable)) await this.#io.stdout.line(line);
       await this.#io.stdout.line(formatTotal(report, this.#format.quick, milliseconds));
     }
   }
@@ -65,9 +66,9 @@ export class HealthPrinter {
   }
 }
 
-/** Done only if all is whole. */
-export function healthExitCode({ degraded, lost, buckets }: HealthReport): number {
-  return degraded + lost + buckets === 0 ? EXIT.done : EXIT.unavailable;
+/** Done only if all is whole, and all of it has been seen. */
+export function healthExitCode({ degraded, lost, buckets, unreadable }: HealthReport): number {
+  return degraded + lost + buckets + unreadable.length === 0 ? EXIT.done : EXIT.unavailable;
 }
 
 /** An object in a few lines: how it is, and what is wrong on which disk. */
@@ -80,6 +81,15 @@ export function describeHealth(health: ObjectHealth): string[] {
     `${state.padEnd(STATE_WIDTH)}  ${printable(`${bucket}/${key}`)}${state === 'whole' ? '' : `  ${end}`}`,
     ...groups.slice(0, SHOWN_GROUPS).map((line) => `  ${line}`),
     ...(more > 0 ? [`  … and ${String(more)} more groups of problems`] : []),
+  ];
+}
+
+/** Which folder of which disk cannot be listed, and why. */
+function describeUnreadable(folders: readonly UnreadableFolder[]): string[] {
+  const more = folders.length - SHOWN_GROUPS;
+  return [
+    ...folders.slice(0, SHOWN_GROUPS).flatMap(({ disk, path, reason }) => [`${'folder'.padEnd(STATE_WIDTH)}  ${printable(path)}  ${disk} cannot read it`, `  ${printable(reason)}`]),
+    ...(more > 0 ? [`… and ${String(more)} more folders that cannot be read`] : []),
   ];
 }
 
@@ -120,8 +130,8 @@ function countParts(problems: readonly Problem[]): string {
   return parts.length === 0 ? last : `${parts.join(', ')} and ${last}`;
 }
 
-function formatTotal({ objects, whole, degraded, lost, buckets, bytes }: HealthReport, quick: boolean, milliseconds: number): string {
-  const counts = [`${String(whole)} whole`, `${String(degraded)} degraded`, `${String(lost)} lost`, ...(buckets === 0 ? [] : [`${plural(buckets, 'bucket')} not whole`])].join(', ');
+function formatTotal({ objects, whole, degraded, lost, buckets, bytes, unreadable }: HealthReport, quick: boolean, milliseconds: number): string {
+  const counts = [`${String(whole)} whole`, `${String(degraded)} degraded`, `${String(lost)} lost`, ...(buckets === 0 ? [] : [`${plural(buckets, 'bucket')} not whole`]), ...(unreadable.length === 0 ? [] : [`${plural(unreadable.length, 'folder')} unreadable`])].join(', ');
   const done = quick ? `looked for ${formatBytes(bytes)}, read nothing` : `${formatBytes(bytes)} checked`;
   const rate = quick ? '' : `  ${formatRate(bytes, milliseconds)}`;
   return `${plural(objects, 'object')}: ${counts}  ${done}  ${formatDuration(milliseconds)}${rate}`;

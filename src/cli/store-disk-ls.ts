@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import { Chalk } from 'chalk';
-import { isStoreError, ObjectStore, type DiskUsage } from '../index.ts';
+import { isStoreError, ObjectStore, type DiskUsage, type UnreadableFolder } from '../index.ts';
 import { adviceFor } from './advice.ts';
 import { drawDisks } from './disk-picture.ts';
 import { EXIT } from './exit-codes.ts';
@@ -44,11 +44,12 @@ export async function runDiskList(options: CommonOptions, io: Io): Promise<numbe
 }
 
 /** What there is to say of a disk in a word each; `online` where there is nothing else. */
-export function statesOf({ state, role, isFull, staleMetas }: ShownDisk): string[] {
+export function statesOf({ state, role, isFull, staleMetas, unreadable }: ShownDisk): string[] {
   const states: string[] = [];
   if (state.status !== 'online') states.push(state.status === 'missing' ? 'offline' : state.status);
   if (role === 'joining' || role === 'draining') states.push(role);
   if (isFull === true) states.push('full');
+  if ((unreadable ?? []).length > 0) states.push('failing');
   // A disk that has not got all metas yet is joining, and that says it.
   if ((staleMetas ?? 0) > 0 && role !== 'joining') states.push('stale');
   return states.length === 0 ? ['online'] : states;
@@ -58,12 +59,20 @@ function shareOf(used: number, all: number): number {
   return all === 0 ? 0 : used / all;
 }
 
-function notesOf({ disk, state, role, staleMetas = 0 }: ShownDisk): string[] {
+function notesOf({ disk, state, role, staleMetas = 0, unreadable = [] }: ShownDisk): string[] {
   const notes: string[] = [];
   if (state.status !== 'online') notes.push(`${disk} is ${state.status}: ${state.reason}; ${adviceFor(disk, state.status)}`);
+  notes.push(...describeFailing(disk, unreadable));
   if (role === 'joining') notes.push(`${disk} has not got everything yet: "store heal" goes on with it`);
   else if (staleMetas > 0) notes.push(`${disk} lacks ${plural(staleMetas, 'meta')}, or has older or damaged copies: "store heal" brings them into step`);
   return notes;
+}
+
+function describeFailing(disk: string, folders: readonly UnreadableFolder[]): string[] {
+  const [first, ...more] = folders;
+  if (first === undefined) return [];
+  const rest = more.length === 0 ? '' : ` (and ${plural(more.length, 'more folder')})`;
+  return [`${first.reason}${rest}; "store heal" mends what it can, "store disk replace ${disk} <path of an empty folder>" replaces a failing disk`];
 }
 
 const HEAD = ['disk', 'state', 'capacity', 'free', 'used here', 'share', 'objects', 'chunks', 'path'];

@@ -1,6 +1,6 @@
 import { ObjectStore, type GcReport } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
-import { printWarning } from './failure.ts';
+import { printWarnings } from './failure.ts';
 import { formatBytes, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
 import type { GcCommandOptions } from './store-command.ts';
@@ -27,5 +27,5 @@ async function show(report: GcReport, dryRun: boolean, io: Io): Promise<void> {
   if (report.settled > 0) lines.push(`${dryRun ? 'would bring' : 'brought'} the copies of ${plural(report.settled, 'document')} into step`);
   if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
   for (const line of lines) await io.stdout.line(line);
-  for (const reason of report.kept) await printWarning(`leftover chunks are kept: ${reason}`, io);
+  await printWarnings(report.kept.map((reason) => `leftover chunks are kept: ${reason}`), io);
 }

@@ -15,12 +15,16 @@ const RESERVED_DISK_NAMES = new Set(['store.json']);
  * together, not an IP address. @throws BAD_BUCKET_NAME
  */
 export function checkBucketName(bucket: string): void {
-  if (BUCKET.test(bucket) && !bucket.includes('..') && !IP_ADDRESS.test(bucket)) return;
+  if (isBucketName(bucket)) return;
   throw new StoreError(
     'BAD_BUCKET_NAME',
     `bad bucket name ${JSON.stringify(bucket)}: 3 to 63 characters of a-z, 0-9, "." and "-", a letter or digit at both ends`,
     { bucket },
   );
+}
+
+export function isBucketName(bucket: string): boolean {
+  return BUCKET.test(bucket) && !bucket.includes('..') && !IP_ADDRESS.test(bucket);
 }
 
 /** 1 to 1,024 bytes of UTF-8. @throws BAD_KEY */
@@ -34,6 +38,10 @@ export function checkKey(key: string): void {
   if (/\p{Surrogate}/u.test(key)) fail('it is not valid Unicode');
   const bytes = Buffer.byteLength(key, 'utf8');
   if (bytes > MAX_KEY_BYTES) fail(`it has ${String(bytes)} bytes, at most ${String(MAX_KEY_BYTES)} are allowed`);
+}
+
+export function isKey(key: string): boolean {
+  return key.length > 0 && Buffer.byteLength(key, 'utf8') <= MAX_KEY_BYTES && !/\p{Surrogate}/u.test(key);
 }
 
 /** Disk names stand in paths and in `xargs` recipes, so they need no quoting anywhere. @throws BAD_DISK_NAME */

@@ -108,14 +108,16 @@ async function refuseObjects(context: StoreContext, bucket: string): Promise<voi
   }
 }
 
-/** The buckets, in the order of their names. */
+/** The buckets, in the order of their names. @throws TOO_FEW_DISKS_TO_READ */
 export async function listBuckets(context: StoreContext, allowStale: boolean): Promise<ListedBucket[]> {
   const view = await context.lookForReading(allowStale);
   const buckets: ListedBucket[] = [];
-  for (const bucket of await bucketFolders(view.online)) {
+  for (const bucket of await bucketFolders(context, view, { allowStale })) {
     const { document } = await readBucket(context, view, bucket, allowStale);
     if (document !== undefined) buckets.push({ bucket, createdAt: document.createdAt, ...(document.redundancy === undefined ? {} : { redundancy: document.redundancy }) });
   }
+  // A disk that has gone meanwhile has no buckets either.
+  await context.disks.confirm(view, allowStale);
   return buckets;
 }
 

@@ -25,6 +25,8 @@ export interface ReplaceOptions extends DiskOptions {
   allowStale?: boolean | undefined;
 }
 
+const SHOWN_REASONS = 3;
+
 type DiskEntry = StoreDocument['disks'][number];
 
 /**
@@ -53,7 +55,7 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
   // Somebody else's heal may have done it before us.
   await members.refresh();
   if (members.disks.roleOf(name) === 'joining') {
-    throw new StoreError('DISK_IO', `disk "${name}" is added, but it has not got all metas yet (run "store heal"): ${failed.join('; ')}`, { disk: name });
+    throw new StoreError('DISK_IO', `disk "${name}" is added, but it has not got all metas yet (run "store heal"): ${inShort(failed)}`, { disk: name });
   }
 }
 
@@ -152,7 +154,7 @@ export async function removeDisk(context: StoreContext, name: string, options: D
       await syncFolderNow(members.root);
       return { ...document, disks: document.disks.filter((other) => other.name !== name) };
     });
-    if (!isDone) refuse(failed.join('; '));
+    if (!isDone) refuse(inShort(failed));
   });
 }
 
@@ -176,6 +178,12 @@ async function refuseNeeded(context: StoreContext, name: string, { signal }: Dis
     refuse(`${String(bytesOnDisk)} bytes are on it, and the other disks have room for ${String(Math.floor(roomElsewhere))}`);
   }
   return refuseNarrow;
+}
+
+/** The first of many reasons; what is wrong with a folder is wrong with everything in it. */
+function inShort(reasons: readonly string[]): string {
+  const more = reasons.length - SHOWN_REASONS;
+  return [...reasons.slice(0, SHOWN_REASONS), ...(more > 0 ? [`and ${String(more)} more`] : [])].join('; ');
 }
 
 function findDisk(document: StoreDocument, name: string): DiskEntry {

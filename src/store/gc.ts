@@ -10,6 +10,7 @@ import { isVersion } from '../metadata/version.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { flushDisks } from './flush.ts';
+import { judgeFailures, UnreadableFolders, type WalkRules } from './folders.ts';
 import { settleBucket, settleKey, type Settled } from './settle.ts';
 import { bucketFolders } from './walk.ts';
 
@@ -71,6 +72,10 @@ class Sweep {
   /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
   readonly #folders = new Map<string, Map<Disk, Set<string>>>();
 
+  readonly #unreadable = new UnreadableFolders();
+  /** A folder that can't be listed keeps the leftovers, and nothing else. */
+  readonly #rules: WalkRules = { onUnreadable: this.#unreadable.add, onTooFew: () => undefined };
+
   /** The locks' stamp at the beginning: it changes when a commit is taken back, and what that replaced counts again. */
   #stamp = '';
   /** A disk that has gone while the metas were walked. */
@@ -91,6 +96,7 @@ class Sweep {
     await this.#removeStaged();
     await this.#findIdleVersions();
     await this.#walkBuckets();
+    this.#report.kept.unshift(...this.#unreadable.reasons());
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
     const away = this.#lost === undefined ? offline : [...offline, this.#lost];
     if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
@@ -152,7 +158,7 @@ class Sweep {
 
   async #walkBuckets(): Promise<void> {
     const { online } = this.#writer.view;
-    for (const bucket of await bucketFolders(online)) {
+    for (const bucket of await bucketFolders(this.#context, this.#writer.view, this.#rules)) {
       await this.#walk(bucket, bucketFolder(bucket), '', online);
       await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, { dryRun: this.#dryRun, mend: false }));
     }
@@ -160,23 +166,26 @@ class Sweep {
 
   async #walk(bucket: string, folder: string, base: string, disks: readonly Disk[]): Promise<void> {
     const { online } = this.#writer.view;
-    const { nodes, parts } = await readKeyLevel(disks, folder, base);
+    const { nodes, parts, failures } = await readKeyLevel(disks, folder, base);
+    judgeFailures(this.#context.disks, this.#writer.view, failures, this.#rules);
     // A disk that has gone meanwhile reads as if it were empty.
     this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) => online.some(({ name }) => name === disk));
     const keys = nodes.filter((node) => node.folder === undefined);
     await forEachAtOnce(keys, AT_ONCE, ({ name }) =>
-      this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false })),
+      this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false }), failures.length > 0),
     );
     const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
     for (const node of below) await this.#walk(bucket, node.folder, node.name, node.disks);
     if (this.#dryRun) return;
     // Folders that lead to no key any more. One that an upload needs this moment it makes again.
     for (const node of [...parts, ...below]) {
-      for (const disk of node.disks) await disk.removeFolder(node.folder).catch((error: unknown) => { this.#fail(error); });
+      const disks = node.disks.filter((disk) => !this.#unreadable.has(disk, node.folder));
+      for (const disk of disks) await disk.removeFolder(node.folder).catch((error: unknown) => { this.#fail(error); });
     }
   }
 
-  async #settle(settle: () => Promise<Settled>): Promise<void> {
+  /** @param isKept the folder's failure is a reason to keep leftovers already: that of each key in it would be one too many */
+  async #settle(settle: () => Promise<Settled>, isKept = false): Promise<void> {
     throwIfAborted(this.#writer.signal);
     let settled: Settled;
     try {
@@ -189,7 +198,7 @@ class Sweep {
     const { outcome, live, problem } = settled;
     if (outcome === 'settled') this.#report.settled++;
     if (outcome === 'removed') this.#report.tombstones++;
-    if (problem !== undefined) this.#report.kept.push(problem);
+    if (problem !== undefined && !isKept) this.#report.kept.push(problem);
     for (const meta of live) {
       const disks = this.#folders.get(meta.directory);
       for (const { disk: name, file } of [...meta.chunks, ...meta.parity]) {
@@ -217,10 +226,14 @@ class Sweep {
         return;
       }
       for (const [disk, referred] of disks) {
-        const entries = await disk.list(folder);
-        const leftovers = entries.filter(({ name }) => !referred.has(name));
-        for (const { name } of leftovers) await this.#removeChunk(disk, folder, name);
-        if (!this.#dryRun && referred.size === 0) await disk.removeFolder(folder).catch((error: unknown) => { this.#fail(error); });
+        try {
+          const entries = await disk.list(folder);
+          const leftovers = entries.filter(({ name }) => !referred.has(name));
+          for (const { name } of leftovers) await this.#removeChunk(disk, folder, name);
+          if (!this.#dryRun && referred.size === 0) await disk.removeFolder(folder);
+        } catch (error) {
+          this.#fail(error);
+        }
       }
     } finally {
       this.#writer.session.unlock(lock);

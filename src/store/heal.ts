@@ -7,6 +7,7 @@ import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { examine, examineBucket } from './examine.ts';
 import { flushDisks } from './flush.ts';
+import { UnreadableFolders, type WalkRules } from './folders.ts';
 import { gc, type GcReport } from './gc.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './health.ts';
 import { joinDisks } from './joining.ts';
@@ -83,6 +84,8 @@ class Healing {
   readonly #budget = new Budget(BUFFERS);
   readonly #done = { rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, settled: 0 };
   readonly #failed: string[] = [];
+  readonly #unreadable = new UnreadableFolders();
+  readonly #rules: WalkRules;
   /** Objects that are hurt, by address. */
   readonly #hurt = new Map<string, Hurt>();
 
@@ -90,6 +93,7 @@ class Healing {
     this.#context = context;
     this.#writer = writer;
     this.#options = options;
+    this.#rules = { allowStale: options.allowStale, onUnreadable: this.#unreadable.add, onTooFew: () => undefined };
   }
 
   async run(): Promise<HealReport> {
@@ -105,7 +109,7 @@ class Healing {
     const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
     this.#failed.push(...(swept?.failed ?? []));
     if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#writer.view.online)));
-    return { ...this.#tally.report(), ...this.#done, gc: swept, joined, failed: this.#failed };
+    return { ...this.#tally.report(this.#unreadable.all()), ...this.#done, gc: swept, joined, failed: this.#failed };
   }
 
   /** A disk that has its mark, but has lost the folders of every disk, can take nothing. */
@@ -131,7 +135,7 @@ class Healing {
     const { dryRun = false, allowStale } = this.#options;
     const settling = { dryRun, mend: true, allowStale };
     await this.#settle(async () => ({ outcome: (await settleHorizon(this.#context, this.#writer, settling)) ? 'settled' : 'agreed', live: [] }));
-    for (const bucket of await bucketsOf(this.#context, view, this.#options)) {
+    for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
       await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, settling));
     }
     let total = 0;
@@ -140,7 +144,7 @@ class Healing {
       throwIfAborted(this.#options.signal);
       await this.#settle(() => settleKey(this.#context, this.#writer, bucket, key, settling));
       return examine(this.#context, bucket, key, quick);
-    });
+    }, this.#rules);
     for await (const health of healths) {
       if (health === undefined || health.state === 'whole') continue;
       const { bucket, key, survives } = health;
@@ -161,14 +165,14 @@ class Healing {
   async #mendAll(): Promise<void> {
     const { view } = this.#writer;
     const work = await this.#makeWork();
-    for (const bucket of await bucketsOf(this.#context, view, this.#options)) {
+    for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
       await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
     }
     const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
     await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => { await this.#report(await work(bucket, key)); });
     const rest = mapKeys(this.#context, view, this.#options, async (bucket, key) =>
       this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key),
-    );
+    this.#rules);
     for await (const health of rest) await this.#report(health);
   }
 

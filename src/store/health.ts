@@ -9,6 +9,7 @@ import { compareAge, type VersionedDocument } from '../metadata/document.ts';
 import { isTombstone, type ChunkEntry, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import { isParity, nameShard, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import type { StoreContext } from './context.ts';
+import type { UnreadableFolder } from './folders.ts';
 
 /**
  * - `whole`: every chunk, parity chunk and meta copy is where it belongs, as it should be.
@@ -56,6 +57,8 @@ export interface HealthReport {
   /** Bytes of chunks and parity that were looked at. */
   bytes: number;
   problems: number;
+  /** Folders of metas that a disk can't list; those inside such a folder are not named. Objects that only it has a meta of are not counted. */
+  unreadable: UnreadableFolder[];
 }
 
 /** Counts objects by their health. */
@@ -78,9 +81,10 @@ export class Tally {
     this.problems += health.problems.length;
   }
 
-  report(): HealthReport {
+  /** @param unreadable folders that were met on the way to the objects */
+  report(unreadable: UnreadableFolder[]): HealthReport {
     const { objects, whole, degraded, lost, buckets, bytes, problems } = this;
-    return { objects, whole, degraded, lost, buckets, bytes, problems };
+    return { objects, whole, degraded, lost, buckets, bytes, problems, unreadable };
   }
 }
 

@@ -5,6 +5,7 @@ import { settleHorizon } from './clock.ts';
 import type { Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { flushDisks } from './flush.ts';
+import { UnreadableFolders, type WalkRules } from './folders.ts';
 import { bucketsOf, forEachKey } from './scope.ts';
 import { settleBucket, settleKey, type SettleOptions, type Settled } from './settle.ts';
 import type { StoreDocument } from './store-document.ts';
@@ -87,8 +88,12 @@ async function walkMetas(context: StoreContext, writer: Writer, options: SettleO
   const view = await context.lookForWriting();
   const walker = { ...writer, view };
   await note(async () => ({ outcome: (await settleHorizon(context, walker, options)) ? 'settled' : 'agreed', live: [] }));
-  for (const bucket of await bucketsOf(context, view, {})) await note(() => settleBucket(context, walker, bucket, options));
-  await forEachKey(context, view, {}, (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)), options.allowStale);
+  const unreadable = new UnreadableFolders();
+  // Which metas a folder holds that can't be listed, or lacks, is not known.
+  const rules: WalkRules = { allowStale: options.allowStale, onUnreadable: unreadable.add, onTooFew: ({ message }) => problems.push(message) };
+  for (const bucket of await bucketsOf(context, view, {}, rules)) await note(() => settleBucket(context, walker, bucket, options));
+  await forEachKey(context, view, {}, (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)), rules);
+  problems.unshift(...unreadable.reasons());
   await context.disks.confirm(view, options.allowStale);
   const { online } = await context.disks.look();
   return { problems, having: view.online.filter((disk) => online.includes(disk)) };

@@ -5,11 +5,12 @@ import { isDiskFault, type StoreError } from '../errors.ts';
 import { bucketFolder, metaKind } from '../metadata/catalog.ts';
 import { agreedDocument, readCopies } from '../metadata/copies.ts';
 import { prefixToFolder } from '../metadata/key-path.ts';
-import { readKeyLevel, type KeyNode } from '../metadata/key-tree.ts';
+import { readKeyLevel, type KeyLevel, type KeyNode } from '../metadata/key-tree.ts';
 import { isTombstone, type ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, compareUtf8 } from '../metadata/names.ts';
 import type { StoreContext } from './context.ts';
 import { requireBucket } from './documents.ts';
+import { judgeFailures } from './folders.ts';
 
 export interface ListOptions {
   /** Only keys that begin with it. */
@@ -17,7 +18,10 @@ export interface ListOptions {
   /** Folds all keys under one "folder", such as `photos/`, into one entry. */
   folders?: boolean | undefined;
   allowStale?: boolean | undefined;
-  /** Told of each key whose meta too few disks can give; without it, the list fails at the first. */
+  /**
+   * Told of each key whose meta too few disks can give, and of each prefix, ending in `/` or empty, whose keys too few disks
+   * can list; without it, the list fails at the first.
+   */
   onDamaged?: ((key: string, error: StoreError) => void) | undefined;
 }
 
@@ -45,7 +49,7 @@ const READ_AHEAD = 16;
 /**
  * The objects of a bucket in the UTF-8 byte order of their keys, read folder by folder: memory is bounded by the
  * largest folder. Objects that come or go while the list runs may or may not be in it.
- * @throws NO_SUCH_BUCKET, META_DAMAGED for a key whose meta too few disks can give
+ * @throws NO_SUCH_BUCKET, META_DAMAGED for a key whose meta too few disks can give, TOO_FEW_DISKS_TO_READ
  */
 export async function* list(context: StoreContext, bucket: string, options: ListOptions): AsyncGenerator<Listed> {
   checkBucketName(bucket);
@@ -79,6 +83,7 @@ class Walk {
   async *#walk(folder: string, base: string, disks: readonly Disk[], folders: boolean): AsyncGenerator<Listed> {
     const level = await readKeyLevel(disks, folder, base);
     await this.#context.disks.confirm(this.#view, this.#options.allowStale);
+    if (!this.#isListed(level, base)) return;
     const nodes = level.nodes
       .filter(({ name }) => name.startsWith(this.#prefix))
       .sort((a, b) => compareUtf8(a.name, b.name));
@@ -97,6 +102,18 @@ class Walk {
         yield { kind: 'folder', prefix: entry.name };
       }
     }
+  }
+
+  /** Whether enough disks could list a level. @throws TOO_FEW_DISKS_TO_READ where not, and nobody is there to be told */
+  #isListed({ failures }: KeyLevel, base: string): boolean {
+    const { onDamaged, allowStale } = this.#options;
+    let isListed = true;
+    const onTooFew = (error: StoreError): void => {
+      isListed = false;
+      onDamaged?.(base, error);
+    };
+    judgeFailures(this.#context.disks, this.#view, failures, { allowStale, onTooFew: onDamaged && onTooFew });
+    return isListed;
   }
 
   /** Folders may hold nothing but tombstones. */

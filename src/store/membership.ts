@@ -55,7 +55,7 @@ export class Membership {
 
   /** Whether chunks may be put on this very disk, and not on one of its name that has been replaced since. */
   takesChunks(disk: Disk): boolean {
-    return this.#disks.disks.includes(disk) && this.#disks.roleOf(disk.name) !== 'draining';
+    return this.disks.disks.includes(disk) && this.disks.roleOf(disk.name) !== 'draining';
   }
 
   /** Looks whether `store.json` has changed. Disks that stay keep their objects. @throws STORE_NOT_FOUND, STORE_DAMAGED, … */

@@ -56,6 +56,8 @@ export async function moveAll(
           report.failed.push(error.message);
         }
       },
+      // What only other disks know of may have to be moved too.
+      { onTooFew: ({ message }) => report.failed.push(message) },
     );
     return report;
   });

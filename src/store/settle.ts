@@ -1,4 +1,5 @@
 import { dirname } from 'node:path/posix';
+import { isDiskFault } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
@@ -8,7 +9,7 @@ import { compareAge, type VersionedDocument } from '../metadata/document.ts';
 import { directoryId, isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import { publish } from '../metadata/publish.ts';
 import { mintId } from '../metadata/version.ts';
-import { makeBucketFolder, objectVersions, throwAsDiskError, type Writer } from './commit.ts';
+import { makeBucketFolder, objectVersions, quorumError, throwAsDiskError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 
 /** What became of one key's or bucket's copies. */
@@ -67,9 +68,12 @@ export async function settleBucket(
   const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
   if (dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
   return locked(context, writer, [lockName.bucket(bucket), 'exclusive'], undefined, async (own) => {
-    if (isBucket) await Promise.all(own.view.online.map((disk) => makeBucketFolder(disk, bucket, own.durable)));
+    // Where that fails, so does what is to be put into it, which then says so.
+    if (isBucket) {
+      await Promise.all(own.view.online.map((disk) => makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => { if (!isDiskFault(error)) throw error; })));
+    }
     const again = await settle(context, own, bucket, kind, rules);
-    if (!isBucket) await Promise.all(own.view.online.map((disk) => disk.removeFolder(bucketFolder(bucket))));
+    if (!isBucket && again.problem === undefined) await Promise.all(own.view.online.map((disk) => disk.removeFolder(bucketFolder(bucket))));
     return { ...again, live: [] };
   });
 }
@@ -149,7 +153,7 @@ async function settle<T extends VersionedDocument>(
   const judged = judge(copies, writer, rules);
   const newest = newestCopy(copies);
   if (judged.outcome === 'agreed') return judged;
-  const options = { path: kind.path, within: bucketFolder(bucket), id, durable, quorum: judged.behind.length, beforeUndo: () => writer.session.mark() };
+  const options = { path: kind.path, within: bucketFolder(bucket), id, durable, beforeUndo: () => writer.session.mark() };
   if (newest === undefined) {
     // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.
     for (const { disk } of judged.behind) await disk.remove(kind.path, options);
@@ -161,14 +165,16 @@ async function settle<T extends VersionedDocument>(
       if (state === 'valid') await disk.syncFolder(dirname(kind.path));
       else if (state === 'absent') await disk.remove(kind.path, options);
     }
-    // Older copies first: as long as one is left, the tombstones must outlive it.
-    const stale = copies.filter((copy) => copy.state === 'valid' && !rules.isDeleted(copy.document));
+    // Older copies first, and what can't be read and may be one: as long as one is left, the tombstones must outlive it.
+    const stale = copies.filter((copy) => copy.state === 'bad' || (copy.state === 'valid' && !rules.isDeleted(copy.document)));
     for (const { disk } of stale) await disk.remove(kind.path, options);
     // A disk that has just gone may hold an older copy, and look as if it held none.
     if (!(await context.disks.areAllOnline())) return { ...judged, outcome: 'agreed' };
     for (const { disk, state } of copies) if (state !== 'other') await disk.remove(kind.path, options);
     return { ...judged, shown: [] };
   }
-  await publish(judged.behind, newest.bytes, options).catch((error: unknown) => throwAsDiskError(context, error, judged.behind.length));
+  // A disk that can't take it must not keep it from the others.
+  const failures = await publish(judged.behind, newest.bytes, { ...options, quorum: 1 }).catch((error: unknown) => throwAsDiskError(context, error, judged.behind.length));
+  if (failures.length > 0) throw quorumError(context, failures, judged.behind.length);
   return { ...judged, shown: [newest.document] };
 }

@@ -8,6 +8,7 @@ import { newestCopy, readCopies } from '../metadata/copies.ts';
 import { compareAge } from '../metadata/document.ts';
 import { isTombstone } from '../metadata/meta.ts';
 import type { StoreContext } from './context.ts';
+import { UnreadableFolders, type UnreadableFolder } from './folders.ts';
 import { forEachKey } from './scope.ts';
 
 /** One disk of a store: how it is, and what is on it. */
@@ -21,6 +22,8 @@ export interface DiskUsage {
   isFull: boolean;
   /** Metas that this disk has older than others, or lacks; undefined where it is offline. */
   staleMetas: number | undefined;
+  /** Folders of metas that it can't list. */
+  unreadable: UnreadableFolder[];
   /** Bytes of its file system; undefined where that can't be told. Disks on one file system each tell all of it. */
   total: number | undefined;
   free: number | undefined;
@@ -59,6 +62,7 @@ export async function usage(context: StoreContext, { signal }: UsageOptions): Pr
       used: 0,
       objects: 0,
       chunks: 0,
+      unreadable: [],
     });
   }
   const count = async (bucket: string, key: string): Promise<void> => {
@@ -82,7 +86,9 @@ export async function usage(context: StoreContext, { signal }: UsageOptions): Pr
     }
     for (const entry of touched) entry.objects++;
   };
-  await forEachKey(context, view, {}, count);
+  const unreadable = new UnreadableFolders();
+  await forEachKey(context, view, {}, count, { onUnreadable: unreadable.add, onTooFew: () => undefined });
+  for (const folder of unreadable.all()) disks.get(folder.disk)?.unreadable.push(folder);
   return [...disks.values()];
 }
 

@@ -1,6 +1,7 @@
 import { Budget } from '../chunks/budget.ts';
 import type { StoreContext } from './context.ts';
 import { examine, examineBucket } from './examine.ts';
+import { UnreadableFolders, type WalkRules } from './folders.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './health.ts';
 import { bucketsOf, mapKeys, type Scope } from './scope.ts';
 
@@ -19,7 +20,8 @@ const BUFFERS = 16;
 
 /**
  * Reads every chunk, parity chunk and meta copy of every object of a scope, and compares each with its checksum.
- * Changes nothing. Objects that come or go meanwhile may or may not be in the report.
+ * Changes nothing. Objects that come or go meanwhile may or may not be in the report. What can't be read, a folder of metas
+ * too, is in the report and doesn't keep the rest out of it.
  * @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_READ
  */
 export async function verify(context: StoreContext, options: VerifyOptions): Promise<HealthReport> {
@@ -37,7 +39,9 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
     tally.add(health);
     await options.onObject?.(health);
   };
-  for (const bucket of await bucketsOf(context, view, options)) await report(await examineBucket(context, view, bucket, options.signal));
-  for await (const health of mapKeys(context, view, options, look)) await report(health);
-  return tally.report();
+  const unreadable = new UnreadableFolders();
+  const rules: WalkRules = { onUnreadable: unreadable.add, onTooFew: () => undefined };
+  for (const bucket of await bucketsOf(context, view, options, rules)) await report(await examineBucket(context, view, bucket, options.signal));
+  for await (const health of mapKeys(context, view, options, look, rules)) await report(health);
+  return tally.report(unreadable.all());
 }

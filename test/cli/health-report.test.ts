@@ -50,6 +50,7 @@ describe('the lines of an object', () => {
 });
 
 test('only where all is whole is the exit code 0', () => {
-  const report = { objects: 3, whole: 3, degraded: 0, lost: 0, buckets: 0, bytes: 0, problems: 0 };
-  expect([healthExitCode(report), healthExitCode({ ...report, degraded: 1 }), healthExitCode({ ...report, lost: 1 }), healthExitCode({ ...report, buckets: 1 })]).toEqual([0, 4, 4, 4]);
+  const report = { objects: 3, whole: 3, degraded: 0, lost: 0, buckets: 0, bytes: 0, problems: 0, unreadable: [] };
+  const unreadable = [{ disk: 'disk1', path: 'buckets', reason: 'EIO' }];
+  expect([{}, { degraded: 1 }, { lost: 1 }, { buckets: 1 }, { unreadable }].map((part) => healthExitCode({ ...report, ...part }))).toEqual([0, 4, 4, 4, 4]);
 });

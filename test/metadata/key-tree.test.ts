@@ -14,7 +14,7 @@ async function store(disk: Disk, key: string): Promise<void> {
 }
 
 /** All keys below a level, as a listing finds them: level by level. */
-async function keysBelow(disks: Disk[], base = ''): Promise<string[]> {
+async function keysBelow(disks: readonly Disk[], base = ''): Promise<string[]> {
   const level = await readKeyLevel(disks, [BUCKET, ...prefixToFolder(base)].join('/'), base);
   const keys: string[] = [];
   for (const node of level.nodes) {
