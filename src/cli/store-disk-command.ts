@@ -4,6 +4,7 @@ import { command, rateOption, takeStaleOption, type CommonOptions } from './opti
 
 export interface ReplaceCommandOptions extends CommonOptions {
   allowStale?: true;
+  failing?: true;
   /** False with `--no-heal`. */
   heal: boolean;
   rate?: number;
@@ -43,12 +44,14 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
       }),
   );
   disk.addCommand(
-    command('replace', 'Accept an empty folder in place of a disk that is lost, and heal the store. A disk that was moved by hand is accepted as it is.', [
+    command('replace', 'Accept an empty folder in place of a disk that is lost or failing, and heal the store. A disk that was moved by hand is accepted as it is.', [
       'store disk replace disk2                  the folder at its place is empty, or gone',
       'store disk replace disk2 /mnt/new         at another place from now on',
+      'store disk replace disk2 /mnt/new --failing   it answers, but cannot read all of its chunks',
     ])
       .argument('<name>', 'of the disk, as "store disk ls" shows it')
       .argument('[path]', 'where it is; where it was if not given')
+      .option('--failing', 'the disk answers, and a look at it finds nothing wrong, but it is failing: replace it all the same. What can be read only with it must be moved off before ("store disk drain")')
       .option('--no-heal', 'only accept it; "store heal" heals it later')
       .addOption(takeStaleOption())
       .addOption(rateOption())

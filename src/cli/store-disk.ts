@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { ObjectStore } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
-import { printNote, UsageError } from './failure.ts';
+import { printNote, printWarning, UsageError } from './failure.ts';
 import { printable } from './format.ts';
 import type { Io } from './io.ts';
 import type { CommonOptions } from './options.ts';
@@ -23,18 +23,22 @@ export async function runDiskAdd(name: string, folder: string, options: CommonOp
 /** Accepts an empty folder as a disk that is lost, and heals the store. */
 export async function runDiskReplace(name: string, folder: string | undefined, options: ReplaceCommandOptions, io: Io): Promise<number> {
   const store = await ObjectStore.open(options.root);
+  let aside: string | undefined;
   const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), {
     allowStale: options.allowStale,
+    failing: options.failing,
+    onSetAside: (moved) => { aside = moved; },
     signal: io.signal,
   });
   const place = placeOf(store, name);
   if (options.json === true) {
-    await io.stdout.json({ type: 'disk', disk: name, path: place, replaced: isNew });
+    await io.stdout.json({ type: 'disk', disk: name, path: place, replaced: isNew, ...(aside === undefined ? {} : { aside }) });
   } else if (isNew) {
     await io.stdout.line(printable(`accepted ${place} as the new disk "${name}"`));
   } else {
     await io.stdout.line(printable(`found disk "${name}" in ${place}, its new place; it keeps all that is on it`));
   }
+  if (aside !== undefined) await printWarning(`the folder of the old disk is ${aside} now, and no part of the store any more; it may be deleted once the store is healed`, io);
   if (!isNew) return EXIT.done;
   if (options.heal) return healAndReport(store, {}, options, io);
   await printNote('"store heal" makes again what was on it', io);

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { describeOffline, readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
 import { LocalDisk } from '../disks/local-disk.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
-import { except, syncFolderNow } from '../files/calls.ts';
+import { syncFolderNow } from '../files/calls.ts';
 import { checkDiskName } from '../metadata/names.ts';
 import { parseRedundancy } from '../metadata/redundancy.ts';
 import { withWriter } from './commit.ts';
 import type { StoreContext } from './context.ts';
+import { faultOf, refuseLosing } from './failing-disk.ts';
 import { changeWhenComplete, joinDisks } from './joining.ts';
 import { Made } from './made.ts';
 import { checkPlace, forgetMetas, makeDisk, unknownId } from './make-disk.ts';
+import { clearWay, isWithin, placeOf, realPlace, refuseOccupied, relink, setAside, type Place } from './place.ts';
 import { survey } from './survey.ts';
 import type { StoreDocument } from './store-document.ts';
 
@@ -23,6 +24,10 @@ export interface DiskOptions {
 export interface ReplaceOptions extends DiskOptions {
   /** Replace it even though fewer disks are there than it takes to be sure that what they say is the newest. */
   allowStale?: boolean | undefined;
+  /** Replace a disk that is there although a look at it finds nothing wrong. */
+  failing?: boolean | undefined;
+  /** Called where the old disk's folder stood in the way, with the path that it has now. */
+  onSetAside?: ((folder: string) => void) | undefined;
 }
 
 const SHOWN_REASONS = 3;
@@ -62,9 +67,10 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
 /**
  * Accepts an empty folder as the disk of this name, whose data is lost; `heal` then makes it again. A folder that is the
  * disk itself, moved by hand, is accepted as it is. One that was the disk until it was replaced is taken back: its chunks
- * are used where they are still needed, and its metas, which may be old, are made anew. Resolves to whether there is
- * anything to heal.
- * @throws NO_SUCH_DISK, DISK_EXISTS where the disk is there and well, BAD_ROOT
+ * are used where they are still needed, and its metas, which may be old, are made anew. A disk that is there and answers
+ * its mark is replaced only if it fails otherwise, or is said to, and if nothing can be read only with it. Resolves to
+ * whether there is anything to heal.
+ * @throws NO_SUCH_DISK, DISK_EXISTS where the disk is there and well, DISK_NEEDED, BAD_ROOT
  */
 export async function replaceDisk(context: StoreContext, name: string, folder: string | undefined, options: ReplaceOptions): Promise<boolean> {
   const { members } = context;
@@ -72,7 +78,9 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
   const known = findDisk(members.document, name);
   const place = placeOf(members.root, name, folder ?? path.resolve(members.root, known.path));
   const made = new Made();
+  const fault = options.failing === true ? 'it is said to be failing' : await lookForFault(context, name, place, options);
   let isNew = false;
+  let aside: string | undefined;
   await making(place, made, () =>
     members.change(context.locks, options.signal, async (document) => {
       const old = findDisk(document, name);
@@ -89,15 +97,16 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
         await relink(members.root, name, place, made);
         return withDisk(document, name, { ...moved, ...(role === undefined ? {} : { role }) });
       }
-      if (isThere) {
-        throw new StoreError('DISK_EXISTS', `disk "${name}" is there and well; to change it for another, add that one, then drain and remove this one`, { disk: name });
-      }
+      if (isThere) await refuseWell(members.root, old, place, fault);
       refuseUnreadable(document, document.disks.length, name);
       if (options.allowStale !== true) await refuseTooEarly(context, name);
+      const failing = isThere ? context.disks.disks.find((disk) => disk.name === name) : undefined;
+      if (failing !== undefined) await refuseLosing(context, failing, options.allowStale ?? false, options.signal);
       await refuseOccupied(document, members.root, name, place);
       // Elsewhere that is most likely a mistake.
       const isElsewhere = place.path !== old.path && place.path !== name;
       if (isElsewhere && !existsSync(place.folder)) throw new StoreError('BAD_ROOT', `there is no folder "${place.folder}"`, { disk: name, path: place.folder });
+      if (isThere) aside = await setAside(members.root, name, place, made);
       await clearWay(path.join(members.root, name), place, made);
       await forgetMetas(place.folder, document, name);
       const disk = await newDisk(document, members.root, name, place, made);
@@ -105,7 +114,33 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       return withDisk(document, name, disk);
     }, made.keep.bind(made)),
   );
+  if (aside !== undefined) options.onSetAside?.(aside);
   return isNew;
+}
+
+/** What is wrong with a disk that is there, and is to be replaced by another place. */
+async function lookForFault(context: StoreContext, name: string, place: Place, { signal }: DiskOptions): Promise<string | undefined> {
+  const { root, document } = context.members;
+  const known = findDisk(document, name);
+  const disk = context.disks.disks.find((candidate) => candidate.name === name);
+  if (disk === undefined || (await stateAt(root, document, known)) !== 'online' || (await isWithin(place.folder, path.resolve(root, known.path)))) return undefined;
+  return faultOf(context, disk, signal);
+}
+
+/** @throws DISK_EXISTS, BAD_ROOT where a disk that is there is not to be replaced, or not by this place */
+async function refuseWell(root: string, { name, path: where }: DiskEntry, { folder }: Place, fault: string | undefined): Promise<void> {
+  const old = path.resolve(root, where);
+  if (await isWithin(folder, old)) {
+    const isItself = (await realPlace(folder)) === (await realPlace(old));
+    const message = isItself ? `disk "${name}" is there; if it is failing, name the empty folder that is to take its place` : `"${folder}" cannot become disk "${name}": that is there still`;
+    throw new StoreError(isItself ? 'DISK_EXISTS' : 'BAD_ROOT', message, { disk: name, path: folder });
+  }
+  if (fault !== undefined) return;
+  throw new StoreError(
+    'DISK_EXISTS',
+    `disk "${name}" is there, and a look at it finds nothing wrong; if it fails otherwise, replace it with --failing; to change it for another, add that one, then drain and remove this one`,
+    { disk: name },
+  );
 }
 
 /**
@@ -196,18 +231,6 @@ function withDisk(document: StoreDocument, name: string, disk: DiskEntry): Store
   return { ...document, disks: document.disks.map((other) => (other.name === name ? disk : other)) };
 }
 
-interface Place {
-  /** Absolute. */
-  folder: string;
-  /** As it stands in `store.json`. */
-  path: string;
-}
-
-function placeOf(root: string, name: string, folder: string): Place {
-  const absolute = path.resolve(folder);
-  return { folder: absolute, path: absolute === path.join(root, name) ? name : absolute };
-}
-
 /** @throws DISK_NEEDED where the members left would be fewer than a read needs, so that nothing could be read or healed */
 function refuseUnreadable(document: StoreDocument, disks: number, replaced: string | undefined): void {
   const voters = document.disks.filter(({ name, role }) => role !== 'joining' && name !== replaced).length;
@@ -234,30 +257,6 @@ async function refuseTooEarly({ disks }: StoreContext, name: string): Promise<vo
   );
 }
 
-/** @throws BAD_ROOT where another disk is there, or the place holds one, or is held by one */
-async function refuseOccupied(document: StoreDocument, root: string, name: string, { folder }: Place): Promise<void> {
-  const real = await realPlace(folder);
-  for (const disk of document.disks) {
-    const other = await realPlace(path.resolve(root, disk.path));
-    const isNested = `${real}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${real}/`);
-    if (disk.name !== name && isNested) {
-      throw new StoreError('BAD_ROOT', `"${folder}" cannot become disk "${name}": disk "${disk.name}" is there`, { disk: name, path: folder });
-    }
-  }
-}
-
-/** Where a folder is, or will be, behind all links. */
-async function realPlace(folder: string): Promise<string> {
-  const real = await except(fs.realpath(folder), 'ENOENT', 'ENOTDIR');
-  return real ?? path.join(await realPlace(path.dirname(folder)), path.basename(folder));
-}
-
-/** Takes away the link, or empty folder, that stands where the link to the new place is to be; and a link to nowhere at the place itself. */
-async function clearWay(inside: string, { folder }: Place, made: Made): Promise<void> {
-  const leadsNowhere = (await except(fs.stat(inside), 'ENOENT')) === undefined;
-  if (folder !== inside || leadsNowhere) await made.clear(inside);
-}
-
 async function newDisk(document: StoreDocument, root: string, name: string, place: Place, made: Made): Promise<DiskEntry> {
   const stood = await unknownId(place.folder, document, name);
   if (stood === undefined) await checkPlace(root, name, place.folder);
@@ -265,17 +264,6 @@ async function newDisk(document: StoreDocument, root: string, name: string, plac
   await makeDisk(root, document.id, disk, made);
   await syncFolderNow(root);
   return disk;
-}
-
-async function relink(root: string, name: string, { folder }: Place, made: Made): Promise<void> {
-  const inside = path.join(root, name);
-  if (folder === inside) return;
-  await made.clear(inside);
-  if ((await except(fs.lstat(inside), 'ENOENT')) !== undefined) {
-    throw new StoreError('BAD_ROOT', `"${inside}" is in the way of a link to "${folder}"; move it away first`, { disk: name, path: inside });
-  }
-  await made.link(folder, inside);
-  await syncFolderNow(root);
 }
 
 async function stateAt(root: string, { id: storeId }: StoreDocument, { name, id, path: where }: DiskEntry): Promise<string> {

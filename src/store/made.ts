@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { except, makeFolders, syncFolderNow, unlink, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
+import { except, makeFolders, rename, syncFolderNow, unlink, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
 
 /** What has been made so far for a new store or disk, so that a failure can take it back. */
 export class Made {
@@ -25,6 +25,11 @@ export class Made {
     // One that stands from an unfinished init must lead to the same place.
     await ensureSymlink(target, link, 'dir');
     if (!stood) this.#undo.push(() => unlink(link));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await rename(from, to);
+    this.#undo.push(() => rename(to, from));
   }
 
   /** Takes a link, or an empty folder, away; nothing else. */

@@ -50,7 +50,7 @@ test('a store in which all is well is whole, and verify has read every byte of c
   }
   await store.put('bucket', 'empty', Buffer.alloc(0));
   const { report, healths } = await verify(store);
-  expect(report).toEqual({ objects: 5, whole: 5, degraded: 0, lost: 0, buckets: 0, bytes, problems: 0 });
+  expect(report).toEqual({ objects: 5, whole: 5, degraded: 0, lost: 0, buckets: 0, bytes, problems: 0, unreadable: [] });
   // Six disks: three metas' copies can be spared at most, then what the parity is good for.
   expect(healths.map(({ key, survives, redundancy }) => [key, redundancy, survives])).toEqual([
     ['a', '2+1', 1],

@@ -1,0 +1,76 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { errnoOf, reasonOf, StoreError } from '../errors.ts';
+import { except, syncFolderNow } from '../files/calls.ts';
+import type { Made } from './made.ts';
+import type { StoreDocument } from './store-document.ts';
+
+export interface Place {
+  /** Absolute. */
+  folder: string;
+  /** As it stands in `store.json`. */
+  path: string;
+}
+
+export function placeOf(root: string, name: string, folder: string): Place {
+  const absolute = path.resolve(folder);
+  return { folder: absolute, path: absolute === path.join(root, name) ? name : absolute };
+}
+
+/** @throws BAD_ROOT where another disk is there, or the place holds one, or is held by one */
+export async function refuseOccupied(document: StoreDocument, root: string, name: string, { folder }: Place): Promise<void> {
+  for (const disk of document.disks) {
+    if (disk.name !== name && (await isWithin(folder, path.resolve(root, disk.path)))) {
+      throw new StoreError('BAD_ROOT', `"${folder}" cannot become disk "${name}": disk "${disk.name}" is there`, { disk: name, path: folder });
+    }
+  }
+}
+
+/** Whether a place is a disk's own folder, is in it, or holds it. */
+export async function isWithin(folder: string, other: string): Promise<boolean> {
+  const [one, two] = [await realPlace(folder), await realPlace(other)];
+  return `${one}/`.startsWith(`${two}/`) || `${two}/`.startsWith(`${one}/`);
+}
+
+/** Where a folder is, or will be, behind all links. */
+export async function realPlace(folder: string): Promise<string> {
+  const real = await except(fs.realpath(folder), 'ENOENT', 'ENOTDIR');
+  return real ?? path.join(await realPlace(path.dirname(folder)), path.basename(folder));
+}
+
+/** Takes away the link, or empty folder, that stands where the link to the new place is to be; and a link to nowhere at the place itself. */
+export async function clearWay(inside: string, { folder }: Place, made: Made): Promise<void> {
+  const leadsNowhere = (await except(fs.stat(inside), 'ENOENT')) === undefined;
+  if (folder !== inside || leadsNowhere) await made.clear(inside);
+}
+
+/**
+ * Renames the folder of a disk that is being replaced, where it stands in the way of the link to the new one, and tells how.
+ * @throws BAD_ROOT where it can't be renamed, because it is a mount point for instance
+ */
+export async function setAside(root: string, name: string, { folder }: Place, made: Made): Promise<string | undefined> {
+  const inside = path.join(root, name);
+  if (folder === inside || (await except(fs.lstat(inside), 'ENOENT'))?.isDirectory() !== true) return undefined;
+  // Hidden, so that nobody takes it for a disk of the store.
+  let aside = path.join(root, `.${name}.replaced`);
+  for (let times = 2; (await except(fs.lstat(aside), 'ENOENT')) !== undefined; times++) aside = path.join(root, `.${name}.replaced-${String(times)}`);
+  try {
+    await made.rename(inside, aside);
+  } catch (error) {
+    const errno = errnoOf(error);
+    const details = { disk: name, path: inside, ...(errno === undefined ? {} : { errno }) };
+    throw new StoreError('BAD_ROOT', `"${inside}" is in the way of a link to "${folder}"; unmount it, or move it away first (${reasonOf(error)})`, details, error);
+  }
+  return aside;
+}
+
+export async function relink(root: string, name: string, { folder }: Place, made: Made): Promise<void> {
+  const inside = path.join(root, name);
+  if (folder === inside) return;
+  await made.clear(inside);
+  if ((await except(fs.lstat(inside), 'ENOENT')) !== undefined) {
+    throw new StoreError('BAD_ROOT', `"${inside}" is in the way of a link to "${folder}"; move it away first`, { disk: name, path: inside });
+  }
+  await made.link(folder, inside);
+  await syncFolderNow(root);
+}
