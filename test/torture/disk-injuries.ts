@@ -1,5 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { Ambushes } from './ambushes.ts';
+import { takeAway } from './away.ts';
 import type { Course } from './course.ts';
 import type { DiskChanges } from './disk-changes.ts';
 import { hurtFiles, removeAll, wipeFiles } from './injuries.ts';
@@ -19,6 +21,7 @@ interface Parts {
   journal: Journal;
   manager: Manager;
   changes: DiskChanges;
+  ambushes: Ambushes;
 }
 
 /** Hurts disks beside the workers: at one time no more of them than every object survives. */
@@ -31,10 +34,12 @@ export class DiskInjuries {
 
   /** Hurts some disks, and brings back those that went. */
   async hurtSome(): Promise<void> {
-    const { plan, random, course, manager } = this.#parts;
-    const names = manager.diskNames();
-    const count = random.between(1, plan.losses);
-    const chosen = random.sample(names, count);
+    const { plan, random, course, manager, ambushes } = this.#parts;
+    const chosen = random.sample(manager.diskNames(), random.between(1, plan.losses));
+    if (random.chance(0.7)) {
+      await ambushes.spring(chosen);
+      if (random.chance(0.4)) return;
+    }
     const beside = random.chance(0.3) ? this.#manageBeside(chosen) : undefined;
     const returns: (() => Promise<void>)[] = [];
     for (const name of chosen) {
@@ -89,13 +94,12 @@ export class DiskInjuries {
 
   /** The disk misses what happens meanwhile; and it may have suffered when it comes back. */
   #takeAway(name: string, disk: string): () => Promise<void> {
-    const { random, course, journal } = this.#parts;
-    const away = this.#awayFrom(name);
+    const { root, folder, random, course, journal } = this.#parts;
     journal.note(`hurt ${name}: take it away`);
-    fs.renameSync(disk, away);
+    const back = takeAway(root, folder, name);
     return async () => {
       journal.note(`${name} comes back`);
-      fs.renameSync(away, disk);
+      back();
       if (random.chance(0.3)) {
         await course.liveFor(random.between(0, 100));
         journal.note(`hurt ${name}: ${hurtFiles(disk, random)}`);
@@ -105,10 +109,8 @@ export class DiskInjuries {
 
   /** Another one takes its place. */
   #lose(name: string, disk: string): () => Promise<void> {
-    const away = this.#awayFrom(name);
     this.#parts.journal.note(`hurt ${name}: lose it`);
-    fs.renameSync(disk, away);
-    removeAll(away);
+    removeAll(disk);
     return () => this.#parts.changes.replace(name);
   }
 
@@ -126,9 +128,5 @@ export class DiskInjuries {
       fs.writeFileSync(mark, bytes);
       return Promise.resolve();
     };
-  }
-
-  #awayFrom(name: string): string {
-    return path.join(this.#parts.folder, `away-${name}`);
   }
 }

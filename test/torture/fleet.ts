@@ -18,6 +18,7 @@ export class Worker {
   #child: ChildProcess | undefined;
   readonly #waiting = new Map<number, (outcome: Outcome | 'killed') => void>();
   #count = 0;
+  #clock = 0;
 
   constructor(program: Program) {
     this.#program = program;
@@ -25,6 +26,23 @@ export class Worker {
 
   get isIdle(): boolean {
     return this.#waiting.size === 0;
+  }
+
+  /** Milliseconds by which its clock is ahead. */
+  get clock(): number {
+    return this.#clock;
+  }
+
+  /** Also of the processes that come after it. */
+  setClock(milliseconds: number): void {
+    this.#clock = milliseconds;
+    const operation: Operation = { do: 'set clock', milliseconds };
+    this.#child?.stdin?.write(`${JSON.stringify({ number: this.#count++, operation })}\n`);
+  }
+
+  /** Starts its process, if there is none: otherwise the first operation does. */
+  start(): void {
+    this.#child ??= this.#start();
   }
 
   /** Resolves to what came of it; `killed` if the process was killed before it told. */
@@ -57,7 +75,7 @@ export class Worker {
 
   #start(): ChildProcess {
     const { script, library, root } = this.#program;
-    const child = spawn(process.execPath, [script, library, root], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [script, library, root, String(this.#clock)], { stdio: ['pipe', 'pipe', 'pipe'] });
     let errors = '';
     child.stderr.on('data', (data: Buffer) => (errors += data.toString('utf8')));
     child.stdin.on('error', () => undefined);

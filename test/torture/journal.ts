@@ -10,6 +10,8 @@ export interface TortureReport {
   /** Disks that were hurt. */
   hurt: number;
   killed: number;
+  /** How often what must be survived has come about. */
+  circumstances: Record<string, number>;
   /** Errors of operations that were excused. */
   failures: Record<string, number>;
 }
@@ -25,7 +27,7 @@ export class TortureError extends Error {
 
 /** What has happened, so that a failure can tell what led to it. */
 export class Journal {
-  readonly report: TortureReport = { operations: {}, rounds: 0, hurt: 0, killed: 0, failures: {} };
+  readonly report: TortureReport = { operations: {}, rounds: 0, hurt: 0, killed: 0, circumstances: {}, failures: {} };
   readonly #seed: number;
   readonly #root: string;
   readonly #log: ((line: string) => void) | undefined;
@@ -58,6 +60,12 @@ export class Journal {
     this.#histories.set(address, history);
     history.push(`${line}: ${tell(outcome)}`);
     if (history.length > HISTORY) history.shift();
+  }
+
+  /** Something that must be survived has come about. */
+  encounter(circumstance: string): void {
+    const { circumstances } = this.report;
+    circumstances[circumstance] = (circumstances[circumstance] ?? 0) + 1;
   }
 
   count(operation: Operation, outcome: Outcome | 'killed'): void {

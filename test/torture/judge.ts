@@ -62,6 +62,16 @@ export class Judge {
     return { operation, began, address, write };
   }
 
+  /** An upload that its source has held back is about to go on. */
+  release({ write }: Sent): void {
+    if (write !== undefined) this.#model.release(write);
+  }
+
+  /** The worker that it was sent to is dead. */
+  lose({ write }: Sent): void {
+    if (write !== undefined) this.#model.end(write);
+  }
+
   /** @throws TortureError if a worker's answer can't be right */
   judge(sent: Sent, outcome: Outcome): void {
     const { operation, began, address, write } = sent;
@@ -100,7 +110,10 @@ export class Judge {
     } else if (error.code === 'NO_SUCH_KEY') {
       this.#model.cancel(address, write);
       this.#judgeSeen(sent, address, undefined);
-    } else if (!EXCUSED.has(error.code) || this.#isCalmSince(began)) throw this.#failure(operation, `${error.code} ${error.message}`, address);
+    } else {
+      this.#model.end(write);
+      if (!EXCUSED.has(error.code) || this.#isCalmSince(began)) throw this.#failure(operation, `${error.code} ${error.message}`, address);
+    }
   }
 
   /** Nothing excuses a read that fails: no more is ever hurt than every object survives. */

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clocks } from './clocks.ts';
 import type { Course } from './course.ts';
 import { Worker, type Program } from './fleet.ts';
 import { TortureError, type Journal } from './journal.ts';
 import type { Judge } from './judge.ts';
-import { describeOperation, type Operation } from './operations.ts';
+import type { Operation } from './operations.ts';
+import { perform } from './perform.ts';
 import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
 
@@ -17,6 +19,7 @@ interface Parts {
   program: Program;
   plan: Plan;
   course: Course;
+  clocks: Clocks;
   journal: Journal;
   judge: Judge;
 }
@@ -31,7 +34,7 @@ export class Lanes {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#workers = Array.from({ length: WORKERS }, () => new Worker(parts.program));
+    this.#workers = Array.from({ length: WORKERS }, () => parts.clocks.take(new Worker(parts.program)));
   }
 
   /** Resolves when the course is over, and the gate is open. */
@@ -81,18 +84,16 @@ export class Lanes {
 
   async #perform(worker: Worker, operation: Operation): Promise<void> {
     const { judge, journal } = this.#parts;
-    const sent = judge.send(operation);
-    const line = `${journal.time()} ${describeOperation(operation)}`;
-    const outcome = await worker.do(operation);
-    if (sent.address !== undefined) journal.remember(sent.address, `${line} … ${journal.time()}`, outcome);
-    journal.count(operation, outcome);
-    if (outcome !== 'killed') judge.judge(sent, outcome);
+    const isDying = 'death' in operation;
+    if (isDying) judge.excuseTorn();
+    const outcome = await perform(this.#parts, worker, operation);
+    if (isDying && outcome === 'killed') journal.encounter(`half-dead ${operation.do}`);
   }
 
   async #killNowAndThen(): Promise<void> {
-    const { seed, course, journal, judge } = this.#parts;
+    const { seed, plan, course, journal, judge } = this.#parts;
+    if (!plan.isDeadly) return;
     const random = new Random(seed, 'kills');
-    if (random.chance(0.3)) return;
     while (!course.isOver()) {
       await sleep(random.between(200, 2500));
       const worker = random.pick(this.#workers);

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoreDocument } from '../../src/index.ts';
+import type { Clocks } from './clocks.ts';
 import type { Course } from './course.ts';
 import { Worker, type Program } from './fleet.ts';
 import { tell, type Journal } from './journal.ts';
@@ -13,6 +14,7 @@ interface Parts {
   program: Program;
   random: Random;
   course: Course;
+  clocks: Clocks;
   journal: Journal;
   judge: Judge;
 }
@@ -24,7 +26,7 @@ export class Manager {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#worker = new Worker(parts.program);
+    this.#worker = parts.clocks.take(new Worker(parts.program));
   }
 
   /**

@@ -28,10 +28,59 @@ test('of two writes at the same time either may be the last', () => {
   expect(possible(model, [undefined, 1, 2])).toEqual([undefined]);
 });
 
-test('a write that was killed may happen later, over one that came after it', () => {
+test('a write that goes on may happen later, over one that came after it', () => {
   const model = new Model();
   model.beginWrite('key', 1);
   model.acknowledge(model.beginWrite('key', 2));
+  expect(possible(model, [undefined, 1, 2])).toEqual([1, 2]);
+});
+
+test('a write that died may count or not, until the next that is acknowledged', () => {
+  const model = new Model();
+  model.acknowledge(model.beginWrite('key', 1));
+  model.end(model.beginWrite('key', 2));
+  expect(possible(model, [undefined, 1, 2])).toEqual([1, 2]);
+  expect(possible(model, [undefined, 1, 2])).toEqual([1, 2]);
+  model.acknowledge(model.beginWrite('key', 3));
+  expect(possible(model, [undefined, 1, 2, 3])).toEqual([3]);
+});
+
+test('a delete that died hides nothing, and is hidden by the next write', () => {
+  const model = new Model();
+  model.acknowledge(model.beginWrite('key', 1));
+  model.end(model.beginWrite('key', undefined));
+  expect(possible(model, [undefined, 1])).toEqual([undefined, 1]);
+  model.acknowledge(model.beginWrite('key', 2));
+  expect(possible(model, [undefined, 1, 2])).toEqual([2]);
+});
+
+test('of a write that died and one that goes on meanwhile either may be the last', () => {
+  const model = new Model();
+  const dying = model.beginWrite('key', 1);
+  const other = model.beginWrite('key', 2);
+  model.end(dying);
+  model.acknowledge(other);
+  expect(possible(model, [undefined, 1, 2])).toEqual([1, 2]);
+});
+
+test('an upload that is held back counts from when it is let go on: what died before is hidden', () => {
+  const model = new Model();
+  const slow = model.beginWrite('key', 1);
+  model.acknowledge(model.beginWrite('key', 2));
+  model.end(model.beginWrite('key', undefined));
+  model.release(slow);
+  expect(possible(model, [undefined, 1, 2])).toEqual([undefined, 1, 2]);
+  model.acknowledge(slow);
+  expect(possible(model, [undefined, 1, 2])).toEqual([1]);
+});
+
+test('a dead write that has been seen hides what was before it, unless a disk is lost meanwhile', () => {
+  const model = new Model();
+  model.acknowledge(model.beginWrite('key', 1));
+  model.end(model.beginWrite('key', 2));
+  expect(model.whyImpossible('key', 2, model.now(), true)).toBeUndefined();
+  expect(possible(model, [undefined, 1, 2])).toEqual([2]);
+  model.forgetGlimpses();
   expect(possible(model, [undefined, 1, 2])).toEqual([1, 2]);
 });
 

@@ -1,7 +1,26 @@
+/** A process that dies in the midst of a commit. */
+export interface HalfDeath {
+  /** It dies when so many metas have been changed, by a rename or an unlink, and before it changes another one. */
+  after: number;
+  /** Only on these disks; those on others are held back. Without it, on whichever come first. */
+  disks?: readonly string[];
+}
+
 /** What a worker can be told to do. */
-export type Operation =
-  | { do: 'put'; bucket: string; key: string; seed: number; redundancy?: string; slow?: boolean }
-  | { do: 'delete'; bucket: string; key: string }
+export type Operation = StoreOperation | ProcessOperation;
+
+/** What is about the process itself. */
+export type ProcessOperation =
+  /** Waits until the upload of this seed, sent before, has begun and is held back. */
+  | { do: 'await hold'; seed: number }
+  | { do: 'release'; seed: number }
+  /** Sets the process's clock ahead, or back. */
+  | { do: 'set clock'; milliseconds: number };
+
+export type StoreOperation =
+  /** `hold`: so many bytes go in, and the rest only after `release`. */
+  | { do: 'put'; bucket: string; key: string; seed: number; redundancy?: string; slow?: boolean; hold?: number; death?: HalfDeath }
+  | { do: 'delete'; bucket: string; key: string; death?: HalfDeath }
   | { do: 'get'; bucket: string; key: string }
   /** Bytes from `from`, as many as there are up to `count`. */
   | { do: 'range'; bucket: string; key: string; from: number; count: number }
@@ -41,7 +60,7 @@ export interface Outcome {
 }
 
 export function describeOperation({ do: what, ...details }: Operation): string {
-  const rest = Object.entries(details).map(([name, value]) => `${name}=${String(value)}`);
+  const rest = Object.entries(details).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
   return [what, ...rest].join(' ');
 }
 

@@ -4,7 +4,12 @@ import type { Random } from './random.ts';
 export const BUCKETS = ['first', 'second'];
 
 /** Few, so that operations meet; with what is hard to name in a file. */
-export const KEYS = ['a', 'b', 'deep/er/c', 'deep/d', '.dot', 'p%q', 'ü/ö', 'z'.repeat(300)];
+const WRITTEN_KEYS = ['a', 'b', 'deep/er/c', 'deep/d', '.dot', 'p%q', 'ü/ö', 'z'.repeat(300)];
+
+/** Keys that ambushes have for themselves: nobody else writes to them. */
+export const AMBUSHED_KEYS = ['prey', 'deep/prey'];
+
+export const KEYS = [...WRITTEN_KEYS, ...AMBUSHED_KEYS];
 
 /** Redundancies by the disks that they survive. */
 const REDUNDANCIES = new Map([
@@ -21,27 +26,33 @@ export class Plan {
   /** Disks at the beginning. */
   readonly disks: number;
   readonly redundancies: readonly string[];
+  /** Whether workers are killed, or die, while nothing is hurt. */
+  readonly isDeadly: boolean;
 
   constructor(random: Random) {
     this.losses = random.weigh([[2, 1], [1, 2]]);
     this.fewest = this.losses === 1 ? random.between(3, 5) : random.between(4, 6);
     this.redundancies = (REDUNDANCIES.get(this.losses) ?? []).filter((redundancy) => widthOf(redundancy) <= this.fewest);
     this.disks = random.between(this.fewest, this.fewest + 2);
+    this.isDeadly = random.chance(0.7);
   }
 
   /** The next operation of a worker. It follows from the seed alone, not from what happens. */
   chooseOperation(random: Random, seed: number): Operation {
     const bucket = random.pick(BUCKETS);
-    const key = random.pick(KEYS);
     const what = random.weigh([[26, 'put'], [9, 'delete'], [30, 'get'], [14, 'range'], [6, 'head'], [5, 'list'], [3, 'verify'], [2, 'gc'], [1, 'heal'], [1, 'rebalance']] as const);
+    const isWrite = what === 'put' || what === 'delete';
+    const key = random.pick(isWrite ? WRITTEN_KEYS : KEYS);
+    const death = isWrite && this.isDeadly && random.chance(0.02) ? { death: { after: random.between(1, 3) } } : {};
     switch (what) {
       case 'put': {
         const redundancy = random.chance(0.6) ? { redundancy: random.pick(this.redundancies) } : {};
-        return { do: 'put', bucket, key, seed, slow: random.chance(0.15), ...redundancy };
+        return { do: 'put', bucket, key, seed, slow: random.chance(0.15), ...redundancy, ...death };
       }
       case 'range':
         return { do: 'range', bucket, key, from: Math.floor(random.next() ** 3 * 2_500_000), count: random.between(1, 1_500_000) };
       case 'delete':
+        return { do: what, bucket, key, ...death };
       case 'get':
       case 'head':
         return { do: what, bucket, key };

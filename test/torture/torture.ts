@@ -1,5 +1,7 @@
 import * as path from 'node:path';
 import { ObjectStore } from '../../src/index.ts';
+import { Ambushes } from './ambushes.ts';
+import { Clocks } from './clocks.ts';
 import { Course } from './course.ts';
 import { DiskChanges } from './disk-changes.ts';
 import { DiskInjuries } from './disk-injuries.ts';
@@ -38,10 +40,12 @@ export class Torture {
   readonly #model = new Model();
   readonly #journal: Journal;
   readonly #judge: Judge;
+  readonly #clocks: Clocks;
   readonly #lanes: Lanes;
   readonly #manager: Manager;
   readonly #changes: DiskChanges;
   readonly #injuries: DiskInjuries;
+  readonly #ambushes: Ambushes;
   readonly #wholeness: Wholeness;
 
   constructor({ seed, milliseconds, folder, script, library, log }: TortureOptions) {
@@ -54,10 +58,12 @@ export class Torture {
     const model = this.#model;
     const journal = (this.#journal = new Journal(seed, root, log));
     const judge = (this.#judge = new Judge(model, journal));
-    this.#lanes = new Lanes({ seed, program, plan, course, journal, judge });
-    const manager = (this.#manager = new Manager({ program, random, course, journal, judge }));
+    const clocks = (this.#clocks = new Clocks(seed, journal));
+    this.#lanes = new Lanes({ seed, program, plan, course, clocks, journal, judge });
+    const manager = (this.#manager = new Manager({ program, random, course, clocks, journal, judge }));
     const changes = (this.#changes = new DiskChanges({ root, plan, random, course, journal, manager }));
-    this.#injuries = new DiskInjuries({ root, folder, plan, random, course, journal, manager, changes });
+    const ambushes = (this.#ambushes = new Ambushes({ root, folder, program, plan, random, clocks, journal, judge, manager }));
+    this.#injuries = new DiskInjuries({ root, folder, plan, random, course, journal, manager, changes, ambushes });
     this.#wholeness = new Wholeness({ root, plan, random, model, journal, judge, manager, changes });
   }
 
@@ -65,7 +71,7 @@ export class Torture {
   async run(): Promise<TortureReport> {
     try {
       await this.#prepare();
-      const lanes = this.#lanes.run();
+      const lanes = Promise.all([this.#lanes.run(), this.#clocks.run(this.#course)]);
       try {
         while (!this.#course.isTimeUp) await this.#runRound();
       } finally {
@@ -80,7 +86,7 @@ export class Torture {
       throw this.#course.problem ?? error;
     } finally {
       this.#endLanes();
-      await Promise.all([this.#lanes.kill(), this.#manager.kill()]);
+      await Promise.all([this.#lanes.kill(), this.#manager.kill(), this.#ambushes.kill()]);
     }
   }
 

@@ -1,15 +1,20 @@
 /**
- * A process that does to a store what it is told: `node worker.js <library> <root>`. Each line on stdin is an operation
+ * A process that does to a store what it is told: `node worker.js <library> <root> [<milliseconds
+ * by which its clock is ahead>]`. Each line on stdin is an operation
  * with a number; a line on stdout answers it. Operations overlap.
  */
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Library from '../../src/index.ts';
+import { setClock } from './clock.ts';
 import { contentTypeOf, makeContent, seedOf, sizeOf, whyWrong } from './content.ts';
-import type { Operation, Outcome } from './operations.ts';
+import { dieAt, watchChanges } from './half-death.ts';
+import type { Operation, Outcome, StoreOperation } from './operations.ts';
+import { holdBack, holdOf, trickle } from './sources.ts';
 
+watchChanges(process.argv[3] ?? '');
+setClock(Number(process.argv[4] ?? 0));
 const { ObjectStore, isStoreError } = (await import(process.argv[2] ?? '')) as typeof Library;
 let opened: Promise<Library.ObjectStore> | undefined;
 
@@ -21,8 +26,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
 async function answer(number: number, operation: Operation): Promise<void> {
   let outcome: Outcome;
   try {
-    opened ??= ObjectStore.open(process.argv[3] ?? '');
-    outcome = await work(await opened, operation);
+    outcome = await perform(operation);
   } catch (error) {
     if (isStoreError(error)) outcome = { error: { code: error.code, message: error.message } };
     else outcome = { problem: error instanceof Error ? (error.stack ?? error.message) : String(error) };
@@ -30,13 +34,49 @@ async function answer(number: number, operation: Operation): Promise<void> {
   process.stdout.write(`${JSON.stringify({ number, outcome })}\n`);
 }
 
-async function work(store: Library.ObjectStore, operation: Operation): Promise<Outcome> {
+async function perform(operation: Operation): Promise<Outcome> {
+  switch (operation.do) {
+    case 'set clock':
+      setClock(operation.milliseconds);
+      return {};
+    case 'await hold':
+      await holdOf(operation.seed).reached;
+      return {};
+    case 'release':
+      holdOf(operation.seed).release();
+      return {};
+    case 'put':
+    case 'delete':
+      return operation.death === undefined ? useStore(operation) : dieAt(operation.death, () => useStore(operation));
+    case 'get':
+    case 'range':
+    case 'head':
+    case 'list':
+    case 'verify':
+    case 'heal':
+    case 'gc':
+    case 'usage':
+    case 'add disk':
+    case 'replace disk':
+    case 'drain disk':
+    case 'cancel drain':
+    case 'remove disk':
+    case 'rebalance':
+      return useStore(operation);
+  }
+}
+
+async function useStore(operation: StoreOperation): Promise<Outcome> {
+  opened ??= ObjectStore.open(process.argv[3] ?? '');
+  return work(await opened, operation);
+}
+
+async function work(store: Library.ObjectStore, operation: StoreOperation): Promise<Outcome> {
   switch (operation.do) {
     case 'put': {
-      const { bucket, key, seed, redundancy, slow } = operation;
-      const content = makeContent(seed);
+      const { bucket, key, seed, redundancy } = operation;
       const options = { contentType: contentTypeOf(seed), redundancy };
-      const { meta, failed, unwritten, offline } = await store.put(bucket, key, slow === true ? trickle(content) : content, options);
+      const { meta, failed, unwritten, offline } = await store.put(bucket, key, sourceOf(operation), options);
       const reasons = failed.map(({ disk, reason }) => `${disk}: ${reason}`);
       return { version: meta.version, isWeak: unwritten.length + failed.length + offline.length > 0, ...(reasons.length > 0 ? { failed: reasons } : {}) };
     }
@@ -103,6 +143,12 @@ async function work(store: Library.ObjectStore, operation: Operation): Promise<O
   }
 }
 
+function sourceOf({ seed, slow, hold }: Extract<Operation, { do: 'put' }>): Buffer | Readable {
+  const content = makeContent(seed);
+  if (hold !== undefined) return holdBack(seed, content, hold);
+  return slow === true ? trickle(content) : content;
+}
+
 function judge(meta: Library.ObjectMeta, bytes: Buffer, from?: number, to?: number): Outcome {
   const seed = seedOf(meta.contentType);
   const problem = whyWrong(bytes, seed, from, to);
@@ -114,17 +160,4 @@ function describe({ bucket, key, state, survives, problems, lost }: Library.Obje
   const reasons = problems.map(({ state: what, reason }) => `${what}: ${reason}`).join('; ');
   const gone = lost.map(({ from, to }) => `${String(from)}-${String(to)}`).join(',');
   return [`${bucket}/${key} is ${state}${gone === '' ? '' : ` (${gone})`}, survives ${String(survives)}: ${reasons}`];
-}
-
-/** The bytes in pieces, some time apart, so that much can happen while they go in. */
-function trickle(content: Buffer): Readable {
-  const piece = Math.max(1, Math.ceil(content.length / 4));
-  return Readable.from(
-    (async function* () {
-      for (let at = 0; at < content.length; at += piece) {
-        await sleep(60);
-        yield content.subarray(at, at + piece);
-      }
-    })(),
-  );
 }
