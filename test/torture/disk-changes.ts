@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import type { Course } from './course.ts';
-import { removeAll } from './injuries.ts';
+import { removeAll } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { Manager } from './manager.ts';
 import type { Plan } from './plan.ts';

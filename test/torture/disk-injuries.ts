@@ -3,13 +3,19 @@ import * as path from 'node:path';
 import type { Ambushes } from './ambushes.ts';
 import { takeAway } from './away.ts';
 import type { Course } from './course.ts';
+import { Deck } from './deck.ts';
 import type { DiskChanges } from './disk-changes.ts';
-import { hurtFiles, removeAll, wipeFiles } from './injuries.ts';
+import { removeAll } from './files.ts';
+import { hurtFiles, wipeFiles } from './injuries.ts';
 import type { Journal } from './journal.ts';
 import type { Manager } from './manager.ts';
+import type { OddInjuries } from './odd-injuries.ts';
 import type { Operation } from './operations.ts';
 import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
+
+/** Ways to hurt a disk: the more often, the more often they are here. */
+const WAYS = ['files', 'files', 'away', 'away', 'lost', 'wiped', 'folders', 'mark', 'odd files', 'odd files', 'odd mark', 'odd folder', 'odd folder'] as const;
 
 interface Parts {
   root: string;
@@ -22,14 +28,17 @@ interface Parts {
   manager: Manager;
   changes: DiskChanges;
   ambushes: Ambushes;
+  odd: OddInjuries;
 }
 
 /** Hurts disks beside the workers: at one time no more of them than every object survives. */
 export class DiskInjuries {
   readonly #parts: Parts;
+  readonly #ways: Deck<(typeof WAYS)[number]>;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#ways = new Deck(parts.random, WAYS);
   }
 
   /** Hurts some disks, and brings back those that went. */
@@ -65,11 +74,10 @@ export class DiskInjuries {
 
   /** Hurts a disk, again and again perhaps. @returns what brings it back, if it has gone */
   #hurt(name: string): (() => Promise<void>) | undefined {
-    const { root, random, journal } = this.#parts;
+    const { root, random, journal, odd } = this.#parts;
     const disk = path.join(root, name);
     journal.report.hurt++;
-    const how = random.weigh([[4, 'files'], [3, 'away'], [2, 'lost'], [1, 'wiped'], [1, 'folders'], [1, 'mark']] as const);
-    switch (how) {
+    switch (this.#ways.draw()) {
       case 'files':
         journal.note(`hurt ${name}: ${hurtFiles(disk, random)}`);
         return undefined;
@@ -87,8 +95,16 @@ export class DiskInjuries {
         return this.#takeAway(name, disk);
       case 'lost':
         return this.#lose(name, disk);
+      case 'odd files':
+        journal.note(`hurt ${name}: ${odd.hurtFiles(disk)}`);
+        return undefined;
+      case 'odd folder':
+        journal.note(`hurt ${name}: ${odd.hurtFolder(disk)}`);
+        return undefined;
       case 'mark':
-        return this.#hurtMark(name, disk);
+        return this.#hurtMark(name, disk, false);
+      case 'odd mark':
+        return this.#hurtMark(name, disk, true);
     }
   }
 
@@ -115,16 +131,20 @@ export class DiskInjuries {
   }
 
   /** Without its mark a disk is not known to be the store's, though all else is on it. */
-  #hurtMark(name: string, disk: string): () => Promise<void> {
-    const { random, journal } = this.#parts;
+  #hurtMark(name: string, disk: string, isOdd: boolean): () => Promise<void> {
+    const { random, journal, odd } = this.#parts;
     const mark = path.join(disk, 'disk.json');
     const bytes = fs.readFileSync(mark);
-    const isFlipped = random.chance(0.5);
-    journal.note(`hurt ${name}: ${isFlipped ? 'damage' : 'remove'} its mark`);
-    if (isFlipped) fs.writeFileSync(mark, '{');
-    else fs.unlinkSync(mark);
+    if (isOdd) journal.note(`hurt ${name}: ${odd.hurtMark(mark)}`);
+    else {
+      const isFlipped = random.chance(0.5);
+      journal.note(`hurt ${name}: ${isFlipped ? 'damage' : 'remove'} its mark`);
+      if (isFlipped) fs.writeFileSync(mark, '{');
+      else fs.unlinkSync(mark);
+    }
     return () => {
       journal.note(`${name} gets its mark back`);
+      removeAll(mark);
       fs.writeFileSync(mark, bytes);
       return Promise.resolve();
     };

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { codeOf, filesIn, namesIn, removeAll } from './files.ts';
 import type { Random } from './random.ts';
 
 /** Ways to hurt a disk that is there. */
@@ -38,7 +39,7 @@ function hurtFile(file: string, way: Way, random: Random): boolean {
     else fs.truncateSync(file, way === 'empty' ? 0 : random.between(0, size - 1));
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
 }
@@ -59,40 +60,5 @@ function flip(file: string, at: number): void {
 export function wipeFiles(disk: string): void {
   for (const folder of ['chunks', 'buckets']) {
     for (const name of namesIn(path.join(disk, folder))) removeAll(path.join(disk, folder, name));
-  }
-}
-
-/** Removes a file, or a folder that others may be writing into: it is gone at once. */
-export function removeAll(folder: string): void {
-  const gone = `${folder}.gone`;
-  if (!fs.existsSync(folder)) return;
-  fs.renameSync(folder, gone);
-  for (;;) {
-    try {
-      fs.rmSync(gone, { recursive: true, force: true });
-      return;
-    } catch (error) {
-      // Who has opened a folder in it may have made a file there.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error;
-    }
-  }
-}
-
-function filesIn(folder: string): string[] {
-  return namesIn(folder, true)
-    .map((name) => path.join(folder, name))
-    .filter((name) => fs.lstatSync(name, { throwIfNoEntry: false })?.isFile() === true)
-    .sort();
-}
-
-function namesIn(folder: string, recursive = false): string[] {
-  for (;;) {
-    try {
-      return fs.readdirSync(folder, { recursive, encoding: 'utf8' });
-    } catch (error) {
-      // A folder that goes while it is read.
-      if (!fs.existsSync(folder)) return [];
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    }
   }
 }

@@ -9,8 +9,20 @@ const EXCUSED = new Set(['TOO_FEW_DISKS_TO_WRITE', 'DISK_IO', 'DISK_FULL', 'BAD_
 /** Errors of a change of disks beside others, after which it is tried again. */
 const EXCUSED_CHANGES = new Set(['DISK_NEEDED', 'DISK_EXISTS', 'DISK_IO', 'NO_SUCH_DISK', 'TOO_FEW_DISKS_TO_WRITE', 'TOO_FEW_DISKS_TO_READ', 'META_DAMAGED']);
 
+/** What looks at all disks: one that is odd or can't be read must not end it for the others. */
+const LOOKS_AT_ALL = new Set<Operation['do']>(['list', 'verify', 'heal', 'gc', 'usage']);
+
+/** Errors of these, where too few disks are there to begin with. */
+const EXCUSED_LOOKS = new Set(['TOO_FEW_DISKS_TO_WRITE', 'TOO_FEW_DISKS_TO_READ']);
+
 /** `calm`: nothing is hurt, and no disk comes or goes, so everything must succeed. */
 export type Mood = 'calm' | 'changing' | 'hurt';
+
+/** Whether an operation that is not about a key may end so while disks are hurt or changed. */
+function isExcused({ do: what }: Operation, code: string): boolean {
+  if (LOOKS_AT_ALL.has(what)) return what !== 'list' && EXCUSED_LOOKS.has(code);
+  return EXCUSED.has(code) || EXCUSED_CHANGES.has(code);
+}
 
 /** An operation that a worker was sent. */
 export interface Sent {
@@ -83,8 +95,7 @@ export class Judge {
     else if (outcome.health !== undefined) this.#judgeHealth(sent, outcome.health);
     else if (outcome.error !== undefined) {
       const { code, message } = outcome.error;
-      const isExcused = !this.#isCalmSince(began) && (EXCUSED.has(code) || EXCUSED_CHANGES.has(code));
-      if (!isExcused) throw this.#failure(operation, `${code} ${message}`);
+      if (this.#isCalmSince(began) || !isExcused(operation, code)) throw this.#failure(operation, `${code} ${message}`);
     }
   }
 
@@ -92,7 +103,7 @@ export class Judge {
   judgeManaged(operation: Operation, { problem, health, error }: Outcome): void {
     if (problem !== undefined) throw this.#failure(operation, problem);
     if (health !== undefined && health.lost > 0) throw this.failureAbout(`${operation.do} says that objects are lost: ${health.problems.join('; ')}`, health.problems);
-    if (error !== undefined && !EXCUSED_CHANGES.has(error.code)) throw this.#failure(operation, `${error.code} ${error.message}`);
+    if (error !== undefined && !isExcused(operation, error.code)) throw this.#failure(operation, `${error.code} ${error.message}`);
   }
 
   /** A failure with the history of the first key that a report's problems name. */

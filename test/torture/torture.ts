@@ -1,16 +1,19 @@
 import * as path from 'node:path';
 import { ObjectStore } from '../../src/index.ts';
 import { Ambushes } from './ambushes.ts';
+import { missingCircumstances } from './circumstances.ts';
 import { Clocks } from './clocks.ts';
 import { Course } from './course.ts';
 import { DiskChanges } from './disk-changes.ts';
 import { DiskInjuries } from './disk-injuries.ts';
-import { removeAll } from './injuries.ts';
+import { removeAll } from './files.ts';
 import { Journal, type TortureReport } from './journal.ts';
 import { Judge } from './judge.ts';
 import { Lanes } from './lanes.ts';
 import { Manager } from './manager.ts';
 import { Model } from './model.ts';
+import { OddInjuries } from './odd-injuries.ts';
+import { OddThings } from './odd-things.ts';
 import { BUCKETS, Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { Wholeness } from './wholeness.ts';
@@ -46,6 +49,7 @@ export class Torture {
   readonly #changes: DiskChanges;
   readonly #injuries: DiskInjuries;
   readonly #ambushes: Ambushes;
+  readonly #odd: OddThings;
   readonly #wholeness: Wholeness;
 
   constructor({ seed, milliseconds, folder, script, library, log }: TortureOptions) {
@@ -63,8 +67,10 @@ export class Torture {
     const manager = (this.#manager = new Manager({ program, random, course, clocks, journal, judge }));
     const changes = (this.#changes = new DiskChanges({ root, plan, random, course, journal, manager }));
     const ambushes = (this.#ambushes = new Ambushes({ root, folder, program, plan, random, clocks, journal, judge, manager }));
-    this.#injuries = new DiskInjuries({ root, folder, plan, random, course, journal, manager, changes, ambushes });
-    this.#wholeness = new Wholeness({ root, plan, random, model, journal, judge, manager, changes });
+    const things = (this.#odd = new OddThings(folder));
+    const odd = new OddInjuries({ random, journal, things });
+    this.#injuries = new DiskInjuries({ root, folder, plan, random, course, journal, manager, changes, ambushes, odd });
+    this.#wholeness = new Wholeness({ root, plan, random, model, journal, judge, manager, changes, things });
   }
 
   /** @throws TortureError */
@@ -80,6 +86,8 @@ export class Torture {
       await lanes;
       this.#course.check();
       await this.#finish();
+      const missing = missingCircumstances(this.#journal.report);
+      if (missing.length > 0) throw this.#journal.failure(`in ${String(this.#journal.report.rounds)} rounds it never came to: ${missing.join(', ')}`);
       return this.#journal.report;
     } catch (error) {
       // What a worker has found comes before what the coordinator came upon after it.
@@ -91,6 +99,7 @@ export class Torture {
   }
 
   async #prepare(): Promise<void> {
+    await this.#odd.prepare();
     const { disks, fewest, losses, redundancies } = this.#plan;
     const redundancy = this.#random.pick(redundancies);
     const durability = this.#random.weigh([[3, 'none'], [1, 'fsync']] as const);

@@ -1,9 +1,12 @@
+import * as path from 'node:path';
 import { findUntidy } from '../faults/crash-state.ts';
+import { clearSetAside, findOdd } from './set-aside.ts';
 import type { DiskChanges } from './disk-changes.ts';
 import type { Journal } from './journal.ts';
 import type { Judge } from './judge.ts';
 import type { Manager } from './manager.ts';
 import type { Model } from './model.ts';
+import type { OddThings } from './odd-things.ts';
 import { BUCKETS, KEYS, type Plan } from './plan.ts';
 import type { Random } from './random.ts';
 
@@ -18,6 +21,7 @@ interface Parts {
   judge: Judge;
   manager: Manager;
   changes: DiskChanges;
+  things: OddThings;
 }
 
 /** What must be true when nothing is going on, whatever went on before. */
@@ -101,11 +105,16 @@ export class Wholeness {
 
   /** A heal leaves nothing behind, on any disk. */
   async #expectTidy(): Promise<void> {
-    const { root, journal, manager } = this.#parts;
+    const { root, journal, manager, things } = this.#parts;
     const { gc } = await manager.do({ do: 'gc' });
     if (JSON.stringify(gc) !== JSON.stringify(NO_GARBAGE)) throw journal.failure(`after a heal, gc finds something: ${JSON.stringify(gc)}`);
     const { stale } = await manager.do({ do: 'usage' });
     if (stale !== 0) throw journal.failure(`after a heal, ${String(stale)} metas are missing`);
+    const disks = manager.diskNames().map((name) => path.join(root, name));
+    for (const name of disks.flatMap(clearSetAside)) journal.note(`was set aside: ${path.relative(root, name)}`);
+    const odd = disks.flatMap(findOdd);
+    if (odd.length > 0) throw journal.failure(`after a heal, something odd is left: ${odd.join(', ')}`);
+    if (things.elsewhere().join() !== 'precious') throw journal.failure(`a folder outside the store, to which a link led, holds: ${things.elsewhere().join(', ')}`);
     const untidy = findUntidy(root);
     if (untidy.length > 0) throw journal.failure(`after a heal, there is left: ${untidy.join(', ')}`);
   }
