@@ -10,7 +10,7 @@ const GROUPS: readonly { rounds: number; what: string; names: readonly string[] 
 ];
 
 /** After so many rounds, each by itself. */
-const ROUNDS_FOR_ALL = 150;
+const ROUNDS_FOR_ALL = 200;
 
 /** What should have come about in a run, but never did: then it proves nothing about that. */
 export function missingCircumstances({ rounds, circumstances }: TortureReport): string[] {

@@ -14,35 +14,33 @@ export function trickle(content: Buffer): Readable {
   );
 }
 
-interface Hold {
+/** What an upload that is held back, and those who wait for it, have in common. Either may come first. */
+class Hold {
+  reach: () => void = () => undefined;
+  release: () => void = () => undefined;
   /** Resolves when the upload has begun and waits. */
-  reached: Promise<void>;
-  release: () => void;
+  readonly reached = new Promise<void>((resolve) => (this.reach = resolve));
+  readonly released = new Promise<void>((resolve) => (this.release = resolve));
 }
 
-/** Uploads that are held back, by their seeds. */
 const holds = new Map<number, Hold>();
 
-/** The bytes up to `at`, and the rest only when `release` is called. */
+/** Of the upload of this seed. */
+export function holdOf(seed: number): Hold {
+  const hold = holds.get(seed) ?? new Hold();
+  holds.set(seed, hold);
+  return hold;
+}
+
+/** The bytes up to `at`, and the rest only when the hold is released. */
 export function holdBack(seed: number, content: Buffer, at: number): Readable {
-  let reach: () => void = () => undefined;
-  let release: () => void = () => undefined;
-  const reached = new Promise<void>((resolve) => (reach = resolve));
-  const released = new Promise<void>((resolve) => (release = resolve));
-  holds.set(seed, { reached, release });
+  const hold = holdOf(seed);
   return Readable.from(
     (async function* () {
       if (at > 0) yield content.subarray(0, at);
-      reach();
-      await released;
+      hold.reach();
+      await hold.released;
       if (at < content.length) yield content.subarray(at);
     })(),
   );
-}
-
-/** @throws where no such upload has been sent */
-export function holdOf(seed: number): Hold {
-  const hold = holds.get(seed);
-  if (hold === undefined) throw new Error(`no upload of seed ${String(seed)} is held back`);
-  return hold;
 }
