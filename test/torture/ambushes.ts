@@ -139,7 +139,8 @@ export class Ambushes {
     const put = this.#put(target);
     const hold = random.chance(0.6) ? 0 : random.between(0, sizeOf(put.seed));
     const slow = begin(this.#parts, this.#last, { ...put, hold });
-    await Promise.race([this.#last.do({ do: 'await hold', seed: put.seed }), slow.outcome]);
+    const held = await Promise.race([this.#last.do({ do: 'await hold', seed: put.seed }), slow.outcome]);
+    if (held !== 'killed' && held.problem !== undefined) throw this.#parts.journal.failure(`an upload was not held back: ${held.problem}`);
     return slow;
   }
 

@@ -7,7 +7,7 @@ import { compileWorker } from './compile-worker.ts';
 import { Torture } from './torture.ts';
 
 /** `npm run torture` goes on for as long as one likes. */
-const MILLISECONDS = 8_000;
+const MILLISECONDS = 16_000;
 
 test('random operations of several processes, while disks are hurt, changed and lost, never lose or change a byte', async () => {
   const given = process.env['TORTURE_SEED'];
@@ -15,9 +15,10 @@ test('random operations of several processes, while disks are hurt, changed and 
   console.log(`TORTURE_SEED=${String(seed)}`);
   const folder = tempFolder();
   const torture = new Torture({ seed, milliseconds: MILLISECONDS, folder, script: compileWorker(path.join(folder, 'program')), library: compiledLibrary() });
-  const { rounds, hurt, operations } = await torture.run();
+  const { rounds, hurt, operations, circumstances } = await torture.run();
   expect(rounds).toBeGreaterThanOrEqual(1);
   expect(hurt).toBeGreaterThanOrEqual(1);
   expect(operations['put']).toBeGreaterThan(10);
   expect(operations['get']).toBeGreaterThan(10);
+  expect(circumstances['a clock goes back']).toBeGreaterThan(1);
 });
