@@ -36,6 +36,8 @@ export interface TraceOptions {
   inject?: string;
   /** Options of Node before the script. */
   nodeOptions?: readonly string[];
+  /** Further options of strace. */
+  flags?: readonly string[];
   cwd?: string;
 }
 
@@ -82,7 +84,7 @@ export function straceProblem(): string | undefined {
  * order in every run.
  */
 export async function traceNode(args: readonly string[], options: TraceOptions): Promise<Traced> {
-  const flags = ['-f', '-qq', '-y', '-e', `trace=${options.trace.join(',')}`, '-o', options.log];
+  const flags = ['-f', '-qq', '-y', '-e', `trace=${options.trace.join(',')}`, '-o', options.log, ...(options.flags ?? [])];
   if (options.inject !== undefined) flags.push('-e', `inject=${options.inject}`);
   // Makes tracing quick; but strace 6.1 then injects no signals.
   if (options.inject?.includes(':signal=') !== true) flags.push('--seccomp-bpf');

@@ -1,0 +1,201 @@
+import { accessSync, constants, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import pMap from 'p-map';
+import { Random } from '../../torture/random.ts';
+import { traceNode, type Ended } from '../strace.ts';
+import { anyPlan, describePlan, fixedPlans, makeFate, type Plan } from './fates.ts';
+import { discard, judge, type Mending } from './judge.ts';
+import { INPUTS, type Command, type Scenario } from './scenarios.ts';
+import { FULL_STRINGS, stepsOf, WATCHED, type Step } from './steps.ts';
+import { linesOf, readTree, sumOfTree, writeTree, type Tree } from './tree.ts';
+import { ALL_KEPT, VolatileFiles } from './volatile-files.ts';
+import { World } from './world.ts';
+
+export interface SuiteOptions {
+  /** A compiled build's folder. */
+  program: string;
+  /** For files of the run; must be there. */
+  folder: string;
+  seed: number;
+  /** Random states for each run of a command, beside those at its end. */
+  states: number;
+  /** Moments at which a command is killed, for each scenario that kills one; all where it is Infinity. */
+  kills: number;
+}
+
+/** A state that a power loss may leave, and that is wrong. */
+export interface Failure {
+  scenario: string;
+  seed: number;
+  problem: string;
+  /** The commands, and where in the last of them the power went. */
+  when: string;
+  plan: string;
+  lost: string[];
+}
+
+/** A folder in memory where there is one: nobody takes its power, and judging a state makes many syncs. */
+export function quickFolder(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    return '/dev/shm';
+  } catch {
+    return tmpdir();
+  }
+}
+
+const STORE = 'store';
+const AT_ONCE = 4;
+/** Positions in the logs of commands that follow one another must not meet. */
+const LOG_LENGTH = 10_000_000;
+
+/** What has happened before a command. */
+interface Past {
+  steps: readonly Step[];
+  world: World;
+  /** In words. */
+  story: string[];
+}
+
+/** Runs scenarios and judges the states that a power loss may leave. */
+export class Suite {
+  readonly #options: SuiteOptions;
+  readonly failures: Failure[] = [];
+  /** States that were judged, no two of a command's the same; and commands that were traced. */
+  states = 0;
+  commands = 0;
+  #runs = 0;
+
+  constructor(options: SuiteOptions) {
+    this.#options = options;
+    for (const [name, bytes] of Object.entries(INPUTS)) writeFileSync(path.join(options.folder, name), bytes);
+  }
+
+  async run(scenario: Scenario): Promise<void> {
+    const folder = this.#newFolder();
+    mkdirSync(folder);
+    await scenario.prepare(path.join(folder, STORE));
+    const durable = readTree(folder);
+    rmSync(folder, { recursive: true });
+    await this.#goOn(scenario, durable, 0, { steps: [], world: World.of(scenario.start, scenario.lost), story: [] });
+  }
+
+  async #goOn(scenario: Scenario, durable: Tree, index: number, past: Past): Promise<void> {
+    const command = scenario.commands[index];
+    if (command === undefined) return;
+    const isLast = index === scenario.commands.length - 1;
+    const name = `"${command.args((input) => input).join(' ')}"`;
+    const { steps, ended } = await this.#trace(command, replay(durable, past.steps), index);
+    if (!isLast && scenario.whole === undefined) {
+      for (const count of this.#chooseKills(scenario, steps)) {
+        await this.#goOn(scenario, durable, index + 1, {
+          steps: [...past.steps, ...steps.slice(0, count)],
+          world: past.world.during(command.effect),
+          story: [...past.story, `${name} killed after call ${String(count)} of ${String(steps.length)} (${steps[count - 1]?.label ?? ''})`],
+        });
+      }
+      return;
+    }
+    const isDone = ended.code === 0 || command.done?.includes(ended.code ?? -1) === true;
+    if (ended.code !== 0 && command.codes?.includes(ended.code ?? -1) !== true) {
+      this.#fail(scenario, past, name, { problem: `exit code ${String(ended.code ?? ended.signal)}: ${ended.stderr}${ended.stdout}` });
+    }
+    const now = { ...past, story: [...past.story, name] };
+    await this.#judgeStates(scenario, durable, now, command, steps, isDone);
+    await this.#goOn(scenario, durable, index + 1, {
+      ...now,
+      steps: [...past.steps, ...steps],
+      world: isDone ? past.world.after(command.effect) : past.world.during(command.effect),
+    });
+  }
+
+  /** Numbers of calls after which the command is killed. */
+  #chooseKills({ name, thorough }: Scenario, steps: readonly Step[]): number[] {
+    const all = steps.flatMap((step, index) => (changesNames(step) ? [index + 1] : []));
+    if (thorough === true || all.length <= this.#options.kills) return all;
+    return new Random(this.#options.seed, `kills of ${name}`).sample(all, this.#options.kills).sort((a, b) => a - b);
+  }
+
+  async #judgeStates(scenario: Scenario, durable: Tree, { steps: before, world, story }: Past, command: Command, steps: readonly Step[], isDone: boolean): Promise<void> {
+    const random = new Random(this.#options.seed, story.join());
+    const print = steps.findIndex((step) => step.do === 'print');
+    const counts = !isDone ? Infinity : command.counts === 'exit' || print === -1 ? steps.length : print + 1;
+    const moments = Array.from({ length: this.#options.states }, () => random.between(0, steps.length)).sort((a, b) => a - b);
+    const seen = new Set<string>();
+    const states: { tree: Tree; world: World; mending: Mending; describe: () => Pick<Failure, 'when' | 'plan' | 'lost'> }[] = [];
+    const files = replay(durable, before);
+    const consider = (plan: Plan, moment: number): void => {
+      const fate = makeFate(plan, new Random(this.#options.seed, `${story.join()} ${String(moment)} ${String(random.next())}`));
+      const tree = files.build(fate);
+      const isCounted = moment >= counts;
+      const sum = `${sumOfTree(tree)} ${String(isCounted)}`;
+      if (seen.has(sum)) return;
+      seen.add(sum);
+      const lost = files.losses(fate);
+      states.push({
+        tree,
+        world: isCounted ? world.after(command.effect) : world.during(command.effect),
+        mending: scenario.mending ?? (random.chance(0.25) ? 'heal' : 'gc'),
+        describe: () => ({
+          when: `${story.join(', then ')}; power lost after call ${String(moment)} of ${String(steps.length)} (${steps[moment - 1]?.label ?? 'none yet'})${isCounted ? ', acknowledged' : ''}`,
+          plan: describePlan(plan),
+          lost,
+        }),
+      });
+    };
+    for (let moment = 0, next = 0; moment <= steps.length; moment++) {
+      for (; moments[next] === moment; next++) consider(anyPlan(files.volatileDevices(), random), moment);
+      const step = steps[moment];
+      if (step === undefined) for (const plan of fixedPlans(files.volatileDevices())) consider(plan, moment);
+      else files.apply(step);
+    }
+    await pMap(states, async (state) => {
+      const folder = this.#newFolder();
+      writeTree(state.tree, folder);
+      const problem = await judge(path.join(folder, STORE), state.world, state.mending, scenario.hurt === true);
+      discard(folder);
+      this.states++;
+      if (problem !== undefined) this.failures.push({ scenario: scenario.name, seed: this.#options.seed, problem, ...state.describe() });
+    }, { concurrency: AT_ONCE });
+  }
+
+  /** Runs a command to its end on files as they are as long as the power stays. */
+  async #trace(command: Command, files: VolatileFiles, index: number): Promise<{ steps: Step[]; ended: Ended }> {
+    const folder = this.#newFolder();
+    const root = path.join(folder, STORE);
+    const log = `${folder}.log`;
+    writeTree(files.build(ALL_KEPT), folder);
+    const args = command.args((name) => path.join(this.#options.folder, name)).map((arg) => arg.replace('{store}', root));
+    const entry = path.join(this.#options.program, 'bin', `${command.door}.js`);
+    const traced = await traceNode([entry, ...args, '--root', root], { trace: WATCHED, flags: FULL_STRINGS, log });
+    const steps = stepsOf(traced.calls, folder).map((step) => ({ ...step, at: step.at + index * LOG_LENGTH, began: step.began + index * LOG_LENGTH }));
+    for (const step of steps) files.apply(step);
+    const [model, disk] = [linesOf(files.build(ALL_KEPT)), linesOf(readTree(folder))];
+    const differences = [...model.filter((line) => !disk.includes(line)).map((line) => `- ${line}`), ...disk.filter((line) => !model.includes(line)).map((line) => `+ ${line}`)];
+    if (differences.length > 0) throw new Error(`the trace of ${args.join(' ')} does not tell everything:\n${differences.join('')}`);
+    discard(folder);
+    rmSync(log);
+    this.commands++;
+    return { steps, ended: traced };
+  }
+
+  #fail(scenario: Scenario, { story }: Past, name: string, { problem }: Pick<Failure, 'problem'>): void {
+    this.failures.push({ scenario: scenario.name, seed: this.#options.seed, problem, when: [...story, name].join(', then '), plan: 'the power stays', lost: [] });
+  }
+
+  #newFolder(): string {
+    return path.join(this.#options.folder, `run-${String(this.#runs++)}`);
+  }
+}
+
+function replay(durable: Tree, steps: readonly Step[]): VolatileFiles {
+  const files = new VolatileFiles(durable, STORE);
+  for (const step of steps) files.apply(step);
+  return files;
+}
+
+/** Opening a file that is there, writing and syncing change no names: killed there, a command leaves what it leaves one call later. */
+function changesNames(step: Step): boolean {
+  return step.do !== 'write' && step.do !== 'print' && step.do !== 'sync' && !(step.do === 'open' && !step.creates);
+}

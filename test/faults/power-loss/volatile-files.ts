@@ -1,0 +1,259 @@
+import type { Step } from './steps.ts';
+import type { Tree } from './tree.ts';
+
+/** A name that was set or, without a node, taken away, and whether a power loss can undo that. */
+export interface NameChange {
+  at: number;
+  label: string;
+  durable: boolean;
+  device: string;
+  folder: Folder;
+  name: string;
+  node: Node | undefined;
+  /** The old name of a file that was renamed goes only where its new one is there. */
+  needs?: NameChange;
+}
+
+/** Content that a file had from one moment on. */
+export interface Content {
+  at: number;
+  label: string;
+  durable: boolean;
+  bytes: Buffer;
+}
+
+export interface Folder {
+  kind: 'folder';
+  device: string;
+  names: Map<string, NameChange[]>;
+}
+
+export interface File {
+  kind: 'file';
+  device: string;
+  contents: Content[];
+}
+
+export interface Link {
+  kind: 'link';
+  device: string;
+  target: string;
+}
+
+export type Node = Folder | File | Link;
+
+/** What becomes of that which is not durable. */
+export interface Fate {
+  keeps: (change: NameChange) => boolean;
+  contentOf: (file: File) => Buffer;
+}
+
+/** Everything stays, as long as the power does. */
+export const ALL_KEPT: Fate = { keeps: () => true, contentOf: (file) => lastOf(file.contents).bytes };
+
+/** The device of whatever is on no disk: the store's own folder. */
+export const ROOT_DEVICE = 'root';
+
+/**
+ * Files as POSIX promises them: the bytes of a file are durable after its fsync, and a name after an fsync of its folder; a
+ * folder that starts with `disk` is a device of its own, and `syncfs` makes durable what is on one device.
+ */
+export class VolatileFiles {
+  readonly #top: Folder = { kind: 'folder', device: ROOT_DEVICE, names: new Map() };
+  readonly #nodes: Node[] = [this.#top];
+  /** Where writes without a position go on, by descriptor. */
+  readonly #offsets = new Map<string, { node: Node; offset: number }>();
+
+  /** Begins with what is durable. @param store the folder whose subfolders may be disks */
+  constructor(durable: Tree, store: string) {
+    this.#store = store;
+    this.#fill(this.#top, durable, '');
+  }
+
+  readonly #store: string;
+
+  apply(step: Step): void {
+    switch (step.do) {
+      case 'open':
+        return this.#open(step);
+      case 'write':
+        return this.#write(step);
+      case 'truncate': {
+        const { bytes } = lastOf(this.#file(step.path).contents);
+        return this.#put(this.#file(step.path), step, Buffer.concat([bytes.subarray(0, step.size), Buffer.alloc(Math.max(0, step.size - bytes.length))]));
+      }
+      case 'rename': {
+        const added = this.#set(step.to, this.#find(step.path), step);
+        this.#set(step.path, undefined, step, added);
+        return;
+      }
+      case 'link':
+        this.#set(step.to, this.#find(step.path), step);
+        return;
+      case 'symlink':
+        this.#make(step.path, { kind: 'link', device: '', target: step.target }, step);
+        return;
+      case 'mkdir':
+        this.#make(step.path, { kind: 'folder', device: '', names: new Map() }, step);
+        return;
+      case 'unlink':
+      case 'rmdir':
+        this.#set(step.path, undefined, step);
+        return;
+      case 'sync':
+        return sync(this.#find(step.path), step.began);
+      case 'sync file system': {
+        const { device } = this.#find(step.path);
+        for (const node of this.#nodes) if (node.device === device) sync(node, step.began);
+        return;
+      }
+      case 'sync all':
+        for (const node of this.#nodes) sync(node, step.began);
+        return;
+      case 'print':
+    }
+  }
+
+  /** What is there after the fate has struck. */
+  build(fate: Fate): Tree {
+    const counts = (change: NameChange): boolean =>
+      (change.durable || fate.keeps(change)) && (change.needs === undefined || counts(change.needs));
+    const buildFolder = (folder: Folder): Tree => {
+      const tree: Tree = new Map();
+      for (const [name, changes] of folder.names) {
+        const node = changes.findLast(counts)?.node;
+        if (node?.kind === 'folder') tree.set(name, buildFolder(node));
+        else if (node?.kind === 'file') tree.set(name, fate.contentOf(node));
+        else if (node !== undefined) tree.set(name, { target: node.target });
+      }
+      return tree;
+    };
+    return buildFolder(this.#top);
+  }
+
+  /** What a fate takes away, for people. */
+  losses(fate: Fate): string[] {
+    const losses = this.#nodes.flatMap((node): (NameChange | Content)[] => {
+      if (node.kind === 'folder') return [...node.names.values()].flat().filter((change) => !change.durable && !fate.keeps(change));
+      if (node.kind === 'file' && isVolatile(node) && fate.contentOf(node) !== lastOf(node.contents).bytes) return [lastOf(node.contents)];
+      return [];
+    });
+    return [...new Set(losses.sort((a, b) => a.at - b.at).map(({ label }) => label))];
+  }
+
+  /** Devices on which something is not durable. */
+  volatileDevices(): string[] {
+    const isOpen = (node: Node): boolean =>
+      node.kind === 'folder' ? [...node.names.values()].some((changes) => changes.some(({ durable }) => !durable)) : node.kind === 'file' && isVolatile(node);
+    return [...new Set(this.#nodes.filter(isOpen).map(({ device }) => device))];
+  }
+
+  #open(step: Step & { do: 'open' }): void {
+    let node = this.#lookup(step.path);
+    if (node === undefined) {
+      if (!step.creates) throw new Error(`the model has no file ${step.path}`);
+      node = this.#make(step.path, { kind: 'file', device: '', contents: [{ at: step.at, label: step.label, durable: true, bytes: Buffer.alloc(0) }] }, step);
+    } else if (node.kind === 'file' && step.truncates && lastOf(node.contents).bytes.length > 0) {
+      this.#put(node, step, Buffer.alloc(0));
+    }
+    this.#offsets.set(step.fd, { node, offset: 0 });
+  }
+
+  #write(step: Step & { do: 'write' }): void {
+    const file = this.#file(step.path);
+    const { bytes } = lastOf(file.contents);
+    const open = this.#offsets.get(step.fd);
+    // Without a position: the store's lock file, which is only ever appended to, or a file that was opened to be written once.
+    const position = step.position ?? (open?.node === file && !step.path.endsWith('.lock') ? open.offset : bytes.length);
+    if (step.position === undefined && open?.node === file) open.offset = position + step.bytes.length;
+    const next = Buffer.alloc(Math.max(bytes.length, position + step.bytes.length));
+    bytes.copy(next);
+    step.bytes.copy(next, position);
+    this.#put(file, step, next);
+  }
+
+  #put(file: File, { at, label }: Step, bytes: Buffer): void {
+    file.contents.push({ at, label, durable: false, bytes });
+  }
+
+  #make(path: string, node: Node, step: Step): Node {
+    const { folder, name } = this.#split(path);
+    node.device = isDisk(path, this.#store) && node.kind === 'folder' ? name : folder.device;
+    this.#nodes.push(node);
+    this.#set(path, node, step);
+    return node;
+  }
+
+  #set(path: string, node: Node | undefined, { at, label }: Step, needs?: NameChange): NameChange {
+    const { folder, name } = this.#split(path);
+    const change: NameChange = { at, label, durable: false, device: folder.device, folder, name, node, ...(needs === undefined ? {} : { needs }) };
+    const changes = folder.names.get(name);
+    if (changes === undefined) folder.names.set(name, [change]);
+    else changes.push(change);
+    return change;
+  }
+
+  #split(path: string): { folder: Folder; name: string } {
+    const at = path.lastIndexOf('/');
+    const folder = at === -1 ? this.#top : this.#find(path.slice(0, at));
+    if (folder.kind !== 'folder') throw new Error(`in the model ${path} is in no folder`);
+    return { folder, name: path.slice(at + 1) };
+  }
+
+  #lookup(path: string): Node | undefined {
+    let node: Node | undefined = this.#top;
+    for (const name of path === '.' ? [] : path.split('/')) {
+      if (node?.kind !== 'folder') return undefined;
+      node = node.names.get(name)?.at(-1)?.node;
+    }
+    return node;
+  }
+
+  #find(path: string): Node {
+    const node = this.#lookup(path);
+    if (node === undefined) throw new Error(`the model has no ${path}`);
+    return node;
+  }
+
+  #file(path: string): File {
+    const node = this.#find(path);
+    if (node.kind !== 'file') throw new Error(`in the model ${path} is no file`);
+    return node;
+  }
+
+  #fill(folder: Folder, tree: Tree, above: string): void {
+    for (const [name, content] of tree) {
+      const path = `${above}${name}`;
+      const device = isDisk(path, this.#store) ? name : folder.device;
+      let node: Node;
+      if (content instanceof Map) node = { kind: 'folder', device, names: new Map() };
+      else if (Buffer.isBuffer(content)) node = { kind: 'file', device: folder.device, contents: [{ at: -1, label: '', durable: true, bytes: content }] };
+      else node = { kind: 'link', device: folder.device, target: content.target };
+      this.#nodes.push(node);
+      folder.names.set(name, [{ at: -1, label: '', durable: true, device: folder.device, folder, name, node }]);
+      if (content instanceof Map && node.kind === 'folder') this.#fill(node, content, `${path}/`);
+    }
+  }
+}
+
+/** Whether the last content of a file may be lost. */
+export function isVolatile(file: File): boolean {
+  return !lastOf(file.contents).durable;
+}
+
+function isDisk(path: string, store: string): boolean {
+  return path.startsWith(`${store}/disk`) && !path.slice(store.length + 1).includes('/');
+}
+
+/** Makes durable what had been done to a node before `began`. */
+function sync(node: Node, began: number): void {
+  if (node.kind === 'link') return;
+  const changes = node.kind === 'folder' ? [...node.names.values()].flat() : node.contents;
+  for (const change of changes) if (change.at < began) change.durable = true;
+}
+
+function lastOf<T>(list: readonly T[]): T {
+  const last = list.at(-1);
+  if (last === undefined) throw new Error('there is nothing');
+  return last;
+}
