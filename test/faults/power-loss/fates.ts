@@ -1,5 +1,5 @@
 import type { Random } from '../../torture/random.ts';
-import { isVolatile, type Content, type Fate, type File, type Folder, type NameChange } from './volatile-files.ts';
+import { isVolatile, type Content, type Fate, type File, type Folder, type NameChange } from './nodes.ts';
 
 /**
  * What may become of what is not durable on a device: nothing of it is there; all of it; all names, but not the bytes that they

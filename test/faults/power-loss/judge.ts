@@ -1,11 +1,10 @@
-import * as fs from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { isStoreError, ObjectStore } from '../../../src/index.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { NOTHING_TO_DO } from '../../support/gc.ts';
 import { bringBack } from '../care-scenarios.ts';
 import { BUCKET } from '../crash-scenarios.ts';
-import { findDanglingMetas, findUntidy } from '../crash-state.ts';
+import { countCopies, findDanglingMetas, findUntidy } from '../crash-state.ts';
 import type { World } from './world.ts';
 
 /** What is done at the end to mend what is left: gc reclaims, heal also makes whole. */
@@ -48,6 +47,7 @@ async function examine(root: string, world: World, mending: Mending, isHurt: boo
     const bytes = await readObject(store, key);
     check(allowed.some((one) => isSame(one, bytes)), `${key} is ${describe(bytes)}, but must be ${allowed.map(describe).join(' or ')}`);
     found.set(key, bytes);
+    if (world.acknowledged.has(key)) await checkQuorum(store, key);
   }
   step('listing buckets');
   const buckets = new Set((await store.listBuckets()).map(({ bucket }) => bucket));
@@ -92,6 +92,13 @@ async function checkDisks(store: ObjectStore, world: World): Promise<void> {
   for (const { disk, state } of disks) {
     check(state.status === 'online' || world.lost.has(disk), `disk ${disk} is ${state.status}: ${state.reason}`);
   }
+}
+
+/** What was acknowledged is known to a majority of the disks, so that any half of them tells it. */
+async function checkQuorum(store: ObjectStore, key: string): Promise<void> {
+  const version = (await unlessAbsent(store.head(BUCKET, key)))?.version;
+  const [copies, disks] = [countCopies(store.root, BUCKET, key, version), store.document.disks.length];
+  check(copies > disks / 2, `only ${String(copies)} of ${String(disks)} disks know that ${key} is ${version === undefined ? 'gone' : `of version ${version}`}`);
 }
 
 /** The object's bytes, or undefined where it is absent; `get` and `list` must say the same. */
@@ -152,9 +159,4 @@ function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
 
 function describe(bytes: Buffer | undefined): string {
   return bytes === undefined ? 'absent' : `${String(bytes.length)} bytes ${bytes.subarray(0, 4).toString('hex')}…`;
-}
-
-/** Removes a state that has been judged. */
-export function discard(folder: string): void {
-  fs.rmSync(folder, { recursive: true, force: true });
 }

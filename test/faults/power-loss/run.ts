@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { compile } from '../../support/build.ts';
 import { straceProblem } from '../strace.ts';
 import { describeFailures } from './report.ts';
-import { SEQUENCES, SINGLE, type Scenario } from './scenarios.ts';
+import type { Scenario } from './scenario.ts';
+import { SEQUENCES, SINGLE } from './scenarios.ts';
 import { quickFolder, Suite } from './suite.ts';
 
 const USAGE = `npm run power-loss -- [--minutes <n>] [--seed <n>] [--states <n>] [--kills <n>] [--only <text>]

@@ -10,7 +10,7 @@ export type Step = {
   /** For people. */
   label: string;
 } & (
-  | { do: 'open'; fd: string; path: string; creates: boolean; truncates: boolean }
+  | { do: 'open'; fd: string; path: string; creates: boolean; truncates: boolean; appends: boolean }
   | { do: 'write'; fd: string; path: string; bytes: Buffer; position: number | undefined }
   | { do: 'truncate'; path: string; size: number }
   | { do: 'rename' | 'link'; path: string; to: string }
@@ -100,7 +100,7 @@ function opened(args: Arguments, file: string | undefined, flags: string): Step[
   const fd = /^\d+/.exec(args.call.result ?? '')?.[0] ?? '';
   const mayWrite = /\bO_(WRONLY|RDWR|CREAT|TRUNC)\b/.test(flags);
   if (!mayWrite) return [];
-  return args.in(file, (where) => ({ do: 'open', fd, path: where, creates: /\bO_CREAT\b/.test(flags), truncates: /\bO_TRUNC\b/.test(flags) }));
+  return args.in(file, (where) => ({ do: 'open', fd, path: where, creates: /\bO_CREAT\b/.test(flags), truncates: /\bO_TRUNC\b/.test(flags), appends: /\bO_APPEND\b/.test(flags) }));
 }
 
 type Deed<T = Step> = T extends Step ? Omit<T, 'at' | 'began' | 'label'> : never;

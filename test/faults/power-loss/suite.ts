@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import pMap from 'p-map';
 import { Random } from '../../torture/random.ts';
-import { traceNode, type Ended } from '../strace.ts';
+import type { Ended } from '../strace.ts';
+import { INPUTS, type Command } from './commands.ts';
 import { anyPlan, describePlan, fixedPlans, makeFate, type Plan } from './fates.ts';
-import { discard, judge, type Mending } from './judge.ts';
-import { INPUTS, type Command, type Scenario } from './scenarios.ts';
-import { FULL_STRINGS, stepsOf, WATCHED, type Step } from './steps.ts';
-import { linesOf, readTree, sumOfTree, writeTree, type Tree } from './tree.ts';
-import { ALL_KEPT, VolatileFiles } from './volatile-files.ts';
+import { judge, type Mending } from './judge.ts';
+import type { Scenario } from './scenario.ts';
+import type { Step } from './steps.ts';
+import { traceCommand } from './trace.ts';
+import { readTree, sumOfTree, writeTree, type Tree } from './tree.ts';
+import { VolatileFiles } from './volatile-files.ts';
 import { World } from './world.ts';
 
 export interface SuiteOptions {
@@ -47,8 +49,12 @@ export function quickFolder(): string {
 
 const STORE = 'store';
 const AT_ONCE = 4;
+/** Commands of which each call matters are killed at least so often. */
+const THOROUGH = 8;
 /** Positions in the logs of commands that follow one another must not meet. */
 const LOG_LENGTH = 10_000_000;
+
+const NAMES: ReadonlySet<Step['do']> = new Set(['mkdir', 'rmdir', 'rename', 'link', 'symlink', 'unlink']);
 
 /** What has happened before a command. */
 interface Past {
@@ -56,6 +62,8 @@ interface Past {
   world: World;
   /** In words. */
   story: string[];
+  /** The numbers of the calls at which commands were killed: with the seed, they say what random numbers follow. */
+  kills: number[];
 }
 
 /** Runs scenarios and judges the states that a power loss may leave. */
@@ -78,14 +86,14 @@ export class Suite {
     await scenario.prepare(path.join(folder, STORE));
     const durable = readTree(folder);
     rmSync(folder, { recursive: true });
-    await this.#goOn(scenario, durable, 0, { steps: [], world: World.of(scenario.start, scenario.lost), story: [] });
+    await this.#goOn(scenario, durable, 0, { steps: [], world: World.of(scenario.start, scenario.lost), story: [], kills: [] });
   }
 
   async #goOn(scenario: Scenario, durable: Tree, index: number, past: Past): Promise<void> {
     const command = scenario.commands[index];
     if (command === undefined) return;
     const isLast = index === scenario.commands.length - 1;
-    const name = `"${command.args((input) => input).join(' ')}"`;
+    const name = `"${command.args({ store: STORE, input: (input) => input }).join(' ')}"`;
     const { steps, ended } = await this.#trace(command, replay(durable, past.steps), index);
     if (!isLast && scenario.whole === undefined) {
       for (const count of this.#chooseKills(scenario, steps)) {
@@ -93,6 +101,7 @@ export class Suite {
           steps: [...past.steps, ...steps.slice(0, count)],
           world: past.world.during(command.effect),
           story: [...past.story, `${name} killed after call ${String(count)} of ${String(steps.length)} (${steps[count - 1]?.label ?? ''})`],
+          kills: [...past.kills, count],
         });
       }
       return;
@@ -110,15 +119,16 @@ export class Suite {
     });
   }
 
-  /** Numbers of calls after which the command is killed. */
+  /** Numbers of calls after which the command is killed: after one that changes names, because others leave what the next one leaves. */
   #chooseKills({ name, thorough }: Scenario, steps: readonly Step[]): number[] {
-    const all = steps.flatMap((step, index) => (changesNames(step) ? [index + 1] : []));
-    if (thorough === true || all.length <= this.#options.kills) return all;
-    return new Random(this.#options.seed, `kills of ${name}`).sample(all, this.#options.kills).sort((a, b) => a - b);
+    const all = steps.flatMap((step, index) => (NAMES.has(step.do) ? [index + 1] : []));
+    const most = thorough === true ? Math.max(this.#options.kills, THOROUGH) : this.#options.kills;
+    if (all.length <= most) return all;
+    return new Random(this.#options.seed, `kills of ${name}`).sample(all, most).sort((a, b) => a - b);
   }
 
-  async #judgeStates(scenario: Scenario, durable: Tree, { steps: before, world, story }: Past, command: Command, steps: readonly Step[], isDone: boolean): Promise<void> {
-    const random = new Random(this.#options.seed, story.join());
+  async #judgeStates(scenario: Scenario, durable: Tree, { steps: before, world, story, kills }: Past, command: Command, steps: readonly Step[], isDone: boolean): Promise<void> {
+    const random = new Random(this.#options.seed, [scenario.name, story.length, ...kills].join(' '));
     const print = steps.findIndex((step) => step.do === 'print');
     const counts = !isDone ? Infinity : command.counts === 'exit' || print === -1 ? steps.length : print + 1;
     const moments = Array.from({ length: this.#options.states }, () => random.between(0, steps.length)).sort((a, b) => a - b);
@@ -126,7 +136,7 @@ export class Suite {
     const states: { tree: Tree; world: World; mending: Mending; describe: () => Pick<Failure, 'when' | 'plan' | 'lost'> }[] = [];
     const files = replay(durable, before);
     const consider = (plan: Plan, moment: number): void => {
-      const fate = makeFate(plan, new Random(this.#options.seed, `${story.join()} ${String(moment)} ${String(random.next())}`));
+      const fate = makeFate(plan, random);
       const tree = files.build(fate);
       const isCounted = moment >= counts;
       const sum = `${sumOfTree(tree)} ${String(isCounted)}`;
@@ -154,30 +164,18 @@ export class Suite {
       const folder = this.#newFolder();
       writeTree(state.tree, folder);
       const problem = await judge(path.join(folder, STORE), state.world, state.mending, scenario.hurt === true);
-      discard(folder);
+      rmSync(folder, { recursive: true });
       this.states++;
       if (problem !== undefined) this.failures.push({ scenario: scenario.name, seed: this.#options.seed, problem, ...state.describe() });
     }, { concurrency: AT_ONCE });
   }
 
-  /** Runs a command to its end on files as they are as long as the power stays. */
   async #trace(command: Command, files: VolatileFiles, index: number): Promise<{ steps: Step[]; ended: Ended }> {
-    const folder = this.#newFolder();
-    const root = path.join(folder, STORE);
-    const log = `${folder}.log`;
-    writeTree(files.build(ALL_KEPT), folder);
-    const args = command.args((name) => path.join(this.#options.folder, name)).map((arg) => arg.replace('{store}', root));
-    const entry = path.join(this.#options.program, 'bin', `${command.door}.js`);
-    const traced = await traceNode([entry, ...args, '--root', root], { trace: WATCHED, flags: FULL_STRINGS, log });
-    const steps = stepsOf(traced.calls, folder).map((step) => ({ ...step, at: step.at + index * LOG_LENGTH, began: step.began + index * LOG_LENGTH }));
-    for (const step of steps) files.apply(step);
-    const [model, disk] = [linesOf(files.build(ALL_KEPT)), linesOf(readTree(folder))];
-    const differences = [...model.filter((line) => !disk.includes(line)).map((line) => `- ${line}`), ...disk.filter((line) => !model.includes(line)).map((line) => `+ ${line}`)];
-    if (differences.length > 0) throw new Error(`the trace of ${args.join(' ')} does not tell everything:\n${differences.join('')}`);
-    discard(folder);
-    rmSync(log);
     this.commands++;
-    return { steps, ended: traced };
+    const { program, folder } = this.#options;
+    const traced = await traceCommand(command, files, { program, inputs: folder, folder: this.#newFolder(), store: STORE });
+    const shift = index * LOG_LENGTH;
+    return { ...traced, steps: traced.steps.map((step) => ({ ...step, at: step.at + shift, began: step.began + shift })) };
   }
 
   #fail(scenario: Scenario, { story }: Past, name: string, { problem }: Pick<Failure, 'problem'>): void {
@@ -193,9 +191,4 @@ function replay(durable: Tree, steps: readonly Step[]): VolatileFiles {
   const files = new VolatileFiles(durable, STORE);
   for (const step of steps) files.apply(step);
   return files;
-}
-
-/** Opening a file that is there, writing and syncing change no names: killed there, a command leaves what it leaves one call later. */
-function changesNames(step: Step): boolean {
-  return step.do !== 'write' && step.do !== 'print' && step.do !== 'sync' && !(step.do === 'open' && !step.creates);
 }

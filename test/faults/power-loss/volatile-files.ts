@@ -1,58 +1,6 @@
+import { isVolatile, lastOf, ROOT_DEVICE, sync, type Content, type Fate, type File, type Folder, type NameChange, type Node } from './nodes.ts';
 import type { Step } from './steps.ts';
 import type { Tree } from './tree.ts';
-
-/** A name that was set or, without a node, taken away, and whether a power loss can undo that. */
-export interface NameChange {
-  at: number;
-  label: string;
-  durable: boolean;
-  device: string;
-  folder: Folder;
-  name: string;
-  node: Node | undefined;
-  /** The old name of a file that was renamed goes only where its new one is there. */
-  needs?: NameChange;
-}
-
-/** Content that a file had from one moment on. */
-export interface Content {
-  at: number;
-  label: string;
-  durable: boolean;
-  bytes: Buffer;
-}
-
-export interface Folder {
-  kind: 'folder';
-  device: string;
-  names: Map<string, NameChange[]>;
-}
-
-export interface File {
-  kind: 'file';
-  device: string;
-  contents: Content[];
-}
-
-export interface Link {
-  kind: 'link';
-  device: string;
-  target: string;
-}
-
-export type Node = Folder | File | Link;
-
-/** What becomes of that which is not durable. */
-export interface Fate {
-  keeps: (change: NameChange) => boolean;
-  contentOf: (file: File) => Buffer;
-}
-
-/** Everything stays, as long as the power does. */
-export const ALL_KEPT: Fate = { keeps: () => true, contentOf: (file) => lastOf(file.contents).bytes };
-
-/** The device of whatever is on no disk: the store's own folder. */
-export const ROOT_DEVICE = 'root';
 
 /**
  * Files as POSIX promises them: the bytes of a file are durable after its fsync, and a name after an fsync of its folder; a
@@ -62,15 +10,14 @@ export class VolatileFiles {
   readonly #top: Folder = { kind: 'folder', device: ROOT_DEVICE, names: new Map() };
   readonly #nodes: Node[] = [this.#top];
   /** Where writes without a position go on, by descriptor. */
-  readonly #offsets = new Map<string, { node: Node; offset: number }>();
+  readonly #offsets = new Map<string, { node: Node; offset: number; appends: boolean }>();
+  readonly #store: string;
 
   /** Begins with what is durable. @param store the folder whose subfolders may be disks */
   constructor(durable: Tree, store: string) {
     this.#store = store;
     this.#fill(this.#top, durable, '');
   }
-
-  readonly #store: string;
 
   apply(step: Step): void {
     switch (step.do) {
@@ -156,16 +103,16 @@ export class VolatileFiles {
     } else if (node.kind === 'file' && step.truncates && lastOf(node.contents).bytes.length > 0) {
       this.#put(node, step, Buffer.alloc(0));
     }
-    this.#offsets.set(step.fd, { node, offset: 0 });
+    this.#offsets.set(step.fd, { node, offset: 0, appends: step.appends });
   }
 
   #write(step: Step & { do: 'write' }): void {
     const file = this.#file(step.path);
     const { bytes } = lastOf(file.contents);
     const open = this.#offsets.get(step.fd);
-    // Without a position: the store's lock file, which is only ever appended to, or a file that was opened to be written once.
-    const position = step.position ?? (open?.node === file && !step.path.endsWith('.lock') ? open.offset : bytes.length);
-    if (step.position === undefined && open?.node === file) open.offset = position + step.bytes.length;
+    if (step.position === undefined && open?.node !== file) throw new Error(`the model does not know where ${step.label} goes on`);
+    const position = step.position ?? (open?.appends === true ? bytes.length : (open?.offset ?? 0));
+    if (step.position === undefined && open !== undefined) open.offset = position + step.bytes.length;
     const next = Buffer.alloc(Math.max(bytes.length, position + step.bytes.length));
     bytes.copy(next);
     step.bytes.copy(next, position);
@@ -236,24 +183,6 @@ export class VolatileFiles {
   }
 }
 
-/** Whether the last content of a file may be lost. */
-export function isVolatile(file: File): boolean {
-  return !lastOf(file.contents).durable;
-}
-
 function isDisk(path: string, store: string): boolean {
   return path.startsWith(`${store}/disk`) && !path.slice(store.length + 1).includes('/');
-}
-
-/** Makes durable what had been done to a node before `began`. */
-function sync(node: Node, began: number): void {
-  if (node.kind === 'link') return;
-  const changes = node.kind === 'folder' ? [...node.names.values()].flat() : node.contents;
-  for (const change of changes) if (change.at < began) change.durable = true;
-}
-
-function lastOf<T>(list: readonly T[]): T {
-  const last = list.at(-1);
-  if (last === undefined) throw new Error('there is nothing');
-  return last;
 }

@@ -17,12 +17,15 @@ export class World {
   readonly disks: readonly (readonly string[])[];
   /** Disks that may be away. */
   readonly lost: ReadonlySet<string>;
+  /** Objects that a command has acknowledged: they must be as they are on enough disks. */
+  readonly acknowledged: ReadonlySet<string>;
 
-  private constructor(world: Pick<World, 'objects' | 'buckets' | 'disks' | 'lost'>) {
+  private constructor(world: Pick<World, 'objects' | 'buckets' | 'disks' | 'lost' | 'acknowledged'>) {
     this.objects = world.objects;
     this.buckets = world.buckets;
     this.disks = world.disks;
     this.lost = world.lost;
+    this.acknowledged = world.acknowledged;
   }
 
   /** What is there for certain. */
@@ -32,6 +35,7 @@ export class World {
       buckets: new Map(Object.entries(buckets).map(([bucket, isThere]) => [bucket, [isThere]])),
       disks: [disks],
       lost: new Set(lost),
+      acknowledged: new Set(),
     });
   }
 
@@ -42,6 +46,7 @@ export class World {
       buckets: both(this.buckets, buckets, false),
       disks: disks === undefined ? this.disks : [...this.disks, disks],
       lost: this.lost,
+      acknowledged: new Set([...this.acknowledged].filter((key) => !(key in objects))),
     });
   }
 
@@ -52,6 +57,7 @@ export class World {
       buckets: new Map([...this.buckets, ...Object.entries(buckets).map(([bucket, isThere]) => [bucket, [isThere]] as const)]),
       disks: disks === undefined ? this.disks : [disks],
       lost: new Set([...this.lost].filter((name) => name !== replaces)),
+      acknowledged: new Set([...this.acknowledged, ...Object.keys(objects)]),
     });
   }
 
