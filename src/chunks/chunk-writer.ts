@@ -3,9 +3,8 @@ import { Rooms } from '../disks/rooms.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
 import { isDiskFault, StoreError, throwIfAborted } from '../errors.ts';
-import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile, type ChunkEntry, type ParityEntry } from '../metadata/meta.ts';
+import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile, type ChunkEntry } from '../metadata/meta.ts';
 import type { Redundancy } from '../metadata/redundancy.ts';
-import type { ShardEntry } from '../metadata/stripes.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
@@ -14,6 +13,7 @@ import { StripePlaces } from './stripe-places.ts';
 import { StripeSource, type ReadStripe } from './stripe-source.ts';
 import { runWorkers } from './workers.ts';
 import type { ChunkSource } from './source.ts';
+import { leastShards, loseShards, type WrittenChunks } from './written-chunks.ts';
 
 export interface ChunkWriterOptions {
   /** Names the folder of the chunks on each disk; locked by the caller until after the commit. */
@@ -27,22 +27,6 @@ export interface ChunkWriterOptions {
   pool: BufferPool;
   signal?: AbortSignal | undefined;
   onBytes?: ((bytes: number) => void) | undefined;
-}
-
-/** What the meta says about the chunks that were written. */
-export interface WrittenChunks {
-  chunks: ChunkEntry[];
-  parity: ParityEntry[];
-  /** Those of them that had no disk to go to. They are entered where they belong, for `heal` to make them there. */
-  unwritten: ShardEntry[];
-}
-
-/**
- * So many shards of a stripe must be written: all of its chunks must be readable, and where there is as much parity as
- * there are chunks, one loss more must be survived.
- */
-export function leastShards(chunks: number, parity: number): number {
-  return chunks <= parity ? chunks + 1 : chunks;
 }
 
 /** Writes the chunks of one version and their parity: cuts, hashes, places, and makes durable. */
@@ -261,13 +245,26 @@ export class ChunkWriter {
     await Promise.all(this.#foldersWith(false).map((disk) => disk.removeFolder(this.#folder).catch(() => false)));
   }
 
+  /** What is on a disk that can't make its names durable counts as not written. @throws the disk's error where too little is left */
   async #makeNamesDurable(): Promise<void> {
     if (!this.#options.durable) return;
+    const failed: Disk[] = [];
     await Promise.all(
       this.#foldersWith(true).map(async (disk) => {
-        await disk.syncFolder(this.#folder);
-        await disk.syncFolder(CHUNKS_FOLDER);
+        try {
+          await disk.syncFolder(this.#folder);
+          await disk.syncFolder(CHUNKS_FOLDER);
+        } catch (error) {
+          if (!isDiskFault(error)) throw error;
+          this.#failures.set(disk, error);
+          failed.push(disk);
+        }
       }),
     );
+    const { chunks, parity } = this.#written;
+    const isLost = ({ disk }: { disk: string }): boolean => failed.some(({ name }) => name === disk);
+    if (loseShards(this.#written, isLost) !== undefined) throw this.#tooFew();
+    // Whoever finds them later must not take them for safe.
+    if (failed.length > 0) await removeChunks(failed, this.#folder, [...chunks, ...parity].filter(isLost));
   }
 }

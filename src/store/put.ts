@@ -1,12 +1,13 @@
-import { ChunkWriter, leastShards, type WrittenChunks } from '../chunks/chunk-writer.ts';
+import { ChunkWriter } from '../chunks/chunk-writer.ts';
 import { openSource, type ChunkSource, type PutSource } from '../chunks/source.ts';
+import { loseShards, type WrittenChunks } from '../chunks/written-chunks.ts';
 import { describeOffline, type DiskView, type OfflineDisk } from '../disks/disk-set.ts';
 import { StoreError, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { CHUNK_SIZE, CHUNKS_FOLDER, makeObjectMeta, type ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { checkRedundancy, parseRedundancy } from '../metadata/redundancy.ts';
-import { shardsOf, stripesOf, type ShardEntry } from '../metadata/stripes.ts';
+import type { ShardEntry } from '../metadata/stripes.ts';
 import { mintVersion } from './clock.ts';
 import { lockForCommit, objectVersions, publishMeta, UncertainCommitError, withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
@@ -136,17 +137,12 @@ async function commit(
 function checkChunkDisks({ view }: Writer, began: DiskView, written: WrittenChunks): void {
   // The very disks, not those of the same names: one may have been replaced.
   const online = new Set(view.online.filter((disk) => began.online.includes(disk)).map((disk) => disk.name));
-  const known = new Set(written.unwritten);
-  for (const stripe of stripesOf(written)) {
-    const lost = shardsOf(stripe).filter((shard) => !known.has(shard) && !online.has(shard.disk));
-    written.unwritten.push(...lost);
-    const left = shardsOf(stripe).filter((shard) => !known.has(shard)).length - lost.length;
-    if (lost.length === 0 || left >= leastShards(stripe.chunks.length, stripe.parity.length)) continue;
-    const reason = view.offline.length === 0 ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed` : describeOffline(view.offline);
-    throw new StoreError(
-      'TOO_FEW_DISKS_TO_WRITE',
-      `a disk went offline during the upload, with chunks of it: ${reason}`,
-      { disk: lost[0]?.disk ?? '', disks: lost.map(({ disk }) => disk) },
-    );
-  }
+  const lost = loseShards(written, ({ disk }) => !online.has(disk));
+  if (lost === undefined) return;
+  const reason = view.offline.length === 0 ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed` : describeOffline(view.offline);
+  throw new StoreError(
+    'TOO_FEW_DISKS_TO_WRITE',
+    `a disk went offline during the upload, with chunks of it: ${reason}`,
+    { disk: lost[0]?.disk ?? '', disks: lost.map(({ disk }) => disk) },
+  );
 }

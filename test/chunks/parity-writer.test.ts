@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import { ChunkWriter, leastShards, type ChunkWriterOptions, type WrittenChunks } from '../../src/chunks/chunk-writer.ts';
+import { ChunkWriter, type ChunkWriterOptions } from '../../src/chunks/chunk-writer.ts';
 import { openSource, type PutSource } from '../../src/chunks/source.ts';
 import { startOf } from '../../src/chunks/placement.ts';
+import { leastShards, type WrittenChunks } from '../../src/chunks/written-chunks.ts';
 import type { Disk, DiskRoom } from '../../src/disks/disk.ts';
 import { FaultyDisk, type PlannedFault } from '../../src/disks/faulty-disk.ts';
 import { coefficient } from '../../src/erasure/matrix.ts';
