@@ -1,3 +1,4 @@
+import { untilFree } from '../disks/lent-memory.ts';
 import { alignedBuffers, BLOCK_SIZE } from '../files/aligned.ts';
 import { CHUNK_SIZE } from '../metadata/meta.ts';
 
@@ -42,6 +43,10 @@ export class BufferPool implements Buffers {
   }
 
   give(buffer: Buffer): void {
-    if (buffer.length === BUFFER_SIZE) this.#free.push(buffer);
+    if (buffer.length !== BUFFER_SIZE) return;
+    // A call that nobody waits for any more may still read or write it.
+    const free = untilFree(buffer);
+    if (free === undefined) this.#free.push(buffer);
+    else void free.then(() => this.#free.push(buffer));
   }
 }

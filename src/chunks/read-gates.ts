@@ -1,5 +1,4 @@
-/** Threads that Node reads files with, if nothing else is set. A call to a disk that hangs keeps one for itself. */
-const THREADS = 4;
+import { callsAtOnce } from '../disks/call-gate.ts';
 
 interface Waiting {
   isUnwanted: () => boolean;
@@ -7,17 +6,17 @@ interface Waiting {
 }
 
 /**
- * Lets only so many reads of each disk be on their way at once that even with as many hanging disks as there is parity
- * for, some thread is left to read the others.
+ * Lets only so many reads of each disk be on their way at once as the disk lets in. So whoever waits for a turn has no
+ * buffer yet, and can still be spared the read.
  */
 export class ReadGates {
   readonly #limit: number;
   readonly #inside = new Map<string, number>();
   readonly #waiting = new Map<string, Waiting[]>();
 
-  /** @param parity so many disks may hang; without any, nothing is gained by waiting */
-  constructor(parity: number) {
-    this.#limit = parity === 0 ? Infinity : Math.max(1, Math.floor(THREADS / (parity + 1)));
+  /** @param hanging so many disks may hang; without any, nothing is gained by waiting */
+  constructor(hanging: number) {
+    this.#limit = hanging === 0 ? Infinity : callsAtOnce(hanging);
   }
 
   /** Runs `work` when it is its turn at the disk. While it waits, `isUnwanted` may take it out of the queue for good. */

@@ -6,11 +6,15 @@ import type { Buffers } from './buffer-pool.ts';
 import { lossError } from './loss.ts';
 import { ReadGates } from './read-gates.ts';
 import { ShardReader } from './shard-reader.ts';
+import { SlowDisks } from './slow-disks.ts';
 import { StripeRun } from './stripe-run.ts';
 
 export interface StripeReaderOptions {
   buffers: Buffers;
   hedgeAfterMs?: number | undefined;
+  /** Those of the whole store; the reader's own if not given. */
+  gates?: ReadGates | undefined;
+  slow?: SlowDisks | undefined;
   /** Told of each chunk that was computed from parity instead of read, and why. */
   onRebuilt?: ((chunk: ChunkEntry, reason: StoreError) => void) | undefined;
 }
@@ -24,15 +28,15 @@ export class StripeReader {
   readonly #shards: ShardReader;
   readonly #options: StripeReaderOptions;
   readonly #gates: ReadGates;
-  /** Disks that have kept a reader waiting: their chunks are computed where that is possible. */
-  readonly #slow = new Set<string>();
+  readonly #slow: SlowDisks;
 
   constructor(meta: ObjectMeta, view: DiskView, options: StripeReaderOptions) {
     this.#meta = meta;
     this.#shards = new ShardReader(meta, view);
     this.#options = options;
     const rows = meta.parity.reduce((most, { row }) => Math.max(most, row + 1), 0);
-    this.#gates = new ReadGates(rows);
+    this.#gates = options.gates ?? new ReadGates(rows);
+    this.#slow = options.slow ?? new SlowDisks();
   }
 
   /** Tells before the first byte is read whether the disks that are there have enough of the stripe. @throws CHUNK_UNAVAILABLE */

@@ -6,6 +6,7 @@ import { isParity, shardNumber, shardsOf, type ShardEntry, type Stripe } from '.
 import { lossError } from './loss.ts';
 import type { ReadGates } from './read-gates.ts';
 import type { ShardReader } from './shard-reader.ts';
+import type { SlowDisks } from './slow-disks.ts';
 import type { StripeReaderOptions } from './stripe-reader.ts';
 
 /** Once a chunk has not come after so many milliseconds, parity is read as well: whichever is there first counts. */
@@ -25,7 +26,7 @@ export class StripeRun {
   readonly #wanted: readonly ChunkEntry[];
   readonly #shards: ShardReader;
   readonly #gates: ReadGates;
-  readonly #slow: Set<string>;
+  readonly #slow: SlowDisks;
   readonly #options: StripeReaderOptions;
   readonly #states = new Map<ShardEntry, ShardState>();
   readonly #buffers: Buffer[] = [];
@@ -42,7 +43,7 @@ export class StripeRun {
     wanted: readonly ChunkEntry[],
     shards: ShardReader,
     gates: ReadGates,
-    slow: Set<string>,
+    slow: SlowDisks,
     options: StripeReaderOptions,
   ) {
     this.#meta = meta;

@@ -1,6 +1,5 @@
 import { StoreError } from '../errors.ts';
 import type { Disk, DiskState } from './disk.ts';
-import { answerWithin, NO_ANSWER, PATIENCE_MS } from './patience.ts';
 
 /** A disk that does not take part in an operation, and why. */
 export interface OfflineDisk {
@@ -35,8 +34,6 @@ export function readQuorumOf(disks: number): number {
 export class DiskSet {
   readonly disks: readonly Disk[];
   readonly #roles: ReadonlyMap<string, DiskRole>;
-  /** Disks that owe an answer: they are not asked again before they have given it, so that few calls hang. */
-  readonly #hanging = new Set<Disk>();
 
   /** @param roles of the disks that are not plain members, by name */
   constructor(disks: readonly Disk[], roles: ReadonlyMap<string, DiskRole> = new Map()) {
@@ -66,9 +63,9 @@ export class DiskSet {
     return this.disks.includes(disk) && this.roleOf(disk.name) !== 'joining';
   }
 
-  /** How every disk is, in the store's order. A disk that does not answer is said to hang. */
+  /** How every disk is, in the store's order. */
   states(): Promise<DiskState[]> {
-    return Promise.all(this.disks.map((disk) => this.#stateOf(disk)));
+    return Promise.all(this.disks.map((disk) => disk.state()));
   }
 
   /** Looks at every disk's mark. */
@@ -146,17 +143,6 @@ export class DiskSet {
 
   #canRead(online: readonly Disk[], allowStale: boolean): boolean {
     return online.filter((disk) => this.isVoter(disk)).length >= this.readQuorum || (allowStale && online.length > 0);
-  }
-
-  async #stateOf(disk: Disk): Promise<DiskState> {
-    const hanging: DiskState = { status: 'hanging', reason: `it has not answered for ${String(PATIENCE_MS / 1000)} s` };
-    if (this.#hanging.has(disk)) return hanging;
-    const answer = disk.state();
-    const state = await answerWithin(PATIENCE_MS, answer);
-    if (state !== NO_ANSWER) return state;
-    this.#hanging.add(disk);
-    void answer.finally(() => this.#hanging.delete(disk));
-    return hanging;
   }
 
   #tooFew(code: 'TOO_FEW_DISKS_TO_READ' | 'TOO_FEW_DISKS_TO_WRITE', { online, offline }: DiskView): StoreError {

@@ -19,7 +19,7 @@ import {
 import { isAligned } from '../files/aligned.ts';
 import * as files from '../files/calls.ts';
 import { syncFileSystem } from '../files/file-system-sync.ts';
-import { FolderSync } from '../files/folder-sync.ts';
+import { FolderSync, type Turns } from '../files/folder-sync.ts';
 import { DISK_MARK, judgeDiskMark, type DiskIdentity } from './identity.ts';
 
 /** Most small documents fit in one read of this many bytes, without asking for the size first. */
@@ -40,14 +40,18 @@ export class LocalDisk implements Disk {
   readonly capabilities = { folders: true };
   readonly #root: string;
   readonly #identity: DiskIdentity;
-  readonly #folderSync = new FolderSync();
+  readonly #folderSync: FolderSync;
   #knownMark: string | undefined;
 
-  /** @param root Absolute path of the disk's folder. */
-  constructor(root: string, identity: DiskIdentity) {
+  /**
+   * @param root Absolute path of the disk's folder.
+   * @param turns at the disk, if its calls have to take turns
+   */
+  constructor(root: string, identity: DiskIdentity, turns?: Turns) {
     this.name = identity.name;
     this.#root = root;
     this.#identity = identity;
+    this.#folderSync = new FolderSync(turns);
   }
 
   async state(): Promise<DiskState> {

@@ -1,14 +1,57 @@
-/** A disk that has not answered after so many milliseconds counts as offline. */
+/** How long disks and locks are waited for, in milliseconds. */
+export interface Patience {
+  /** For a look at a disk, and for a document that is read from it. */
+  look: number;
+  /** For whatever changes a disk, syncs it, or reads chunks. The kernel itself gives a request to a device as long. */
+  work: number;
+  /** After so long, whoever waits is told what for. */
+  notice: number;
+}
+
+/** A disk that has not answered after so many milliseconds counts as hanging, if nothing else is set. */
 export const PATIENCE_MS = 5000;
+
+/** All that is waited for, in proportion to the patience for a look. */
+export function patienceOf(look: number = PATIENCE_MS): Patience {
+  return { look, work: 6 * look, notice: 0.6 * look };
+}
+
+const LONGEST_TICK_MS = 1000;
 
 /** What `answerWithin` gives when the time is up. */
 export const NO_ANSWER = Symbol('no answer');
 
-/** The promise's outcome, or `NO_ANSWER` after so many milliseconds; whatever comes later is nobody's concern then. */
-export async function answerWithin<T>(milliseconds: number, promise: Promise<T>): Promise<T | typeof NO_ANSWER> {
+export interface Waiting extends Pick<Patience, 'notice'> {
+  /** In all. */
+  milliseconds: number;
+  /** Called once, when `notice` is over. */
+  onNotice: () => void;
+  /** Once aborted, patience is at its end within a second. */
+  hurry?: AbortSignal | undefined;
+}
+
+/**
+ * The promise's outcome, or `NO_ANSWER` when the time is up; whatever comes later is nobody's concern then. The time is
+ * counted in small parts, so that a process that was stopped for an hour does not take its own absence for the disk's.
+ */
+export async function answerWithin<T>(promise: Promise<T>, { milliseconds, notice, onNotice, hurry }: Waiting): Promise<T | typeof NO_ANSWER> {
+  const tick = Math.min(notice / 3, LONGEST_TICK_MS);
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<typeof NO_ANSWER>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, NO_ANSWER);
+    let waited = 0;
+    let isNoticed = false;
+    const wait = (): void => {
+      timer = setTimeout(() => {
+        waited += tick;
+        if (!isNoticed && waited >= notice) {
+          isNoticed = true;
+          onNotice();
+        }
+        if (waited >= milliseconds || hurry?.aborted === true) resolve(NO_ANSWER);
+        else wait();
+      }, tick);
+    };
+    wait();
   });
   try {
     return await Promise.race([promise, patience]);

@@ -1,6 +1,5 @@
 import { isDiskFault } from '../errors.ts';
 import type { Disk } from './disk.ts';
-import { answerWithin, NO_ANSWER, PATIENCE_MS } from './patience.ts';
 
 /** Part of a disk that chunks leave free, so that deletes and metas always have room; at most `MAX_RESERVE` bytes. */
 const RESERVE = 0.02;
@@ -17,8 +16,7 @@ export function reserveOf(total: number): number {
 /** Bytes that a disk can take in chunks: infinite where there are no bounds, 0 where the disk fails or does not answer. */
 export async function roomOf(disk: Disk): Promise<number> {
   try {
-    const room = await answerWithin(PATIENCE_MS, disk.room());
-    if (room === NO_ANSWER) return 0;
+    const room = await disk.room();
     return room === undefined ? Infinity : Math.max(0, room.free - reserveOf(room.total));
   } catch (error) {
     if (isDiskFault(error)) return 0;

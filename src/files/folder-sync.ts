@@ -1,9 +1,14 @@
 import { syncFolderNow } from './calls.ts';
 
-interface Turn {
-  running: Promise<void>;
-  waiting?: Promise<void>;
+/** How those who share a few threads take turns at them. Whoever asks for a sync has a turn at that moment. */
+export interface Turns {
+  /** Waits, and lets others have the turn meanwhile. */
+  rest<T>(wait: Promise<T>): Promise<T>;
+  /** Works in a turn of its own, when all who have come before have had theirs. */
+  take<T>(work: () => Promise<T>): Promise<T>;
 }
+
+const NO_TURNS: Turns = { rest: (wait) => wait, take: (work) => work() };
 
 /**
  * Syncs folders, and lets callers that ask at the same time share one sync (group commit, as databases do with their
@@ -11,25 +16,34 @@ interface Turn {
  * a sync that fails are told so.
  */
 export class FolderSync {
-  readonly #turns = new Map<string, Turn>();
+  readonly #turns: Turns;
+  /** Syncs that run, by folder, and those that have not begun: who asks now may share them. */
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #next = new Map<string, Promise<void>>();
+
+  constructor(turns: Turns = NO_TURNS) {
+    this.#turns = turns;
+  }
 
   sync(path: string): Promise<void> {
-    const turn = this.#turns.get(path);
-    if (turn === undefined) return this.#start(path);
-    turn.waiting ??= turn.running.then(
-      () => this.#start(path),
-      () => this.#start(path),
-    );
-    return turn.waiting;
+    let sync = this.#next.get(path);
+    if (sync === undefined) {
+      const running = this.#running.get(path);
+      const start = (): Promise<void> => this.#turns.take(() => this.#start(path));
+      sync = running === undefined ? start() : running.then(start, start);
+      if (!this.#running.has(path) || running !== undefined) this.#next.set(path, sync);
+    }
+    return this.#turns.rest(sync);
   }
 
   #start(path: string): Promise<void> {
-    const turn: Turn = { running: syncFolderNow(path) };
-    this.#turns.set(path, turn);
+    this.#next.delete(path);
+    const running = syncFolderNow(path);
+    this.#running.set(path, running);
     const end = (): void => {
-      if (turn.waiting === undefined) this.#turns.delete(path);
+      if (this.#running.get(path) === running) this.#running.delete(path);
     };
-    turn.running.then(end, end);
-    return turn.running;
+    running.then(end, end);
+    return running;
   }
 }

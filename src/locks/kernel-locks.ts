@@ -4,10 +4,16 @@ import native from 'fs-native-extensions';
 import { errnoOf, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
 import { close, except, fstat, fstatBig, ftruncate, futimes, open, stat } from '../files/calls.ts';
 import { SharedNote } from './shared-note.ts';
-import type { LockAccess, LockMode, Locks, LockSession } from './locks.ts';
+import { describeWait, type LockAccess, type LockMode, type Locks, type LockSession } from './locks.ts';
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 25;
+
+/** Who is told what a session waits for, and after how many milliseconds. */
+export interface LockNotice {
+  after: number;
+  onWait: (what: string) => void;
+}
 
 /**
  * Locks on byte ranges of one file, kept by the kernel (on Linux: open file description locks, `fcntl(2)`).
@@ -19,19 +25,21 @@ const LONGEST_PAUSE_MS = 25;
 export class KernelLocks implements Locks {
   readonly #path: string;
   readonly #note: SharedNote;
+  readonly #notice: LockNotice | undefined;
 
   /**
    * @param path The lock file. It is made when first needed and must never be removed while the store is in use.
    * @param note A file for the shared note. It may be removed while nobody mints a version.
    */
-  constructor(path: string, note = new SharedNote(`${path}.note`)) {
+  constructor(path: string, notice?: LockNotice, note = new SharedNote(`${path}.note`)) {
     this.#path = path;
+    this.#notice = notice;
     this.#note = note;
   }
 
   async open(access: LockAccess): Promise<LockSession> {
     const fd = access === 'write' ? await this.#openForWriting() : await this.#openForReading();
-    return new KernelLockSession(this.#path, fd, this.#note);
+    return new KernelLockSession(this.#path, fd, this.#notice, this.#note);
   }
 
   async #openForWriting(): Promise<number> {
@@ -60,11 +68,13 @@ export class KernelLocks implements Locks {
 class KernelLockSession implements LockSession {
   readonly #path: string;
   readonly #fd: number | undefined;
+  readonly #notice: LockNotice | undefined;
   readonly #note: SharedNote;
 
-  constructor(path: string, fd: number | undefined, note: SharedNote) {
+  constructor(path: string, fd: number | undefined, notice: LockNotice | undefined, note: SharedNote) {
     this.#path = path;
     this.#fd = fd;
+    this.#notice = notice;
     this.#note = note;
   }
 
@@ -78,9 +88,21 @@ class KernelLockSession implements LockSession {
   }
 
   async lock(name: string, mode: LockMode, signal?: AbortSignal): Promise<void> {
+    await this.lockWithin(Infinity, name, mode, signal);
+  }
+
+  async lockWithin(milliseconds: number, name: string, mode: LockMode, signal?: AbortSignal): Promise<boolean> {
+    const began = performance.now();
+    let isNoticed = false;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       throwIfAborted(signal);
-      if (this.tryLock(name, mode)) return;
+      if (this.tryLock(name, mode)) return true;
+      const waited = performance.now() - began;
+      if (waited >= milliseconds) return false;
+      if (!isNoticed && this.#notice !== undefined && waited >= this.#notice.after) {
+        isNoticed = true;
+        this.#notice.onWait(describeWait(name, mode));
+      }
       // The random part keeps waiters from asking in step.
       await sleep(pause * (0.5 + Math.random()));
     }

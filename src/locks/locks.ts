@@ -19,6 +19,8 @@ export interface LockSession {
   tryLock(name: string, mode: LockMode): boolean;
   /** Waits for the lock. @throws ABORTED when `signal` is aborted first. */
   lock(name: string, mode: LockMode, signal?: AbortSignal): Promise<void>;
+  /** The same for so long; tells whether it has the lock. */
+  lockWithin(milliseconds: number, name: string, mode: LockMode, signal?: AbortSignal): Promise<boolean>;
   unlock(name: string): void;
   /** Leaves a mark that every later `stamp`, of any session, differs by. Never rejects: it is left on the way out of a failure. */
   mark(): Promise<void>;
@@ -54,4 +56,21 @@ export const lockName = {
   mend: (id: string): string => `mend ${id}`,
   /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */
   version: (id: string): string => `version ${id}`,
+  /** Shared: who has given up a call that changes the disk, until it has returned. Exclusive: for a moment, to see whether anybody has. */
+  owed: (disk: string): string => `owed ${disk}`,
 };
+
+/** What somebody waits for who waits for a lock, in words. */
+export function describeWait(lock: string, mode: LockMode): string {
+  const [kind = '', ...rest] = lock.split(' ');
+  const name = rest.join(' ');
+  const others = mode === 'exclusive' ? 'other commands that write' : 'another command that changes the disks';
+  const what: Partial<Record<string, string>> = {
+    store: 'another command that makes the store',
+    disks: others,
+    bucket: mode === 'exclusive' ? `other commands that write to bucket ${name}` : `another command that makes or deletes bucket ${name}`,
+    key: `another command that changes ${name}`,
+    mend: 'another command that mends or moves the same object',
+  };
+  return `waiting for ${what[kind] ?? 'another command'}`;
+}

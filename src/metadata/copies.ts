@@ -1,7 +1,6 @@
 import type * as v from 'valibot';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
-import { answerWithin, NO_ANSWER, PATIENCE_MS } from '../disks/patience.ts';
 import { isDiskFault, StoreError } from '../errors.ts';
 import { compareAge, parseDocument, type VersionedDocument } from './document.ts';
 
@@ -43,9 +42,7 @@ type ReadFile = { disk: Disk; bytes: Buffer | undefined } | { disk: Disk; error:
 
 async function readFile(disk: Disk, path: string): Promise<ReadFile> {
   try {
-    const bytes = await answerWithin(PATIENCE_MS, disk.read(path));
-    if (bytes !== NO_ANSWER) return { disk, bytes };
-    return { disk, error: new StoreError('DISK_IO', `disk "${disk.name}" does not answer: cannot read ${path}`, { disk: disk.name, path }) };
+    return { disk, bytes: await disk.read(path) };
   } catch (error) {
     if (isDiskFault(error)) return { disk, error };
     throw error;

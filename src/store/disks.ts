@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { describeOffline, readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
-import { LocalDisk } from '../disks/local-disk.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
 import { syncFolderNow } from '../files/calls.ts';
 import { checkDiskName } from '../metadata/names.ts';
@@ -13,6 +12,7 @@ import { faultOf, refuseLosing } from './failing-disk.ts';
 import { changeWhenComplete, joinDisks } from './joining.ts';
 import { Made } from './made.ts';
 import { checkPlace, forgetMetas, makeDisk, unknownId } from './make-disk.ts';
+import type { Membership } from './membership.ts';
 import { clearWay, isWithin, placeOf, realPlace, refuseOccupied, relink, setAside, type Place } from './place.ts';
 import { survey } from './survey.ts';
 import type { StoreDocument } from './store-document.ts';
@@ -50,7 +50,7 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
         throw new StoreError('DISK_EXISTS', `there is a disk "${name}" already`, { disk: name });
       }
       refuseUnreadable(document, document.disks.length + 1, undefined);
-      await refuseOccupied(document, members.root, name, place);
+      await refuseOccupied(document, members, name, place);
       const disk = await newDisk(document, members.root, name, place, made);
       return { ...document, disks: [...document.disks, disk] };
     }, made.keep.bind(made)),
@@ -87,27 +87,27 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       const { role, ...kept } = old;
       const moved = { ...kept, path: place.path };
       // Begun before, and interrupted: there is everything left to heal.
-      if (role === 'joining' && place.path === old.path && (await stateAt(members.root, document, old)) === 'online') {
+      if (role === 'joining' && place.path === old.path && (await stateAt(members, document, old)) === 'online') {
         isNew = true;
         return undefined;
       }
-      const isThere = (await stateAt(members.root, document, old)) === 'online';
-      const isSame = isThere && (await realPlace(place.folder)) === (await realPlace(path.resolve(members.root, old.path)));
-      if (place.path !== old.path && (!isThere || isSame) && (await stateAt(members.root, document, moved)) === 'online') {
+      const isThere = (await stateAt(members, document, old)) === 'online';
+      const isSame = isThere && (await realPlace(members, place.folder)) === (await realPlace(members, path.resolve(members.root, old.path)));
+      if (place.path !== old.path && (!isThere || isSame) && (await stateAt(members, document, moved)) === 'online') {
         await relink(members.root, name, place, made);
         return withDisk(document, name, { ...moved, ...(role === undefined ? {} : { role }) });
       }
-      if (isThere) await refuseWell(members.root, old, place, fault);
+      if (isThere) await refuseWell(members, old, place, fault);
       refuseUnreadable(document, document.disks.length, name);
       if (options.allowStale !== true) await refuseTooEarly(context, name);
       const failing = isThere ? context.disks.disks.find((disk) => disk.name === name) : undefined;
       if (failing !== undefined) await refuseLosing(context, failing, options.allowStale ?? false, options.signal);
-      await refuseOccupied(document, members.root, name, place);
+      await refuseOccupied(document, members, name, place);
       // Elsewhere that is most likely a mistake.
       const isElsewhere = place.path !== old.path && place.path !== name;
       if (isElsewhere && !existsSync(place.folder)) throw new StoreError('BAD_ROOT', `there is no folder "${place.folder}"`, { disk: name, path: place.folder });
       if (isThere) aside = await setAside(members.root, name, place, made);
-      await clearWay(path.join(members.root, name), place, made);
+      await clearWay(members, path.join(members.root, name), place, made);
       await forgetMetas(place.folder, document, name);
       const disk = await newDisk(document, members.root, name, place, made);
       isNew = true;
@@ -120,18 +120,18 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
 
 /** What is wrong with a disk that is there, and is to be replaced by another place. */
 async function lookForFault(context: StoreContext, name: string, place: Place, { signal }: DiskOptions): Promise<string | undefined> {
-  const { root, document } = context.members;
-  const known = findDisk(document, name);
+  const { members } = context;
+  const known = findDisk(members.document, name);
   const disk = context.disks.disks.find((candidate) => candidate.name === name);
-  if (disk === undefined || (await stateAt(root, document, known)) !== 'online' || (await isWithin(place.folder, path.resolve(root, known.path)))) return undefined;
+  if (disk === undefined || (await stateAt(members, members.document, known)) !== 'online' || (await isWithin(members, place.folder, path.resolve(members.root, known.path)))) return undefined;
   return faultOf(context, disk, signal);
 }
 
 /** @throws DISK_EXISTS, BAD_ROOT where a disk that is there is not to be replaced, or not by this place */
-async function refuseWell(root: string, { name, path: where }: DiskEntry, { folder }: Place, fault: string | undefined): Promise<void> {
-  const old = path.resolve(root, where);
-  if (await isWithin(folder, old)) {
-    const isItself = (await realPlace(folder)) === (await realPlace(old));
+async function refuseWell(members: Membership, { name, path: where }: DiskEntry, { folder }: Place, fault: string | undefined): Promise<void> {
+  const old = path.resolve(members.root, where);
+  if (await isWithin(members, folder, old)) {
+    const isItself = (await realPlace(members, folder)) === (await realPlace(members, old));
     const message = isItself ? `disk "${name}" is there; if it is failing, name the empty folder that is to take its place` : `"${folder}" cannot become disk "${name}": that is there still`;
     throw new StoreError(isItself ? 'DISK_EXISTS' : 'BAD_ROOT', message, { disk: name, path: folder });
   }
@@ -266,8 +266,8 @@ async function newDisk(document: StoreDocument, root: string, name: string, plac
   return disk;
 }
 
-async function stateAt(root: string, { id: storeId }: StoreDocument, { name, id, path: where }: DiskEntry): Promise<string> {
-  const { status } = await new LocalDisk(path.resolve(root, where), { storeId, name, id }).state();
+async function stateAt({ root, attendance }: Membership, { id: storeId }: StoreDocument, { name, id, path: where }: DiskEntry): Promise<string> {
+  const { status } = await attendance.disk(path.resolve(root, where), { storeId, name, id }).state();
   return status;
 }
 

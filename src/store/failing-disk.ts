@@ -2,13 +2,12 @@ import { ShardReader } from '../chunks/shard-reader.ts';
 import type { Disk } from '../disks/disk.ts';
 import { STAGING_FOLDER } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
-import { answerWithin, NO_ANSWER, PATIENCE_MS } from '../disks/patience.ts';
 import { isDiskFault, isStoreError, StoreError, throwIfAborted } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../metadata/catalog.ts';
 import { agreedDocument, readCopies } from '../metadata/copies.ts';
 import { CHUNKS_FOLDER, isTombstone, type Meta } from '../metadata/meta.ts';
-import { shardsOf, stripesOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
+import { shardsOf, stripesOf, type Stripe } from '../metadata/stripes.ts';
 import { isVersion, mintId } from '../metadata/version.ts';
 import type { StoreContext } from './context.ts';
 import { UnreadableFolders, type WalkRules } from './folders.ts';
@@ -26,13 +25,13 @@ export async function faultOf(context: StoreContext, disk: Disk, signal: AbortSi
   const probe = new Probe(disk, signal);
   const isWell =
     (await canWrite(context, probe)) &&
-    (await probe.run(STAGING_FOLDER, () => disk.list(STAGING_FOLDER))) !== undefined &&
+    (await probe.run(() => disk.list(STAGING_FOLDER))) !== undefined &&
     (await canListChunks(probe)) &&
     (await canReadMetas(context, probe));
   return isWell ? undefined : probe.fault;
 }
 
-/** Calls to one disk, until the first that fails or is not answered. */
+/** Calls to one disk, until the first that fails. */
 class Probe {
   readonly disk: Disk;
   fault: string | undefined;
@@ -44,12 +43,10 @@ class Probe {
   }
 
   /** The result, in a box; undefined where there is none. */
-  async run<T>(path: string, call: () => Promise<T>): Promise<[T] | undefined> {
+  async run<T>(call: () => Promise<T>): Promise<[T] | undefined> {
     throwIfAborted(this.#signal);
     try {
-      const answer = await answerWithin(PATIENCE_MS, call());
-      if (answer !== NO_ANSWER) return [answer];
-      this.fault = `disk "${this.disk.name}" does not answer about ${path}`;
+      return [await call()];
     } catch (error) {
       if (!isDiskFault(error)) throw error;
       this.fault = error.message;
@@ -75,17 +72,17 @@ async function canWrite({ locks }: StoreContext, probe: Probe): Promise<boolean>
       }
       return true;
     };
-    return (await probe.run(STAGING_FOLDER, written)) !== undefined;
+    return (await probe.run(written)) !== undefined;
   } finally {
     await session.close();
   }
 }
 
 async function canListChunks(probe: Probe): Promise<boolean> {
-  const versions = await probe.run(CHUNKS_FOLDER, () => probe.disk.list(CHUNKS_FOLDER));
+  const versions = await probe.run(() => probe.disk.list(CHUNKS_FOLDER));
   for (const { name } of versions?.[0] ?? []) {
     const folder = `${CHUNKS_FOLDER}/${name}`;
-    if (isVersion(name) && (await probe.run(folder, () => probe.disk.list(folder))) === undefined) return false;
+    if (isVersion(name) && (await probe.run(() => probe.disk.list(folder))) === undefined) return false;
   }
   return versions !== undefined;
 }
@@ -98,10 +95,10 @@ async function canReadMetas(context: StoreContext, probe: Probe): Promise<boolea
   let metas = 0;
   for (const bucket of await bucketsOf(context, view, {}, rules)) {
     const { path } = bucketKind(bucket);
-    if ((await probe.run(path, () => probe.disk.read(path))) === undefined) return false;
+    if ((await probe.run(() => probe.disk.read(path))) === undefined) return false;
     for await (const key of walkKeys(context, view, bucket, '', rules)) {
       const meta = metaKind(bucket, key).path;
-      if (metas++ < METAS && (await probe.run(meta, () => probe.disk.read(meta))) === undefined) return false;
+      if (metas++ < METAS && (await probe.run(() => probe.disk.read(meta))) === undefined) return false;
     }
   }
   probe.fault = unreadable.all().find(({ disk }) => disk === probe.disk.name)?.reason;
@@ -136,7 +133,6 @@ class Loss {
   readonly #all: DiskView;
   readonly #others: DiskView;
   readonly #allowStale: boolean;
-  #hangs = false;
 
   constructor(context: StoreContext, disk: Disk, all: DiskView, others: DiskView, allowStale: boolean) {
     this.#context = context;
@@ -172,15 +168,8 @@ class Loss {
     let missing = stripe.chunks.length;
     for (const shard of shardsOf(stripe)) if (await succeeds(() => others.checkPresence(shard))) missing--;
     if (missing <= 0) return false;
-    for (const shard of here) if (await this.#canRead(whole, shard)) missing--;
+    for (const shard of here) if (await succeeds(async () => whole.check(shard, await whole.read(shard)))) missing--;
     return missing <= 0;
-  }
-
-  async #canRead(reader: ShardReader, shard: ShardEntry): Promise<boolean> {
-    if (this.#hangs) return false;
-    const answer = await answerWithin(PATIENCE_MS, succeeds(async () => reader.check(shard, await reader.read(shard))));
-    this.#hangs = answer === NO_ANSWER;
-    return answer === true;
   }
 }
 

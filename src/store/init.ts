@@ -5,17 +5,14 @@ import * as path from 'node:path';
 import { DISK_MARK, readDiskMark } from '../disks/identity.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
 import { except, rename, syncFileNow, syncFolderNow, unlink } from '../files/calls.ts';
-import { KernelLocks } from '../locks/kernel-locks.ts';
 import { lockName } from '../locks/locks.ts';
 import { FORMAT } from '../metadata/document.ts';
 import { checkDiskName } from '../metadata/names.ts';
 import { checkRedundancy, DEFAULT_REDUNDANCY } from '../metadata/redundancy.ts';
+import { Attendance, LOCK_FILE, type WaitOptions } from './attendance.ts';
 import { Made } from './made.ts';
 import { checkPlace, folderContent, makeDisk, readText } from './make-disk.ts';
 import { formatStoreDocument, parseStoreDocument, STORE_FILE, type Durability, type StoreDocument } from './store-document.ts';
-
-/** The store's lock file. */
-export const LOCK_FILE = '.lock';
 
 /** What an init is about to do. It becomes `store.json` when it is done, and an init that dies is gone on with from it. */
 const PLAN_FILE = '.store.json.plan';
@@ -32,6 +29,8 @@ export interface InitOptions {
   redundancy?: string;
   /** `k+m` that the store must have disks enough for, without making it the default. */
   fit?: string;
+  /** How others are waited for who make the store at the same time. */
+  waiting?: WaitOptions;
 }
 
 /**
@@ -42,7 +41,7 @@ export interface InitOptions {
 export async function initStore(root: string, options: InitOptions = {}): Promise<StoreDocument> {
   const made = new Made();
   try {
-    return await withStoreLock(root, made, () => initLocked(root, options, made));
+    return await withStoreLock(root, made, options.waiting, () => initLocked(root, options, made));
   } catch (error) {
     await made.undo();
     if (isStoreError(error)) throw error;
@@ -61,14 +60,14 @@ export async function refuseHeadless(root: string): Promise<void> {
 }
 
 /** Runs `work` alone in the root, which is made if need be. What it made is taken back, still alone, if it fails. */
-async function withStoreLock<T>(root: string, made: Made, work: () => Promise<T>): Promise<T> {
+async function withStoreLock<T>(root: string, made: Made, waiting: WaitOptions | undefined, work: () => Promise<T>): Promise<T> {
   const lockFile = path.join(root, LOCK_FILE);
   for (;;) {
     await made.folder(root);
     const isNew = (await except(fs.stat(lockFile), 'ENOENT')) === undefined;
-    const session = await new KernelLocks(lockFile).open('write');
+    const session = await new Attendance(root, waiting).locks.open('write');
     try {
-      await session.lock(lockName.store(), 'exclusive');
+      await session.lock(lockName.store(), 'exclusive', waiting?.signal);
       // A failed init may have removed the lock file while we waited for its lock.
       if (!(await session.isCurrent())) continue;
       try {

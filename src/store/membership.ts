@@ -1,11 +1,12 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { DiskSet, type DiskRole } from '../disks/disk-set.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DiskSet, readQuorumOf, type DiskRole } from '../disks/disk-set.ts';
 import type { Disk } from '../disks/disk.ts';
-import { LocalDisk } from '../disks/local-disk.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
 import { except, rename, syncFolderNow, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
-import { lockName, type Locks } from '../locks/locks.ts';
+import { lockName, type Locks, type LockSession } from '../locks/locks.ts';
+import { Attendance } from './attendance.ts';
 import { formatStoreDocument, parseStoreDocument, STORE_FILE, type StoreDocument } from './store-document.ts';
 
 /** The next `store.json` before it takes its place; one that is left by a program that died is written over. */
@@ -26,22 +27,29 @@ export class Membership {
   #durable: string | undefined;
   /** Counts how often the document has been set. */
   #changes = 0;
+  readonly #attendance: Attendance;
 
-  private constructor(root: string, document: StoreDocument, stamp: string) {
+  private constructor(root: string, document: StoreDocument, stamp: string, attendance: Attendance) {
     this.root = root;
+    this.#attendance = attendance;
     this.#document = document;
     this.#stamp = stamp;
     this.#disks = this.#makeSet(new Map());
   }
 
   /** The members of the store in `root`, or undefined where there is no store. @throws BAD_ROOT, STORE_DAMAGED, UNKNOWN_FORMAT */
-  static async open(root: string): Promise<Membership | undefined> {
+  static async open(root: string, attendance = new Attendance(root)): Promise<Membership | undefined> {
     const found = await readStoreDocument(root);
-    return found === undefined ? undefined : new Membership(root, found.document, found.stamp);
+    return found === undefined ? undefined : new Membership(root, found.document, found.stamp, attendance);
   }
 
   get document(): StoreDocument {
     return this.#document;
+  }
+
+  /** How the disks, and other commands, are waited for. */
+  get attendance(): Attendance {
+    return this.#attendance;
   }
 
   get disks(): DiskSet {
@@ -98,9 +106,7 @@ export class Membership {
   ): Promise<T> {
     const session = await locks.open('write');
     try {
-      // Who comes now waits at the gate, so that the last of those who are inside leaves one day.
-      await session.lock(lockName.disksGate(), 'exclusive', signal);
-      await session.lock(lockName.disks(), 'exclusive', signal);
+      await this.#lockAlone(session, signal);
       await this.refresh();
       await this.makeDurable();
       const next = await work(this.#document);
@@ -108,6 +114,20 @@ export class Membership {
       return next;
     } finally {
       await session.close();
+    }
+  }
+
+  /**
+   * Who comes now waits at the gate, so that the last of those who are inside leaves one day. But not for long: one of
+   * them may wait for a disk, or have been stopped. Then the others go on for a while, before it is tried again.
+   */
+  async #lockAlone(session: LockSession, signal: AbortSignal | undefined): Promise<void> {
+    const { look } = this.#attendance.patience;
+    for (;;) {
+      await session.lock(lockName.disksGate(), 'exclusive', signal);
+      if (await session.lockWithin(2 * look, lockName.disks(), 'exclusive', signal)) return;
+      session.unlock(lockName.disksGate());
+      await sleep(look / 5);
     }
   }
 
@@ -139,9 +159,10 @@ export class Membership {
 
   #makeSet(known: ReadonlyMap<string, DiskSet['disks'][number] | undefined>): DiskSet {
     const { id: storeId, disks } = this.#document;
+    this.#attendance.hanging = disks.length - readQuorumOf(disks.length);
     const roles = new Map<string, DiskRole>(disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const])));
     return new DiskSet(
-      disks.map(({ name, id, path: where }) => known.get(`${id} ${where}`) ?? new LocalDisk(path.resolve(this.root, where), { storeId, name, id })),
+      disks.map(({ name, id, path: where }) => known.get(`${id} ${where}`) ?? this.#attendance.disk(path.resolve(this.root, where), { storeId, name, id })),
       roles,
     );
   }

@@ -64,6 +64,8 @@ export async function mend(context: StoreContext, bucket: string, key: string, o
     } catch (error) {
       return { ...mended, health: await healthWithoutMeta(context, bucket, key, error) };
     }
+    // Who mended it before us may have given up a call to a disk, and we have waited for its lock.
+    writer.view = await context.disks.narrow(view);
     return await new Mending(context, writer, meta, options, mended).run();
   } finally {
     await session.close();

@@ -2,10 +2,10 @@ import * as path from 'node:path';
 import type { PutSource } from '../chunks/source.ts';
 import type { DiskState } from '../disks/disk.ts';
 import { isStoreError, StoreError } from '../errors.ts';
-import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { checkRedundancy } from '../metadata/redundancy.ts';
+import { Attendance, type WaitOptions } from './attendance.ts';
 import { rebalance } from './balance.ts';
 import { createBucket, deleteBucket, ensureBucket, listBuckets, type BucketOptions, type CreateBucketOptions, type ListedBucket } from './buckets.ts';
 import { StoreContext } from './context.ts';
@@ -18,7 +18,7 @@ import { get, type GetOptions, type GetResult } from './get.ts';
 import { getToFile } from './get-to-file.ts';
 import { heal, type HealOptions, type HealReport } from './heal.ts';
 import type { HealthReport } from './health.ts';
-import { initStore, LOCK_FILE, refuseHeadless, type InitOptions } from './init.ts';
+import { initStore, refuseHeadless, type InitOptions } from './init.ts';
 import { list, type Listed, type ListedObject, type ListOptions } from './list.ts';
 import { Membership } from './membership.ts';
 import { moveAll, type MoveOptions, type MoveReport } from './move.ts';
@@ -30,7 +30,7 @@ import { verify, type VerifyOptions } from './verify.ts';
 
 const DEFAULT_CONCURRENCY = 8;
 
-export interface OpenOptions {
+export interface OpenOptions extends WaitOptions {
   /** Make the store if there is none. */
   create?: boolean;
   /** Chunks in flight at most, for one operation; 8 if not given. Memory grows with it, by 1 MiB each. */
@@ -47,7 +47,7 @@ export class ObjectStore {
 
   private constructor(members: Membership, concurrency: number) {
     this.root = members.root;
-    this.#context = new StoreContext(members, new KernelLocks(path.join(members.root, LOCK_FILE)), concurrency);
+    this.#context = new StoreContext(members, members.attendance.locks, concurrency);
   }
 
   /** The store's `store.json`, as it was when an operation last looked at it. */
@@ -63,14 +63,15 @@ export class ObjectStore {
     const { concurrency = DEFAULT_CONCURRENCY } = options;
     if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new TypeError('concurrency must be a whole number from 1');
     const folder = path.resolve(root);
-    let members = await Membership.open(folder);
+    const attendance = new Attendance(folder, options);
+    let members = await Membership.open(folder, attendance);
     if (members === undefined) await refuseHeadless(folder);
     if (members === undefined && options.create === true) {
       // Somebody else may make it at this moment.
-      await initStore(folder, options.redundancy === undefined ? {} : { fit: options.redundancy }).catch((error: unknown) => {
+      await initStore(folder, { waiting: options, ...(options.redundancy === undefined ? {} : { fit: options.redundancy }) }).catch((error: unknown) => {
         if (!isStoreError(error, 'STORE_EXISTS')) throw error;
       });
-      members = await Membership.open(folder);
+      members = await Membership.open(folder, attendance);
     }
     if (members === undefined) throw new StoreError('STORE_NOT_FOUND', `there is no store in "${folder}"`, { path: folder });
     if (options.redundancy !== undefined) checkRedundancy(options.redundancy, members.belong.length);
@@ -80,7 +81,7 @@ export class ObjectStore {
   /** Makes a store in the folder `root`. @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, BAD_REDUNDANCY, STORE_NOT_WRITABLE, DISK_FULL */
   static async init(root: string, options: InitOptions = {}): Promise<ObjectStore> {
     await initStore(path.resolve(root), options);
-    return ObjectStore.open(root);
+    return ObjectStore.open(root, options.waiting);
   }
 
   /**

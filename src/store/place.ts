@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { errnoOf, reasonOf, StoreError } from '../errors.ts';
 import { except, syncFolderNow } from '../files/calls.ts';
 import type { Made } from './made.ts';
+import type { Membership } from './membership.ts';
 import type { StoreDocument } from './store-document.ts';
 
 export interface Place {
@@ -18,29 +19,29 @@ export function placeOf(root: string, name: string, folder: string): Place {
 }
 
 /** @throws BAD_ROOT where another disk is there, or the place holds one, or is held by one */
-export async function refuseOccupied(document: StoreDocument, root: string, name: string, { folder }: Place): Promise<void> {
+export async function refuseOccupied(document: StoreDocument, members: Membership, name: string, { folder }: Place): Promise<void> {
   for (const disk of document.disks) {
-    if (disk.name !== name && (await isWithin(folder, path.resolve(root, disk.path)))) {
+    if (disk.name !== name && (await isWithin(members, folder, path.resolve(members.root, disk.path)))) {
       throw new StoreError('BAD_ROOT', `"${folder}" cannot become disk "${name}": disk "${disk.name}" is there`, { disk: name, path: folder });
     }
   }
 }
 
 /** Whether a place is a disk's own folder, is in it, or holds it. */
-export async function isWithin(folder: string, other: string): Promise<boolean> {
-  const [one, two] = [await realPlace(folder), await realPlace(other)];
+export async function isWithin(members: Membership, folder: string, other: string): Promise<boolean> {
+  const [one, two] = [await realPlace(members, folder), await realPlace(members, other)];
   return `${one}/`.startsWith(`${two}/`) || `${two}/`.startsWith(`${one}/`);
 }
 
-/** Where a folder is, or will be, behind all links. */
-export async function realPlace(folder: string): Promise<string> {
-  const real = await except(fs.realpath(folder), 'ENOENT', 'ENOTDIR');
-  return real ?? path.join(await realPlace(path.dirname(folder)), path.basename(folder));
+/** Where a folder is, or will be, behind all links; where a disk does not answer that, what is said of it. */
+export async function realPlace(members: Membership, folder: string): Promise<string> {
+  const real = await members.attendance.wait(except(fs.realpath(folder), 'ENOENT', 'ENOTDIR'), folder);
+  return real ?? path.join(await realPlace(members, path.dirname(folder)), path.basename(folder));
 }
 
 /** Takes away the link, or empty folder, that stands where the link to the new place is to be; and a link to nowhere at the place itself. */
-export async function clearWay(inside: string, { folder }: Place, made: Made): Promise<void> {
-  const leadsNowhere = (await except(fs.stat(inside), 'ENOENT')) === undefined;
+export async function clearWay({ attendance }: Membership, inside: string, { folder }: Place, made: Made): Promise<void> {
+  const leadsNowhere = !(await attendance.wait(except(fs.stat(inside), 'ENOENT').then((stat) => stat !== undefined), true));
   if (folder !== inside || leadsNowhere) await made.clear(inside);
 }
 

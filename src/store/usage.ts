@@ -1,7 +1,6 @@
 import { reserveOf } from '../disks/rooms.ts';
 import type { DiskRole } from '../disks/disk-set.ts';
 import type { Disk, DiskRoom, DiskState } from '../disks/disk.ts';
-import { answerWithin, NO_ANSWER, PATIENCE_MS } from '../disks/patience.ts';
 import { throwIfAborted } from '../errors.ts';
 import { metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies } from '../metadata/copies.ts';
@@ -93,6 +92,5 @@ export async function usage(context: StoreContext, { signal }: UsageOptions): Pr
 }
 
 async function roomAsTold(disk: Disk | undefined): Promise<DiskRoom | undefined> {
-  const room = await answerWithin(PATIENCE_MS, disk?.room().catch(() => undefined) ?? Promise.resolve(undefined));
-  return room === NO_ANSWER ? undefined : room;
+  return disk?.room().catch(() => undefined);
 }

@@ -1,8 +1,17 @@
+import { CallGate } from '../../src/disks/call-gate.ts';
 import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
+import { LocalDisk } from '../../src/disks/local-disk.ts';
+import { patienceOf } from '../../src/disks/patience.ts';
+import { PatientDisk } from '../../src/disks/patient-disk.ts';
 import { describeDisk } from '../contract/disk-contract.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
-import { makeDisk } from './make-disks.ts';
+import { identityOf, makeDisk } from './make-disks.ts';
 
 describeDisk('LocalDisk', () => makeDisk().disk);
 describeDisk('FaultyDisk around a LocalDisk, nothing planned', () => new FaultyDisk(makeDisk().disk, []));
+describeDisk('PatientDisk around a LocalDisk, one call at a time', () => {
+  const gate = new CallGate(() => 1);
+  const owed = { hold: () => Promise.resolve(), isHeld: () => Promise.resolve(false) };
+  return new PatientDisk(new LocalDisk(makeDisk().root, identityOf(1), gate), { gate, owed, patience: patienceOf() });
+});
 describeDisk('MemoryDisk, which has no folders', () => new MemoryDisk('memory1'));

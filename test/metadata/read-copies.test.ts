@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { CallGate } from '../../src/disks/call-gate.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
-import { PATIENCE_MS } from '../../src/disks/patience.ts';
+import { PATIENCE_MS, patienceOf } from '../../src/disks/patience.ts';
+import { PatientDisk } from '../../src/disks/patient-disk.ts';
 import { bucketKind, metaKind } from '../../src/metadata/catalog.ts';
 import { newestCopy, readCopies } from '../../src/metadata/copies.ts';
 import { formatDocument } from '../../src/metadata/document.ts';
@@ -27,7 +29,9 @@ describe('the copies of a document', () => {
     const gate = deferred();
     const whole = Buffer.from(formatDocument(objectMeta()));
     const silent = new FaultyDisk(await diskWith(whole), [{ operation: 'read', effect: { kind: 'hang', until: gate.promise } }]);
-    const reading = readCopies([silent, await diskWith(whole)], kind);
+    const owed = { hold: () => Promise.resolve(), isHeld: () => Promise.resolve(false) };
+    const patient = new PatientDisk(silent, { gate: new CallGate(() => 1), owed, patience: patienceOf() });
+    const reading = readCopies([patient, await diskWith(whole)], kind);
     await vi.advanceTimersByTimeAsync(PATIENCE_MS);
     expect(await reading).toMatchObject([
       { state: 'bad', bytes: undefined, error: { code: 'DISK_IO', details: { disk: 'memory1', path: kind.path }, message: expect.stringContaining('does not answer') as string } },

@@ -7,7 +7,7 @@ import { SharedNote } from '../../src/locks/shared-note.ts';
 import { mintVersion } from '../../src/store/clock.ts';
 import { withWriter } from '../../src/store/commit.ts';
 import type { StoreContext } from '../../src/store/context.ts';
-import { LOCK_FILE } from '../../src/store/init.ts';
+import { LOCK_FILE } from '../../src/store/attendance.ts';
 import { fc } from '../metadata/property.ts';
 import { contextOf } from '../support/context.ts';
 import { newStore, takeAway } from '../support/store.ts';
@@ -20,7 +20,7 @@ afterEach(() => {
 /** The store as a process sees it on a machine that has been started for the so many-eth time. */
 function processOf(root: string, boot: number): Promise<StoreContext> {
   const lockFile = path.join(root, LOCK_FILE);
-  return contextOf({ root }, undefined, new KernelLocks(lockFile, new SharedNote(`${lockFile}.note`, `boot ${String(boot)}`)));
+  return contextOf({ root }, undefined, new KernelLocks(lockFile, undefined, new SharedNote(`${lockFile}.note`, `boot ${String(boot)}`)));
 }
 
 function mint(context: StoreContext): Promise<string> {

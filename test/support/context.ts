@@ -3,8 +3,8 @@ import { DiskSet } from '../../src/disks/disk-set.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import type { ObjectStore } from '../../src/index.ts';
 import { KernelLocks } from '../../src/locks/kernel-locks.ts';
+import { Attendance, LOCK_FILE, type WaitOptions } from '../../src/store/attendance.ts';
 import { StoreContext } from '../../src/store/context.ts';
-import { LOCK_FILE } from '../../src/store/init.ts';
 import { Membership } from '../../src/store/membership.ts';
 
 /** A second view of a store, as another process has it, with disks of the test's own around the real ones. */
@@ -32,6 +32,21 @@ export async function contextOf({ root }: Pick<ObjectStore, 'root'>, wrap: (disk
     },
   });
   return new StoreContext(members, locks, 4);
+}
+
+/** So many milliseconds are enough for any disk that answers at all; those that hang in a test are given up soon. */
+const TEST_PATIENCE_MS = 400;
+
+/** A second view of a store, as another process has it, whose disks are waited for with patience; what the test puts around a disk is waited for too. */
+export async function patientContext({ root }: ObjectStore, wrap: (disk: Disk) => Disk = (disk) => disk, options: WaitOptions = {}): Promise<StoreContext> {
+  class Wrapping extends Attendance {
+    protected override around(disk: Disk): Disk {
+      return wrap(disk);
+    }
+  }
+  const members = await Membership.open(root, new Wrapping(root, { patience: TEST_PATIENCE_MS, ...options }));
+  if (members === undefined) throw new Error(`there is no store in ${root}`);
+  return new StoreContext(members, members.attendance.locks, 8);
 }
 
 /** Something to wait for, and how to let the waiting go on. */

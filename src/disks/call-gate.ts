@@ -1,0 +1,144 @@
+import type { Turns } from '../files/folder-sync.ts';
+import { answerWithin, NO_ANSWER, type Waiting } from './patience.ts';
+
+/** Threads that Node does file work with. A call to a disk that hangs keeps one for itself. */
+const THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? '') || 4);
+
+/** So many calls of one disk may be under way at once that with `hanging` disks that hang, a thread is left for the others. */
+export function callsAtOnce(hanging: number): number {
+  return hanging === 0 ? THREADS : Math.max(1, Math.floor(THREADS / (hanging + 1)));
+}
+
+let underWay = 0;
+
+/**
+ * How many calls to disks, of all stores of this process, have not returned, whether or not somebody waits for them. As
+ * long as there is one, the process does not end by itself.
+ */
+export function callsUnderWay(): number {
+  return underWay;
+}
+
+export interface GatedCall<T> {
+  call: () => Promise<T>;
+  waiting: Waiting;
+  /** What the caller is told when the call is given up, or may not begin because the disk hangs. */
+  refusal: () => Error;
+  /** Called when the call is given up, with what resolves when it is over. The caller is told when this resolves. */
+  onGivenUp?: ((over: Promise<void>) => Promise<void>) | undefined;
+  /** Ends what a call had begun that returns after it was given up. */
+  late?: ((outcome: T) => Promise<unknown>) | undefined;
+}
+
+interface Place {
+  enter: () => void;
+  /** Undefined for who was inside before. */
+  refuse: (() => void) | undefined;
+}
+
+/**
+ * The way to one disk: lets in so many calls at once, and gives up those that do not return in time. A call that was
+ * given up keeps its place, because it keeps its thread. As long as there is one, the disk hangs: who waits in front of
+ * the gate is sent away, and so is who comes, without having begun.
+ */
+export class CallGate implements Turns {
+  readonly #limit: () => number;
+  #inside = 0;
+  #givenUp = 0;
+  #queue: Place[] = [];
+
+  /** @param limit calls at once; it may change */
+  constructor(limit: () => number) {
+    this.#limit = limit;
+  }
+
+  /** Whether a call has been given up and has not returned. */
+  get isHanging(): boolean {
+    return this.#givenUp > 0;
+  }
+
+  /** Makes the call when it is its turn. @throws what the call throws, or the refusal */
+  async pass<T>({ call, waiting, refusal, onGivenUp, late }: GatedCall<T>): Promise<T> {
+    if (this.isHanging) throw refusal();
+    await this.#enter({ refusal });
+    underWay++;
+    let isGivenUp = false;
+    let resolveOver: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => (resolveOver = resolve));
+    const end = (): void => {
+      if (isGivenUp) this.#givenUp--;
+      underWay--;
+      this.#leave();
+      resolveOver();
+    };
+    const running = (async () => call())();
+    let outcome: T | typeof NO_ANSWER;
+    try {
+      outcome = await answerWithin(running, waiting);
+      if (outcome === NO_ANSWER) {
+        isGivenUp = true;
+        this.#giveUp();
+        // It may still return before the caller is told of it.
+        const told: Promise<typeof NO_ANSWER> = Promise.resolve(onGivenUp?.(over)).then(() => NO_ANSWER);
+        outcome = await Promise.race([running, told]);
+      }
+    } catch (error) {
+      end();
+      throw error;
+    }
+    if (outcome !== NO_ANSWER) {
+      end();
+      return outcome;
+    }
+    void running.then(late).then(end, end);
+    throw refusal();
+  }
+
+  async rest<T>(wait: Promise<T>): Promise<T> {
+    this.#leave();
+    try {
+      return await wait;
+    } finally {
+      // Who has begun goes first: others may wait for it.
+      await this.#enter({ isFirst: true });
+    }
+  }
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    await this.#enter();
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #enter({ refusal, isFirst = false }: { refusal?: () => Error; isFirst?: boolean } = {}): Promise<void> {
+    if (this.#inside < this.#limit() && (isFirst || this.#queue.length === 0)) {
+      this.#inside++;
+      return;
+    }
+    await new Promise<void>((enter, reject) => {
+      const refuse = refusal === undefined ? undefined : (): void => { reject(refusal()); };
+      if (isFirst) this.#queue.unshift({ enter, refuse });
+      else this.#queue.push({ enter, refuse });
+    });
+  }
+
+  #leave(): void {
+    this.#inside--;
+    while (this.#inside < this.#limit()) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#inside++;
+      next.enter();
+    }
+  }
+
+  #giveUp(): void {
+    this.#givenUp++;
+    const queue = this.#queue;
+    this.#queue = queue.filter(({ refuse }) => refuse === undefined);
+    for (const { refuse } of queue) refuse?.();
+  }
+}

@@ -1,0 +1,20 @@
+/** Memory that calls still read from or write to although nobody waits for them any more, with what resolves when they are over. */
+const lent = new Map<Uint8Array, Promise<void>>();
+
+/** Tells that a call that was given up uses the memory until it is `over`. */
+export function lend(memory: Uint8Array, over: Promise<void>): void {
+  lent.set(memory, over);
+  void over.finally(() => {
+    if (lent.get(memory) === over) lent.delete(memory);
+  });
+}
+
+/** Resolves when no call uses any of the memory any more; undefined where none does. Who uses memory again asks before. */
+export function untilFree(memory: Uint8Array): Promise<unknown> | undefined {
+  const uses = [...lent].filter(([other]) => overlaps(memory, other)).map(([, over]) => over);
+  return uses.length === 0 ? undefined : Promise.all(uses);
+}
+
+function overlaps(a: Uint8Array, b: Uint8Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+}

@@ -1,0 +1,168 @@
+import { dirname } from 'node:path/posix';
+import { StoreError } from '../errors.ts';
+import type { CallGate } from './call-gate.ts';
+import type {
+  Disk,
+  DiskCapabilities,
+  DiskEntry,
+  DiskRoom,
+  DiskState,
+  FileStat,
+  ReadOptions,
+  RemoveOptions,
+  StagedFile,
+  StageOptions,
+  WriteOptions,
+} from './disk.ts';
+import { lend } from './lent-memory.ts';
+import type { Patience } from './patience.ts';
+
+/** What tells everybody, other processes too, that a disk owes something: a change that was given up, and may still be made. */
+export interface Owed {
+  /** Tells it until `over` resolves. Resolves when everybody can know; rejects never. */
+  hold(over: Promise<void>): Promise<void>;
+  isHeld(): Promise<boolean>;
+}
+
+export interface PatientDiskOptions {
+  gate: CallGate;
+  owed: Owed;
+  patience: Patience;
+  /** Called when somebody has waited for the disk for a while: once, until it has answered. */
+  onWait?: ((what: string) => void) | undefined;
+  /** Once aborted, hardly any patience is left. */
+  hurry?: AbortSignal | undefined;
+}
+
+interface Call<T> {
+  milliseconds?: number;
+  /** Memory that the call uses. */
+  memory?: Uint8Array | undefined;
+  /** Whether it changes what others may rely on. */
+  changes?: boolean;
+  late?: (outcome: T) => Promise<unknown>;
+}
+
+/**
+ * A disk around a disk: nobody waits for it for ever. A call that does not return in time is given up, and fails with
+ * DISK_IO and without an errno; until it returns, the disk is `hanging`, and nothing more is asked of it.
+ *
+ * What a given-up call still does must be harmless. So if it may change something, the disk owes that change: every
+ * process is told before the caller is, and until the change is made or has failed, the disk is `hanging` for all of
+ * them. Who has the lock of a path, and has looked at the disk since, can be sure that no change of that path is owed.
+ */
+export class PatientDisk implements Disk {
+  readonly name: string;
+  readonly capabilities: DiskCapabilities;
+  readonly #disk: Disk;
+  readonly #options: PatientDiskOptions;
+  #isNoticed = false;
+
+  constructor(disk: Disk, options: PatientDiskOptions) {
+    this.name = disk.name;
+    this.capabilities = disk.capabilities;
+    this.#disk = disk;
+    this.#options = options;
+  }
+
+  async state(): Promise<DiskState> {
+    const { gate, owed, patience } = this.#options;
+    const silent: DiskState = { status: 'hanging', reason: `it has not answered for ${String(patience.look / 1000)} s` };
+    const asked = await this.#look('look at', 'it', () => this.#disk.state()).catch((error: unknown) => {
+      if (gate.isHanging) return silent;
+      throw error;
+    });
+    if (asked.status !== 'online' || !(await owed.isHeld())) return asked;
+    return { status: 'hanging', reason: 'it has not done yet what a command has asked of it' };
+  }
+
+  read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
+    const call = (): Promise<Buffer | undefined> => this.#disk.read(path, options);
+    // Who brings a buffer reads chunks.
+    if (options.buffer === undefined) return this.#look('read', path, call);
+    return this.#call('read', path, call, { memory: options.buffer });
+  }
+
+  stat(path: string): Promise<FileStat | undefined> {
+    return this.#look('look at', path, () => this.#disk.stat(path));
+  }
+
+  room(): Promise<DiskRoom | undefined> {
+    return this.#look('look at', 'its room', () => this.#disk.room());
+  }
+
+  list(path: string): Promise<DiskEntry[]> {
+    return this.#look('list', path, () => this.#disk.list(path));
+  }
+
+  create(path: string, bytes: Uint8Array, options: WriteOptions): Promise<void> {
+    // What was reported as failed is removed, as ever.
+    const late = (): Promise<void> => this.#disk.remove(path, { within: dirname(path), durable: false });
+    return this.#call('write', path, () => this.#disk.create(path, bytes, options), { memory: bytes, changes: true, late });
+  }
+
+  async stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile> {
+    const late = (staged: StagedFile): Promise<void> => staged.discard();
+    const staged = await this.#call('stage', path, () => this.#disk.stage(path, bytes, options), { memory: bytes, changes: true, late });
+    return {
+      publish: () => this.#change('publish', path, () => staged.publish()),
+      discard: () => this.#change('discard', path, () => staged.discard()),
+    };
+  }
+
+  remove(path: string, options: RemoveOptions): Promise<void> {
+    return this.#change('remove', path, () => this.#disk.remove(path, options));
+  }
+
+  rename(path: string, to: string, options: WriteOptions): Promise<void> {
+    return this.#change('rename', path, () => this.#disk.rename(path, to, options));
+  }
+
+  makeFolder(path: string): Promise<void> {
+    return this.#change('make folder', path, () => this.#disk.makeFolder(path));
+  }
+
+  removeFolder(path: string): Promise<boolean> {
+    return this.#change('remove folder', path, () => this.#disk.removeFolder(path));
+  }
+
+  syncFolder(path: string): Promise<void> {
+    return this.#call('sync folder', path, () => this.#disk.syncFolder(path));
+  }
+
+  flush(): Promise<void> {
+    // What others have written to the same file system is waited for as well.
+    return this.#call('flush', 'it', () => this.#disk.flush(), { milliseconds: 10 * this.#options.patience.work });
+  }
+
+  #look<T>(action: string, path: string, call: () => Promise<T>): Promise<T> {
+    return this.#call(action, path, call, { milliseconds: this.#options.patience.look });
+  }
+
+  #change<T>(action: string, path: string, call: () => Promise<T>): Promise<T> {
+    return this.#call(action, path, call, { changes: true });
+  }
+
+  #call<T>(action: string, path: string, call: () => Promise<T>, { milliseconds, memory, changes, late }: Call<T> = {}): Promise<T> {
+    const { gate, owed, patience, hurry } = this.#options;
+    return gate.pass({
+      call: async () => {
+        const outcome = await call();
+        this.#isNoticed = false;
+        return outcome;
+      },
+      waiting: { milliseconds: milliseconds ?? patience.work, notice: patience.notice, hurry, onNotice: () => { this.#notice(); } },
+      refusal: () => new StoreError('DISK_IO', `disk "${this.name}" does not answer: cannot ${action} ${path}`, { disk: this.name, path }),
+      onGivenUp: async (over) => {
+        if (memory !== undefined) lend(memory, over);
+        if (changes === true) await owed.hold(over);
+      },
+      late,
+    });
+  }
+
+  #notice(): void {
+    if (!this.#isNoticed) this.#options.onWait?.(`waiting for disk "${this.name}", which does not answer`);
+    this.#isNoticed = true;
+  }
+}
