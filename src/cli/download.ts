@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pMap from 'p-map';
-import { isStoreError, ObjectStore, StoreError, type ByteRange, type GetOptions, type ObjectMeta } from '../index.ts';
+import { isStoreError, type ObjectStore, StoreError, type ByteRange, type GetOptions, type ObjectMeta } from '../index.ts';
 import { parseAddress } from './address.ts';
 import type { DownloadOptions } from './download-command.ts';
 import { EXIT } from './exit-codes.ts';
@@ -11,6 +11,7 @@ import { printError, printNote, UsageError } from './failure.ts';
 import { formatSummary, formatTransfer, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
+import { openStore } from './open-store.ts';
 import { startProgress } from './progress.ts';
 import { Rebuilt } from './rebuilt.ts';
 import { resolveTarget, targetBelow, targetError, type Target } from './target.ts';
@@ -28,7 +29,7 @@ export async function runDownload(address: string, options: DownloadOptions, io:
   if (options.prefix !== undefined && key !== undefined) throw new UsageError('--prefix goes with a bucket alone');
   if (!isMany && (key === undefined || key === '')) throw new UsageError(`"${address}" names no object; it needs <bucket>/<key>`);
   const range = options.range === undefined ? undefined : parseRange(options.range);
-  const store = await ObjectStore.open(options.root, { concurrency: options.concurrency });
+  const store = await openStore(options, io, { concurrency: options.concurrency });
   if (isMany) return downloadMany(store, bucket, options.prefix ?? key ?? '', options, io);
   return downloadOne(store, bucket, key ?? '', range, options, io);
 }

@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import { printable } from './format.ts';
 import { exitCodeOf, printError, UsageError } from './failure.ts';
 import { Output, type Io } from './io.ts';
+import { leave } from './leave.ts';
 
 /** Makes a command whose action tells its exit code through `finish`. */
 export type CommandFactory = (io: Io, finish: (exitCode: number) => void) => Command;
@@ -24,7 +25,7 @@ export async function main(factory: CommandFactory): Promise<void> {
     env: process.env,
     signal: controller.signal,
   };
-  process.exitCode = await run(factory, process.argv.slice(2), io);
+  await leave(await run(factory, process.argv.slice(2), io), io);
 }
 
 /** Runs a command with these arguments, and tells its exit code. Never rejects. */
@@ -75,7 +76,8 @@ async function report(error: unknown, active: Command, args: readonly string[], 
     await io.stderr.line(`error: ${printable(error.message)}\n${usageHint(active)}`);
     return EXIT.badInput;
   }
-  if (isStoreError(error, 'ABORTED')) return EXIT.interrupted;
+  // A disk that was given up because of the interruption has its own error.
+  if (isStoreError(error, 'ABORTED') || (io.signal.aborted && isStoreError(error))) return EXIT.interrupted;
   await printError(error, io);
   if (isDebugging(args, io) && error instanceof Error) await io.stderr.line(inspect(error));
   return exitCodeOf(error);

@@ -4,6 +4,8 @@ import { EXIT_CODES_HELP } from './exit-codes.ts';
 import type { Io } from './io.ts';
 
 export const ROOT_VARIABLE = 'MINI_OBJECT_STORE_ROOT';
+/** Seconds after which a disk that does not answer counts as hanging. */
+export const PATIENCE_VARIABLE = 'MINI_OBJECT_STORE_PATIENCE';
 export const DEFAULT_ROOT = 'storage_nodes';
 
 /** Options that every command has. */

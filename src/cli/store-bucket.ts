@@ -1,7 +1,8 @@
-import { checkBucketName, ObjectStore, type OpenOptions } from '../index.ts';
+import { checkBucketName, type ObjectStore, type OpenOptions } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { exitCodeOf, printError } from './failure.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import type { CommonOptions } from './options.ts';
 import { checkedRedundancy } from './redundancy.ts';
 import type { BucketCreateCommandOptions } from './store-command.ts';
@@ -32,7 +33,7 @@ async function forEach(
   work: (store: ObjectStore, bucket: string) => Promise<void>,
 ): Promise<number> {
   for (const bucket of buckets) checkBucketName(bucket);
-  const store = await ObjectStore.open(options.root, open);
+  const store = await openStore(options, io, open);
   const failures: unknown[] = [];
   for (const bucket of buckets) {
     try {

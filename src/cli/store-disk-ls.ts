@@ -1,12 +1,13 @@
 import * as path from 'node:path';
 import { Chalk } from 'chalk';
-import { isStoreError, ObjectStore, type DiskUsage, type UnreadableFolder } from '../index.ts';
+import { isStoreError, type DiskUsage, type UnreadableFolder } from '../index.ts';
 import { adviceFor } from './advice.ts';
 import { drawDisks } from './disk-picture.ts';
 import { EXIT } from './exit-codes.ts';
 import { exitCodeOf, printError } from './failure.ts';
 import { formatBytes, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import type { CommonOptions } from './options.ts';
 
 /** A disk as it is shown; what is on it is unknown where too few disks answer. */
@@ -14,7 +15,7 @@ export type ShownDisk = Pick<DiskUsage, 'disk' | 'path' | 'state'> & Partial<Dis
 
 /** Shows all disks. Where too few answer to tell what is on them, it still shows how each is. */
 export async function runDiskList(options: CommonOptions, io: Io): Promise<number> {
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   let exitCode: number = EXIT.done;
   let disks: ShownDisk[];
   try {

@@ -1,17 +1,18 @@
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
-import { ObjectStore } from '../index.ts';
+import type { ObjectStore } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { printNote, printWarning, UsageError } from './failure.ts';
 import { printable } from './format.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import type { CommonOptions } from './options.ts';
 import type { ReplaceCommandOptions } from './store-disk-command.ts';
 import { healAndReport } from './store-heal.ts';
 
 /** Adds an empty folder as a disk. */
 export async function runDiskAdd(name: string, folder: string, options: CommonOptions, io: Io): Promise<number> {
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   const place = path.resolve(notEmpty(folder));
   await store.addDisk(name, place, { signal: io.signal });
   if (options.json === true) await io.stdout.json({ disk: name, path: place, added: true });
@@ -22,8 +23,8 @@ export async function runDiskAdd(name: string, folder: string, options: CommonOp
 
 /** Accepts an empty folder as a disk that is lost, and heals the store. */
 export async function runDiskReplace(name: string, folder: string | undefined, options: ReplaceCommandOptions, io: Io): Promise<number> {
-  const store = await ObjectStore.open(options.root);
   let aside: string | undefined;
+  const store = await openStore(options, io);
   const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), {
     allowStale: options.allowStale,
     failing: options.failing,
@@ -47,7 +48,7 @@ export async function runDiskReplace(name: string, folder: string | undefined, o
 
 /** Takes a drained disk out of the store. */
 export async function runDiskRemove(name: string, options: CommonOptions, io: Io): Promise<number> {
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   const place = placeOf(store, name);
   await store.removeDisk(name, { signal: io.signal });
   if (options.json === true) await io.stdout.json({ disk: name, path: place, removed: true });

@@ -1,13 +1,14 @@
-import { ObjectStore, type GcReport } from '../index.ts';
+import type { GcReport } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { printWarnings } from './failure.ts';
 import { formatBytes, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import type { GcCommandOptions } from './store-command.ts';
 
 /** Reclaims leftovers, and tells what it did. */
 export async function runGc(options: GcCommandOptions, io: Io): Promise<number> {
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   const dryRun = options.dryRun === true;
   const report = await store.gc({ dryRun, signal: io.signal });
   if (options.json === true) await io.stdout.json({ dryRun, ...report });

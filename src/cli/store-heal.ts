@@ -1,10 +1,11 @@
-import { ObjectStore, type HealReport, type ObjectHealth, type Scope } from '../index.ts';
+import type { ObjectStore, HealReport, ObjectHealth, Scope } from '../index.ts';
 import { printAdvice, resumable } from './advice.ts';
 import { EXIT } from './exit-codes.ts';
 import { printWarnings } from './failure.ts';
 import { bytesPerSecond, formatBytes, plural, printable } from './format.ts';
 import { HealthPrinter, healthExitCode } from './health-report.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import { startProgress } from './progress.ts';
 import type { HealCommandOptions } from './store-health-command.ts';
 import { isBarInTheWay, parseScope, refuseNothing } from './store-verify.ts';
@@ -12,7 +13,7 @@ import { isBarInTheWay, parseScope, refuseNothing } from './store-verify.ts';
 /** Heals everything, or what is in a bucket or below a prefix. */
 export async function runHeal(address: string | undefined, options: HealCommandOptions, io: Io): Promise<number> {
   const scope = parseScope(address);
-  return healAndReport(await ObjectStore.open(options.root), scope, options, io);
+  return healAndReport(await openStore(options, io), scope, options, io);
 }
 
 /** Heals, tells what was done and how everything is then, and gives the exit code. */

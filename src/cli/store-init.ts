@@ -2,6 +2,7 @@ import { ObjectStore, type InitOptions } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { UsageError } from './failure.ts';
 import type { Io } from './io.ts';
+import { waitOptions } from './open-store.ts';
 import { checkedRedundancy, describeRedundancy } from './redundancy.ts';
 import type { InitCommandOptions } from './store-command.ts';
 
@@ -14,6 +15,7 @@ export async function runInit(options: InitCommandOptions, io: Io): Promise<numb
     ...(options.disk === undefined ? {} : { places: options.disk.map(parsePlace) }),
     ...(options.durability === undefined ? {} : { durability: options.durability }),
     ...(redundancy === undefined ? {} : { redundancy }),
+    waiting: waitOptions(options, io),
   };
   const { root, document } = await ObjectStore.init(options.root, init);
   if (options.json === true) {

@@ -1,15 +1,16 @@
-import { ObjectStore, type Listed } from '../index.ts';
+import type { Listed } from '../index.ts';
 import { parseAddress } from './address.ts';
 import { EXIT } from './exit-codes.ts';
 import { printError } from './failure.ts';
 import { formatBytes, printable } from './format.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import type { ListCommandOptions } from './store-command.ts';
 
 /** Lists buckets, or a bucket's objects. What is damaged is named, and the rest is listed all the same. */
 export async function runList(address: string | undefined, options: ListCommandOptions, io: Io): Promise<number> {
   const place = address === undefined ? undefined : parseAddress(address);
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   if (place === undefined) {
     for (const { bucket, createdAt, redundancy } of await store.listBuckets(options)) {
       const own = redundancy === undefined ? '' : `  ${redundancy}`;

@@ -1,16 +1,17 @@
-import { ObjectStore, type MoveReport } from '../index.ts';
+import type { MoveReport } from '../index.ts';
 import { resumable } from './advice.ts';
 import { EXIT } from './exit-codes.ts';
 import { printNote, printWarnings, UsageError } from './failure.ts';
 import { bytesPerSecond, formatBytes, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import { startProgress, type Progress } from './progress.ts';
 import type { DrainCommandOptions, MoveCommandOptions } from './store-disk-command.ts';
 
 /** Moves everything off a disk, or with `--cancel` lets it take chunks again. */
 export async function runDiskDrain(name: string, options: DrainCommandOptions, io: Io): Promise<number> {
   if (options.cancel === true && options.rate !== undefined) throw new UsageError('--rate does not go with --cancel');
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   if (options.cancel === true) {
     const wasDraining = store.document.disks.some((disk) => disk.name === name && disk.role === 'draining');
     await store.cancelDrain(name, { signal: io.signal });
@@ -34,7 +35,7 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
 
 /** Evens the disks out. */
 export async function runRebalance(options: MoveCommandOptions, io: Io): Promise<number> {
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   const report = await withProgress(io, 'rebalance', undefined, (progress) =>
     store.rebalance({ rate: bytesPerSecond(options.rate), signal: io.signal, onBytes: progress.add }),
   );

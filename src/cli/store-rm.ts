@@ -1,10 +1,11 @@
 import pMap from 'p-map';
-import { isStoreError, ObjectStore } from '../index.ts';
+import { isStoreError } from '../index.ts';
 import { parseAddress, parseObjectAddress } from './address.ts';
 import { EXIT } from './exit-codes.ts';
 import { exitCodeOf, printError } from './failure.ts';
 import { printable } from './format.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import type { RemoveCommandOptions } from './store-command.ts';
 
 const AT_ONCE = 16;
@@ -13,7 +14,7 @@ const AT_ONCE = 16;
 export async function runRemove(addresses: readonly string[], options: RemoveCommandOptions, io: Io): Promise<number> {
   const isRecursive = options.recursive === true;
   const places = addresses.map((address) => (isRecursive ? parseAddress(address) : parseObjectAddress(address)));
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   const failures: unknown[] = [];
 
   const remove = async (bucket: string, key: string): Promise<void> => {

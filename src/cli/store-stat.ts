@@ -1,17 +1,17 @@
 import { Chalk } from 'chalk';
-import { ObjectStore } from '../index.ts';
 import { parseObjectAddress } from './address.ts';
 import { drawChunks } from './chunk-picture.ts';
 import { EXIT } from './exit-codes.ts';
 import { formatBytes, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import { describeRedundancy } from './redundancy.ts';
 import type { ListCommandOptions } from './store-command.ts';
 
 /** Shows an object's meta; for people with a picture of its chunks. */
 export async function runStat(address: string, options: ListCommandOptions, io: Io): Promise<number> {
   const { bucket, key } = parseObjectAddress(address);
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   const meta = await store.head(bucket, key, options);
   if (options.json === true) {
     await io.stdout.json(meta);

@@ -1,15 +1,16 @@
-import { ObjectStore, StoreError, type HealthReport, type Scope } from '../index.ts';
+import { type ObjectStore, StoreError, type HealthReport, type Scope } from '../index.ts';
 import { parseAddress } from './address.ts';
 import { printAdvice } from './advice.ts';
 import { HealthPrinter, healthExitCode } from './health-report.ts';
 import type { Io } from './io.ts';
+import { openStore } from './open-store.ts';
 import { startProgress } from './progress.ts';
 import type { VerifyCommandOptions } from './store-health-command.ts';
 
 /** Looks at everything, or at what is in a bucket or below a prefix. */
 export async function runVerify(address: string | undefined, options: VerifyCommandOptions, io: Io): Promise<number> {
   const scope = parseScope(address);
-  const store = await ObjectStore.open(options.root);
+  const store = await openStore(options, io);
   const quick = options.quick === true;
   const printer = new HealthPrinter(io, { json: options.json === true, quick });
   const isHidden = isBarInTheWay(options, io);

@@ -1,11 +1,12 @@
 import pMap from 'p-map';
-import { checkBucketName, checkKey, isStoreError, ObjectStore, type PutResult } from '../index.ts';
+import { checkBucketName, checkKey, isStoreError, type ObjectStore, type PutResult } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
 import { printError, printNote, printWarning, UsageError } from './failure.ts';
 import { findFiles, identityOf, type Found } from './find-files.ts';
 import { formatSummary, formatTransfer, plural, printable } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later.ts';
+import { openStore } from './open-store.ts';
 import { startProgress, type Progress } from './progress.ts';
 import { checkedRedundancy } from './redundancy.ts';
 import type { UploadOptions } from './upload-command.ts';
@@ -32,7 +33,7 @@ export async function runUpload(bucket: string, files: readonly string[], option
   if (jobs.length === 0 && failures.length === 0) await printWarning('there is nothing to upload', io);
   if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
 
-  const store = await ObjectStore.open(options.root, { create: true, concurrency: options.concurrency, redundancy: options.redundancy });
+  const store = await openStore(options, io, { create: true, concurrency: options.concurrency, redundancy: options.redundancy });
   await store.ensureBucket(bucket, { signal: io.signal });
   const total = jobs.every((job) => job.size !== undefined) ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
   const progress = await startProgress(io.stderr, isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
