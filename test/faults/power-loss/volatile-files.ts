@@ -22,12 +22,15 @@ export class VolatileFiles {
   apply(step: Step): void {
     switch (step.do) {
       case 'open':
-        return this.#open(step);
+        this.#open(step);
+        return;
       case 'write':
-        return this.#write(step);
+        this.#write(step);
+        return;
       case 'truncate': {
         const { bytes } = lastOf(this.#file(step.path).contents);
-        return this.#put(this.#file(step.path), step, Buffer.concat([bytes.subarray(0, step.size), Buffer.alloc(Math.max(0, step.size - bytes.length))]));
+        this.#put(this.#file(step.path), step, Buffer.concat([bytes.subarray(0, step.size), Buffer.alloc(Math.max(0, step.size - bytes.length))]));
+        return;
       }
       case 'rename': {
         const added = this.#set(step.to, this.#find(step.path), step);
@@ -48,7 +51,8 @@ export class VolatileFiles {
         this.#set(step.path, undefined, step);
         return;
       case 'sync':
-        return sync(this.#find(step.path), step.began);
+        sync(this.#find(step.path), step.began);
+        return;
       case 'sync file system': {
         const { device } = this.#find(step.path);
         for (const node of this.#nodes) if (node.device === device) sync(node, step.began);
