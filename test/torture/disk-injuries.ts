@@ -15,7 +15,7 @@ import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
 
 /** Ways to hurt a disk: the more often, the more often they are here. */
-const WAYS = ['files', 'files', 'away', 'away', 'lost', 'wiped', 'folders', 'mark', 'odd files', 'odd files', 'odd mark', 'odd folder', 'odd folder'] as const;
+const WAYS = ['files', 'files', 'away', 'away', 'lost', 'wiped', 'folders', 'mark', 'odd', 'odd', 'odd', 'odd', 'odd mark'] as const;
 
 interface Parts {
   root: string;
@@ -54,6 +54,7 @@ export class DiskInjuries {
     for (const name of chosen) {
       const back = this.#hurt(name);
       if (back !== undefined) returns.push(back);
+      else if (random.chance(0.5)) this.#hurtOddly(name);
       await course.liveFor(random.between(0, 500));
       if (random.chance(0.3)) await manager.do(random.pick<Operation>([{ do: 'verify', quick: false }, { do: 'heal' }, { do: 'gc' }]));
     }
@@ -74,7 +75,7 @@ export class DiskInjuries {
 
   /** Hurts a disk, again and again perhaps. @returns what brings it back, if it has gone */
   #hurt(name: string): (() => Promise<void>) | undefined {
-    const { root, random, journal, odd } = this.#parts;
+    const { root, random, journal } = this.#parts;
     const disk = path.join(root, name);
     journal.report.hurt++;
     switch (this.#ways.draw()) {
@@ -95,17 +96,20 @@ export class DiskInjuries {
         return this.#takeAway(name, disk);
       case 'lost':
         return this.#lose(name, disk);
-      case 'odd files':
-        journal.note(`hurt ${name}: ${odd.hurtFiles(disk)}`);
-        return undefined;
-      case 'odd folder':
-        journal.note(`hurt ${name}: ${odd.hurtFolder(disk)}`);
+      case 'odd':
+        this.#hurtOddly(name);
         return undefined;
       case 'mark':
         return this.#hurtMark(name, disk, false);
       case 'odd mark':
         return this.#hurtMark(name, disk, true);
     }
+  }
+
+  #hurtOddly(name: string): void {
+    const { root, random, journal, odd } = this.#parts;
+    const disk = path.join(root, name);
+    journal.note(`hurt ${name}: ${random.chance(0.5) ? odd.hurtFiles(disk) : odd.hurtFolder(disk)}`);
   }
 
   /** The disk misses what happens meanwhile; and it may have suffered when it comes back. */

@@ -58,9 +58,9 @@ export class OddInjuries {
     const { random } = this.#parts;
     const odd = random.chance(0.3) ? undefined : this.#odd.draw();
     const where = random.pick(['chunks', 'buckets', '']);
-    const share = random.pick([0.1, 0.5, 1]);
-    const files = filesIn(path.join(disk, where)).filter((file) => !file.endsWith('disk.json') && random.chance(share));
-    const replaced = files.filter((file) => this.#replace(file, odd ?? this.#odd.draw()));
+    const files = filesIn(path.join(disk, where)).filter((file) => !file.endsWith('disk.json'));
+    const chosen = random.sample(files, Math.ceil(files.length * random.pick([0.1, 0.5, 1])));
+    const replaced = chosen.filter((file) => this.#replace(file, odd ?? this.#odd.draw()));
     return `${odd ?? 'odd things'} in the place of ${String(replaced.length)} files in ${where === '' ? 'it' : where}`;
   }
 

@@ -7,7 +7,7 @@ import { compileWorker } from './compile-worker.ts';
 import { Torture } from './torture.ts';
 
 /** `npm run torture` goes on for as long as one likes. */
-const MILLISECONDS = 16_000;
+const MILLISECONDS = 14_000;
 
 test('random operations of several processes, while disks are hurt, changed and lost, never lose or change a byte', async () => {
   const given = process.env['TORTURE_SEED'];
