@@ -22,13 +22,14 @@ function die(): never {
   throw new Error('the process outlives its death');
 }
 
-/** The disk on which a meta changes, or undefined where this is another file. */
-function diskOf(file: string): string | undefined {
-  const [disk, folder] = path.relative(root, file).split('/');
-  return folder === 'buckets' && file.endsWith('.meta.json') ? disk : undefined;
+/** The disk on which a meta changes, or undefined where this is another file. (Node itself may name files by their bytes.) */
+function diskOf(file: fs.PathLike): string | undefined {
+  const name = String(file);
+  const [disk, folder] = path.relative(root, name).split('/');
+  return folder === 'buckets' && name.endsWith('.meta.json') ? disk : undefined;
 }
 
-async function change(file: string, work: () => Promise<void>): Promise<void> {
+async function change(file: fs.PathLike, work: () => Promise<void>): Promise<void> {
   const disk = diskOf(file);
   if (trap === undefined || disk === undefined) return work();
   if (trap.left === 0 || trap.disks?.includes(disk) === false) {
@@ -41,11 +42,11 @@ async function change(file: string, work: () => Promise<void>): Promise<void> {
   if (--trap.after === 0) die();
 }
 
-function rename(from: string, to: string): Promise<void> {
+function rename(from: fs.PathLike, to: fs.PathLike): Promise<void> {
   return change(to, () => real.rename(from, to));
 }
 
-function unlink(file: string): Promise<void> {
+function unlink(file: fs.PathLike): Promise<void> {
   return change(file, () => real.unlink(file));
 }
 
@@ -55,8 +56,8 @@ export function watchChanges(folder: string): void {
   type Done = (error: Error | null) => void;
   const tell = (work: Promise<void>, done: Done): void => void work.then(() => { done(null); }, done);
   Object.assign(fs, {
-    rename: (from: string, to: string, done: Done) => { tell(rename(from, to), done); },
-    unlink: (file: string, done: Done) => { tell(unlink(file), done); },
+    rename: (from: fs.PathLike, to: fs.PathLike, done: Done) => { tell(rename(from, to), done); },
+    unlink: (file: fs.PathLike, done: Done) => { tell(unlink(file), done); },
   });
   Object.assign(fs.promises, { rename, unlink });
   syncBuiltinESMExports();
