@@ -6,11 +6,15 @@ import { except, makeFolders, rename, syncFolderNow, unlink, WRITE_FLAGS, writeN
 export class Made {
   #undo: (() => Promise<void>)[] = [];
 
-  /** Makes a folder and those above it, durably. */
+  /** Makes a folder and those above it, durably: also those that stand already, because whoever made them may have died before that. */
   async folder(folder: string): Promise<void> {
     const folders = await makeFolders(folder);
     this.#undo.push(...folders.map((made) => () => fs.rmdir(made)));
-    for (const made of folders) await syncFolderNow(path.dirname(made));
+    for (let at = folder; at !== path.dirname(at); at = path.dirname(at)) {
+      const synced = syncFolderNow(path.dirname(at));
+      // Folders that are not ours to open are not ours either.
+      await (folders.includes(at) ? synced : except(synced, 'EACCES', 'EPERM', 'EROFS', 'EINVAL'));
+    }
   }
 
   async file(file: string, bytes: Uint8Array): Promise<void> {
