@@ -123,7 +123,7 @@ describe('store disk replace', () => {
   });
 
   test.each<[string, string[], number, RegExp]>([
-    ['that is there and well', ['disk2'], 1, /^error: disk "disk2" is there and well/],
+    ['that is there and well', ['disk2'], 1, /^error: disk "disk2" is there; if it is failing, name the empty folder that is to take its place/],
     ['that is not there', ['disk9'], 3, /^error: there is no disk "disk9"\n {2}"store disk ls" lists the disks\n$/],
     ['by a folder that is not empty', ['disk3', 'full'], 2, /^error: ".*\/full" is not empty/],
   ])('of a disk %s is refused', async (_, [name = '', place], code, says) => {
