@@ -21,7 +21,7 @@ export class ShardReader {
     return `${this.#meta.directory}/${shard.file}`;
   }
 
-  isOnline(shard: ShardEntry): boolean {
+  isOnline(shard: Pick<ShardEntry, 'disk'>): boolean {
     return this.#disks.has(shard.disk);
   }
 

@@ -14,8 +14,8 @@ const HEDGE_AFTER_MS = 500;
 
 type ShardState =
   | { state: 'idle' }
-  /** `isHere`: its bytes have come, and are being compared with its checksum. */
-  | { state: 'reading'; isLate: boolean; isHere: boolean }
+  /** `hasBegun`: it has had its turn at the disk. `isHere`: its bytes have come, and are being compared with its checksum. */
+  | { state: 'reading'; isLate: boolean; hasBegun: boolean; isHere: boolean }
   | { state: 'good'; bytes: Buffer; isVerified: boolean }
   | { state: 'bad'; error: StoreError };
 
@@ -78,7 +78,7 @@ export class StripeRun {
   }
 
   #start(shard: ShardEntry, isLate = false): void {
-    this.#states.set(shard, { state: 'reading', isLate, isHere: false });
+    this.#states.set(shard, { state: 'reading', isLate, hasBegun: false, isHere: false });
     void this.#readShard(shard).then(
       (state) => {
         if (this.#isOver) return;
@@ -110,6 +110,8 @@ export class StripeRun {
 
   async #fetch(shard: ShardEntry): Promise<Buffer> {
     const { buffers } = this.#options;
+    const state = this.#states.get(shard);
+    if (state?.state === 'reading') state.hasBegun = true;
     const buffer = buffers.take(shard.size + 1);
     try {
       const bytes = await this.#shards.read(shard, buffer);
@@ -131,12 +133,18 @@ export class StripeRun {
     }, this.#options.hedgeAfterMs ?? HEDGE_AFTER_MS);
   }
 
+  /** Who waits for a turn is not late, unless the disk keeps those waiting who have had theirs: others may be many. */
   #markLate(): void {
+    let isWaiting = false;
+    for (const [shard, state] of this.#states) {
+      if (state.state === 'reading' && state.hasBegun && !state.isHere) this.#slow.add(shard.disk);
+    }
     for (const [shard, state] of this.#states) {
       if (state.state !== 'reading' || state.isHere) continue;
-      state.isLate = true;
-      this.#slow.add(shard.disk);
+      if (this.#slow.has(shard.disk)) state.isLate = true;
+      else isWaiting = true;
     }
+    if (isWaiting) this.#watch();
     this.#advance();
   }
 

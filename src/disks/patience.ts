@@ -6,6 +6,8 @@ export interface Patience {
   work: number;
   /** After so long, whoever waits is told what for. */
   notice: number;
+  /** So long at a time, whoever changes the disks keeps commits out of its way. */
+  gate: number;
 }
 
 /** A disk that has not answered after so many milliseconds counts as hanging, if nothing else is set. */
@@ -13,7 +15,7 @@ export const PATIENCE_MS = 5000;
 
 /** All that is waited for, in proportion to the patience for a look. */
 export function patienceOf(look: number = PATIENCE_MS): Patience {
-  return { look, work: 6 * look, notice: 0.6 * look };
+  return { look, work: 6 * look, notice: 0.6 * look, gate: 2 * look };
 }
 
 const LONGEST_TICK_MS = 1000;

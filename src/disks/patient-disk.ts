@@ -1,5 +1,5 @@
 import { dirname } from 'node:path/posix';
-import { StoreError } from '../errors.ts';
+import { isDiskFault, StoreError } from '../errors.ts';
 import type { CallGate } from './call-gate.ts';
 import type {
   Disk,
@@ -66,10 +66,11 @@ export class PatientDisk implements Disk {
   }
 
   async state(): Promise<DiskState> {
-    const { gate, owed, patience } = this.#options;
+    const { owed, patience } = this.#options;
     const silent: DiskState = { status: 'hanging', reason: `it has not answered for ${String(patience.look / 1000)} s` };
     const asked = await this.#look('look at', 'it', () => this.#disk.state()).catch((error: unknown) => {
-      if (gate.isHanging) return silent;
+      // A disk has no other way to fail to say how it is.
+      if (isDiskFault(error)) return silent;
       throw error;
     });
     if (asked.status !== 'online' || !(await owed.isHeld())) return asked;

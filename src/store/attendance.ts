@@ -35,9 +35,9 @@ export class Attendance {
   readonly #owed: OwedLocks;
   #readGates: [hanging: number, gates: ReadGates] | undefined;
 
-  constructor(root: string, options: WaitOptions = {}) {
+  constructor(root: string, options: WaitOptions = {}, patience = patienceOf(options.patience)) {
     this.#options = options;
-    this.patience = patienceOf(options.patience);
+    this.patience = patience;
     const { onWait } = options;
     this.locks = new KernelLocks(path.join(root, LOCK_FILE), onWait === undefined ? undefined : { after: this.patience.notice, onWait });
     this.#owed = new OwedLocks(this.locks);

@@ -91,7 +91,11 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
         isNew = true;
         return undefined;
       }
-      const isThere = (await stateAt(members, document, old)) === 'online';
+      const found = await stateAt(members, document, old);
+      const isThere = found === 'online';
+      if (found === 'hanging' && place.path === old.path) {
+        throw new StoreError('DISK_IO', `disk "${name}" does not answer; replace it by a folder elsewhere, or first put another one in its place`, { disk: name });
+      }
       const isSame = isThere && (await realPlace(members, place.folder)) === (await realPlace(members, path.resolve(members.root, old.path)));
       if (place.path !== old.path && (!isThere || isSame) && (await stateAt(members, document, moved)) === 'online') {
         await relink(members.root, name, place, made);

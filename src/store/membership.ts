@@ -122,12 +122,12 @@ export class Membership {
    * them may wait for a disk, or have been stopped. Then the others go on for a while, before it is tried again.
    */
   async #lockAlone(session: LockSession, signal: AbortSignal | undefined): Promise<void> {
-    const { look } = this.#attendance.patience;
+    const { gate } = this.#attendance.patience;
     for (;;) {
       await session.lock(lockName.disksGate(), 'exclusive', signal);
-      if (await session.lockWithin(2 * look, lockName.disks(), 'exclusive', signal)) return;
+      if (await session.lockWithin(gate, lockName.disks(), 'exclusive', signal)) return;
       session.unlock(lockName.disksGate());
-      await sleep(look / 5);
+      await sleep(gate / 10);
     }
   }
 

@@ -97,6 +97,8 @@ export class StripeMender {
     const faulty = [...inspector.faults.keys()].filter((shard) => this.#reader.isOnline(shard) || mustLeave(this.#context, shard));
     const computed = faulty.length > 0 && inspector.isRecoverable && (await this.#compute(inspector, faulty, result));
     const taken = new Set(shardsOf(stripe).map(({ disk }) => disk));
+    // Whoever chooses has looked at the disks earlier than we have: one of them may owe a change of this very file.
+    for (const { name } of this.#context.disks.disks) if (!this.#reader.isOnline({ disk: name })) taken.add(name);
     for (const shard of new Set([...faulty, ...leaving])) {
       const fault = inspector.faults.get(shard);
       const isComputed = computed && faulty.includes(shard);

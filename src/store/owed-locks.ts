@@ -34,10 +34,10 @@ export class OwedLocks {
   }
 
   async #hold(name: string, over: Promise<void>): Promise<void> {
-    let isOver = false;
-    void over.then(() => (isOver = true));
+    const state = { isOver: false };
+    void over.then(() => (state.isOver = true));
     let session: LockSession | undefined;
-    while (!isOver) {
+    while (!state.isOver) {
       session ??= await this.#locks.open('read').catch(() => undefined);
       if (session?.tryLock(name, 'shared') === true) break;
       // Somebody looks at this moment, or this process can open no file: until it can, the call is waited for.

@@ -259,7 +259,7 @@ describe('so many calls are under way at once at a disk', () => {
     const inner = new MemoryDisk('disk2');
     const ends: (() => void)[] = [];
     const begun: string[] = [];
-    inner.syncFolder = (path: string = '') => {
+    inner.syncFolder = (path = '') => {
       begun.push(path);
       return new Promise((resolve) => ends.push(resolve));
     };

@@ -1,6 +1,7 @@
 import * as path from 'node:path';
 import { DiskSet } from '../../src/disks/disk-set.ts';
 import type { Disk } from '../../src/disks/disk.ts';
+import type { Patience } from '../../src/disks/patience.ts';
 import type { ObjectStore } from '../../src/index.ts';
 import { KernelLocks } from '../../src/locks/kernel-locks.ts';
 import { Attendance, LOCK_FILE, type WaitOptions } from '../../src/store/attendance.ts';
@@ -34,17 +35,17 @@ export async function contextOf({ root }: Pick<ObjectStore, 'root'>, wrap: (disk
   return new StoreContext(members, locks, 4);
 }
 
-/** So many milliseconds are enough for any disk that answers at all; those that hang in a test are given up soon. */
-const TEST_PATIENCE_MS = 400;
+/** Enough for any disk that answers at all; those that hang in a test are given up soon. */
+const PATIENCE: Patience = { look: 2000, work: 2000, notice: 500, gate: 4000 };
 
 /** A second view of a store, as another process has it, whose disks are waited for with patience; what the test puts around a disk is waited for too. */
-export async function patientContext({ root }: ObjectStore, wrap: (disk: Disk) => Disk = (disk) => disk, options: WaitOptions = {}): Promise<StoreContext> {
+export async function patientContext({ root }: ObjectStore, wrap: (disk: Disk) => Disk = (disk) => disk, { patience, ...options }: Omit<WaitOptions, 'patience'> & { patience?: Partial<Patience> } = {}): Promise<StoreContext> {
   class Wrapping extends Attendance {
     protected override around(disk: Disk): Disk {
       return wrap(disk);
     }
   }
-  const members = await Membership.open(root, new Wrapping(root, { patience: TEST_PATIENCE_MS, ...options }));
+  const members = await Membership.open(root, new Wrapping(root, options, { ...PATIENCE, ...patience }));
   if (members === undefined) throw new Error(`there is no store in ${root}`);
   return new StoreContext(members, members.attendance.locks, 8);
 }
