@@ -9,6 +9,9 @@ import { describeWait, type LockAccess, type LockMode, type Locks, type LockSess
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 25;
 
+/** A group of locks is so many bytes in a row; whoever takes one takes any. */
+const GROUP_SIZE = 65_536;
+
 /** Who is told what a session waits for, and after how many milliseconds. */
 export interface LockNotice {
   after: number;
@@ -110,6 +113,19 @@ class KernelLockSession implements LockSession {
 
   unlock(name: string): void {
     if (this.#fd !== undefined) native.unlock(this.#fd, offsetOf(name), 1);
+  }
+
+  tryOne(group: string): boolean {
+    if (this.#fd === undefined) return true;
+    return native.tryLock(this.#fd, offsetOf(group) + randomInt(GROUP_SIZE), 1, { shared: false });
+  }
+
+  isAnyHeld(group: string): boolean {
+    if (this.#fd === undefined) return false;
+    const offset = offsetOf(group);
+    if (!native.tryLock(this.#fd, offset, GROUP_SIZE, { shared: true })) return true;
+    native.unlock(this.#fd, offset, GROUP_SIZE);
+    return false;
   }
 
   async mark(): Promise<void> {

@@ -22,6 +22,10 @@ export interface LockSession {
   /** The same for so long; tells whether it has the lock. */
   lockWithin(milliseconds: number, name: string, mode: LockMode, signal?: AbortSignal): Promise<boolean>;
   unlock(name: string): void;
+  /** Takes one lock of a group, of which any number can be held at once, or tells that somebody looks at the group at this moment. Needs a `write` session. */
+  tryOne(group: string): boolean;
+  /** Whether another session holds a lock of the group. Those who look don't see one another. */
+  isAnyHeld(group: string): boolean;
   /** Leaves a mark that every later `stamp`, of any session, differs by. Never rejects: it is left on the way out of a failure. */
   mark(): Promise<void>;
   /** Tells by comparison whether a mark has been left since. */
@@ -56,7 +60,7 @@ export const lockName = {
   mend: (id: string): string => `mend ${id}`,
   /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */
   version: (id: string): string => `version ${id}`,
-  /** Shared: who has given up a call that changes the disk, until it has returned. Exclusive: for a moment, to see whether anybody has. */
+  /** A group: one for each who has given up a call that changes the disk, until it has returned. */
   owed: (disk: string): string => `owed ${disk}`,
 };
 

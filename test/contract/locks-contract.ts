@@ -163,6 +163,25 @@ export function describeLocks(name: string, make: () => LocksUnderTest): void {
       expect(first.tryLock(NAME, 'exclusive')).toBe(true);
     });
 
+    it('many sessions hold a lock of a group at once, and who looks, with a read session too, sees whether any does', async () => {
+      const [reader, looker, holder, other] = [await open('read'), await open('read'), await open(), await open()];
+      expect([reader.isAnyHeld('group'), looker.isAnyHeld('group')]).toEqual([false, false]);
+      expect([holder.tryOne('group'), other.tryOne('group')]).toEqual([true, true]);
+      expect([reader.isAnyHeld('group'), looker.isAnyHeld('group'), reader.isAnyHeld('another')]).toEqual([true, true, false]);
+      await holder.close();
+      expect(reader.isAnyHeld('group')).toBe(true);
+      await other.close();
+      expect(reader.isAnyHeld('group')).toBe(false);
+    });
+
+    it('waits for a lock for so long, and says that it has not got it', async () => {
+      const [holder, waiter] = [await open(), await open()];
+      await holder.lock(NAME, 'exclusive');
+      expect(await waiter.lockWithin(10, NAME, 'shared')).toBe(false);
+      holder.unlock(NAME);
+      expect(await waiter.lockWithin(10, NAME, 'shared')).toBe(true);
+    });
+
     it('is current while nobody touches what the locks are kept in', async () => {
       expect(await (await open('read')).isCurrent()).toBe(true);
       expect(await (await open('write')).isCurrent()).toBe(true);
