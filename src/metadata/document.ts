@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import * as v from 'valibot';
-import { StoreError, type ErrorDetails } from '../errors.ts';
+import { isStoreError, reasonOf, StoreError, type ErrorDetails } from '../errors.ts';
 import { isVersion } from './version.ts';
 
 /** The only format there is. A reader refuses others. */
@@ -46,6 +46,16 @@ export function formatDocument(document: object): string {
  * @throws META_DAMAGED, or UNKNOWN_FORMAT where it is whole but from a later time
  */
 export function parseDocument<T>(bytes: Buffer, schema: v.GenericSchema<unknown, T>, details: ErrorDetails): T {
+  try {
+    return understand(bytes, schema, details);
+  } catch (error) {
+    if (isStoreError(error)) throw error;
+    // Nested too deeply for the stack, too long for a string: whatever it is, it is this copy that can't be used.
+    throw new StoreError('META_DAMAGED', `${details.path ?? 'document'} is damaged: ${reasonOf(error)}`, details, error);
+  }
+}
+
+function understand<T>(bytes: Buffer, schema: v.GenericSchema<unknown, T>, details: ErrorDetails): T {
   const damaged = (reason: string, cause?: unknown): StoreError =>
     new StoreError('META_DAMAGED', `${details.path ?? 'document'} is damaged: ${reason}`, details, cause);
   let json: unknown;

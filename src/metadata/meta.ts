@@ -25,7 +25,8 @@ const shard = {
   // A meta may have been tampered with: a name that is no plain disk or chunk name could lead out of the store.
   disk: v.pipe(v.string(), v.check(isDiskName, 'not a disk name')),
   file: v.pipe(v.string(), v.regex(FILE, 'not a chunk file name')),
-  size: v.pipe(size, v.maxValue(MAX_CHUNK_SIZE)),
+  // An object of no bytes has no chunks, so no chunk is empty.
+  size: v.pipe(size, v.minValue(1), v.maxValue(MAX_CHUNK_SIZE)),
   sha256: v.pipe(v.string(), v.regex(SHA256, 'not a SHA-256')),
 };
 
@@ -70,6 +71,11 @@ function areStripes(chunks: readonly { size: number }[], parity: readonly { prot
   return true;
 }
 
+/** Whether every shard has a file of its own. */
+function areApart(shards: readonly { disk: string; file: string }[]): boolean {
+  return new Set(shards.map(({ disk, file }) => `${disk}/${file}`)).size === shards.length;
+}
+
 const objectSchema = v.pipe(
   v.looseObject({
     ...common,
@@ -85,6 +91,7 @@ const objectSchema = v.pipe(
   }),
   v.check((meta) => meta.chunks.every((chunk, index) => chunk.order === index), 'chunks are not in order'),
   v.check((meta) => meta.chunks.reduce((sum, chunk) => sum + chunk.size, 0) === meta.size, 'sizes do not add up'),
+  v.check(({ chunks, parity }) => areApart([...chunks, ...parity]), 'two shards have one file'),
   v.check(({ chunks, parity }) => areStripes(chunks, parity), 'parity does not fit the chunks'),
 );
 

@@ -1,21 +1,31 @@
+import { copyFileSync, linkSync } from 'node:fs';
 import * as path from 'node:path';
 import { expect } from 'vitest';
 import { ObjectStore } from '../../src/index.ts';
+import { chunkFile } from '../../src/metadata/meta.ts';
 import type { Cli } from '../support/cli.ts';
 import { forge, MIB } from '../support/store.ts';
 
+/** File systems let a file have some 65,000 names. */
+const MOST_NAMES = 30_000;
+
 /**
- * Makes an object of many mebibytes without writing them: its meta names one and the same chunk again and again. What
+ * Makes an object of many mebibytes without writing them: its chunks are one and the same file under many names. What
  * reads it is at work long enough to be interrupted.
  */
 export async function storeHuge(cli: Cli, key: string, chunks: number): Promise<void> {
   expect(await cli.with({ stdin: Buffer.alloc(MIB) }).upload('my-bucket', '-', '--key', key)).toMatchObject({ code: 0 });
   const store = await ObjectStore.open(cli.root);
-  const { chunks: [chunk] } = await store.head('my-bucket', key);
+  const { directory, chunks: [chunk] } = await store.head('my-bucket', key);
+  const fileOf = (order: number): string => path.join(cli.root, chunk?.disk ?? '', directory, chunkFile(order));
+  for (let order = 1; order < chunks; order++) {
+    if (order % MOST_NAMES === 0) copyFileSync(fileOf(order - 1), fileOf(order));
+    else linkSync(fileOf(order - 1), fileOf(order));
+  }
   for (const { name } of store.document.disks) {
     forge(path.join(cli.root, name, 'buckets/my-bucket', `${key}.meta.json`), (meta) => {
       meta['size'] = chunks * MIB;
-      meta['chunks'] = Array.from({ length: chunks }, (_, order) => ({ ...chunk, order }));
+      meta['chunks'] = Array.from({ length: chunks }, (_, order) => ({ ...chunk, order, file: chunkFile(order) }));
     });
   }
   expect(await store.head('my-bucket', key)).toMatchObject({ size: chunks * MIB });

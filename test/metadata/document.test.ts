@@ -118,6 +118,16 @@ describe('a document', () => {
     expect(outcome(Buffer.from(text), metaSchema)).toBe('META_DAMAGED');
   });
 
+  it('that is nested more deeply than the stack is high is one damaged copy, whatever its checksum says', () => {
+    for (const [open, close] of [['[', ']'], ['{"a":', '}']]) {
+      const deep = `${(open ?? '').repeat(200_000)}1${(close ?? '').repeat(200_000)}`;
+      for (const text of [deep, `{"format":1,"deep":${deep},"checksum":"${'a'.repeat(64)}"}`]) {
+        expect(outcome(Buffer.from(text), metaSchema)).toBe('META_DAMAGED');
+        expect(outcome(Buffer.from(text), bucketSchema)).toBe('META_DAMAGED');
+      }
+    }
+  });
+
   it.each([2, 0, -1, 1.5, '1', null, [1], true])('of format %j is refused as unknown when it is whole', (format) => {
     const { checksum, ...content } = objectMeta();
     expect(checksum).not.toBe('');

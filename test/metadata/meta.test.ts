@@ -25,7 +25,9 @@ function refusal(base: object, change: (content: Record<string, unknown>) => voi
 /** Row `row` of the parity of the chunks of a good meta, which have 5, 5 and 3 bytes. */
 function parity(protects: number[], row: number): ParityEntry {
   const size = Math.max(0, ...protects.map((order) => [5, 5, 3][order] ?? 5));
-  return { protects, row, disk: 'disk1', file: parityFile(0, 0), size, sha256: 'a'.repeat(64) };
+  // A good name even where the numbers are not: each must be refused for what is wrong with it.
+  const file = parityFile(...([protects[0] ?? 0, row].map((number) => Math.trunc(Math.abs(number))) as [number, number]));
+  return { protects, row, disk: 'disk1', file, size, sha256: 'a'.repeat(64) };
 }
 
 /** A change of the entry of the second chunk. */
@@ -92,6 +94,7 @@ describe('a meta', () => {
     ['has rows of one stripe that protect less and more', [parity([0, 1, 2], 0), parity([0, 1], 1)]],
     ['has a stripe inside of another', [parity([0, 1, 2], 0), parity([1], 0)]],
     ['has a row twice', [parity([0, 1], 0), { ...parity([0, 1], 0), disk: 'disk3' }]],
+    ['has the file of other parity', [parity([0, 1], 0), { ...parity([0, 1], 1), file: parityFile(0, 0) }]],
     ['has a negative row', [parity([0, 1], -1)]],
     ['has half a row', [parity([0, 1], 0.5)]],
     ['has a row beyond all stripes', [parity([0, 1], 32)]],
@@ -157,6 +160,11 @@ describe('a meta', () => {
     ['chunks in the wrong order', (content) => (content['chunks'] as unknown[]).reverse()],
     ['a chunk left out', (content) => (content['chunks'] as unknown[]).splice(1, 1)],
     ['an order twice', chunk({ order: 0 })],
+    ['a size of 0 beside a checksum of more', (content) => {
+      chunk({ size: 0 })(content);
+      content['size'] = 8;
+    }],
+    ['two chunks with one file on one disk', chunk({ disk: 'disk1', file: '000000.chunk' })],
     ['a negative size', chunk({ size: -5 })],
     ['half a byte', chunk({ size: 4.5 })],
     ['a size as text', chunk({ size: '5' })],

@@ -21,7 +21,7 @@ function entriesOf(stripes: readonly { sizes: readonly number[]; rows: readonly 
   return { chunks, parity };
 }
 
-const size = fc.integer({ min: 0, max: 5000 });
+const size = fc.integer({ min: 1, max: 5000 });
 const protectedStripe = fc
   .integer({ min: 1, max: MAX_SHARDS - 1 })
   .chain((count) =>
