@@ -96,6 +96,34 @@ export function reasonOf(error: unknown): string {
   return errnoOf(error) === undefined ? error.message : (error.message.split(', ')[0] ?? error.message);
 }
 
+/** What a process runs out of, by the system's code. Each says nothing about the file or disk that was asked for. */
+const SHORTAGES: Partial<Record<string, string>> = {
+  EMFILE: 'this process may not open more files at once',
+  ENFILE: 'the system may not open more files at once',
+  ENOMEM: 'the system has no memory left',
+  EINTR: 'signals keep interrupting this process',
+};
+
+/** Tells whether a system's error is the process's own trouble, and not that of what it asked for. */
+export function isShortage(error: unknown): boolean {
+  return SHORTAGES[errnoOf(error) ?? ''] !== undefined;
+}
+
+/** `OUT_OF_RESOURCES` where the error is a shortage, otherwise undefined. @param what could not be done: `cannot read …` */
+export function shortageError(error: unknown, what: string): StoreError | undefined {
+  if (isStoreError(error, 'OUT_OF_RESOURCES')) return error;
+  const errno = errnoOf(error);
+  const shortage = SHORTAGES[errno ?? ''];
+  if (errno === undefined || shortage === undefined) return undefined;
+  return new StoreError('OUT_OF_RESOURCES', `${shortage} (${errno}): ${what}`, { errno }, error);
+}
+
+/** Throws OUT_OF_RESOURCES where the error is a shortage. @param what could not be done: `cannot read …` */
+export function throwIfShort(error: unknown, what: string): void {
+  const shortage = shortageError(error, what);
+  if (shortage !== undefined) throw shortage;
+}
+
 /** Throws `ABORTED` once `signal` has been aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new StoreError('ABORTED', 'interrupted', {}, signal.reason);

@@ -66,6 +66,7 @@ export class ShardReader {
     try {
       const stat = await disk.stat(this.pathOf(shard));
       if (stat === undefined) throw this.#missing(shard);
+      if (!stat.isFile) throw this.error('CHUNK_DAMAGED', shard, 'is damaged: something else stands in its place');
       if (stat.size !== shard.size) throw this.#wrongSize(shard, stat.size);
     } catch (error) {
       if (!isDiskFault(error) || isStoreError(error, 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED')) throw error;

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { addAbortSignal, Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { close, fstat, open, readFully } from '../files/calls.ts';
-import { errnoOf, reasonOf, StoreError } from '../errors.ts';
+import { errnoOf, reasonOf, shortageError, StoreError } from '../errors.ts';
 
 /** What `put` takes: a path, bytes, or a stream of bytes. */
 export type PutSource = string | Uint8Array | Readable | ReadableStream<Uint8Array>;
@@ -50,6 +50,8 @@ async function openFile(path: string): Promise<ChunkSource> {
 }
 
 function sourceError(path: string, cause: unknown): StoreError {
+  const shortage = shortageError(cause, `cannot read "${path}"`);
+  if (shortage !== undefined) return shortage;
   const errno = errnoOf(cause);
   const reasons: Partial<Record<string, string>> = {
     ENOENT: 'there is no such file',

@@ -1,4 +1,4 @@
-import { errnoOf, isStoreError, type StoreError } from '../errors.ts';
+import { errnoOf, isShortage, isStoreError, type StoreError } from '../errors.ts';
 import { ANSWERS, EXIT } from './exit-codes.ts';
 import { printable } from './format.ts';
 import type { Io } from './io.ts';
@@ -40,6 +40,8 @@ export function exitCodeOf(error: unknown): number {
 function describe(error: unknown): [message: string, hint: string | undefined] {
   if (isStoreError(error)) return [error.message, hintFor(error)];
   const message = error instanceof Error ? error.message : String(error);
+  // A part of the program that could not even be loaded.
+  if (isShortage(error)) return [message, ANSWERS.OUT_OF_RESOURCES.hint];
   // A system error has a reason that a person can act on; anything else is a mistake of this program.
   return [message, errnoOf(error) === undefined ? 'this is a bug; --debug shows where' : undefined];
 }

@@ -1,4 +1,4 @@
-import { errnoOf, reasonOf, StoreError, type ErrorCode } from '../errors.ts';
+import { errnoOf, reasonOf, shortageError, StoreError, type ErrorCode } from '../errors.ts';
 
 const CODES: Partial<Record<string, ErrorCode>> = {
   ENOSPC: 'DISK_FULL',
@@ -13,8 +13,13 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   DISK_READ_ONLY: 'refuses access',
 };
 
-/** Wraps a system error of a disk: which disk, what was being done to which path, and the error itself as the cause. */
+/**
+ * Wraps a system error of a disk: which disk, what was being done to which path, and the error itself as the cause. What
+ * is the process's own trouble becomes `OUT_OF_RESOURCES`, which accuses no disk.
+ */
 export function diskError(disk: string, action: string, path: string, cause: unknown): StoreError {
+  const shortage = shortageError(cause, `cannot ${action} ${path} on disk "${disk}"`);
+  if (shortage !== undefined) return shortage;
   const errno = errnoOf(cause);
   const code = (errno === undefined ? undefined : CODES[errno]) ?? 'DISK_IO';
   const what = WORDS[code] ?? 'failed';

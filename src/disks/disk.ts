@@ -5,7 +5,9 @@
  *
  * - **Missing.** Only a file that is not there reads as `undefined`, stats as `undefined` and is removed without an
  *   error. Every other failure rejects with a `StoreError` (`DISK_FULL`, `DISK_READ_ONLY`, `DISK_IO`) that names the
- *   disk and keeps the cause.
+ *   disk and keeps the cause; or with `OUT_OF_RESOURCES`, where it is this process that lacks something.
+ * - **Files and folders only.** Anything else in their place (a FIFO, a device, a link) is a failure at once: it is never
+ *   waited for, read without end, or followed, neither as the file nor as a folder above it.
  * - **Whole.** `stage(…).publish()` replaces a file atomically: a reader sees the old bytes or the new ones, after a
  *   crash too. `create` does not: a crash can leave a part of the file, so nothing may refer to it before it resolved.
  *   A `create` or `stage` that rejects has removed what it wrote.
@@ -19,7 +21,10 @@ export interface Disk {
   readonly name: string;
   readonly capabilities: DiskCapabilities;
 
-  /** Looks at the disk's own mark (`disk.json`) and tells whether this is the disk that the store means. Never rejects. */
+  /**
+   * Looks at the disk's own mark (`disk.json`) and tells whether this is the disk that the store means. Rejects only with
+   * OUT_OF_RESOURCES, which says nothing about the disk.
+   */
   state(): Promise<DiskState>;
 
   /**
@@ -28,7 +33,10 @@ export interface Disk {
    */
   read(path: string, options?: ReadOptions): Promise<Buffer | undefined>;
 
-  /** Size in bytes and a stamp that is another one whenever the file has been replaced; undefined where there is none. */
+  /**
+   * Size in bytes and a stamp that is another one whenever the file has been replaced; undefined where there is none.
+   * Something else that stands there is looked at itself, where it is a link.
+   */
   stat(path: string): Promise<FileStat | undefined>;
 
   /** Writes a new file into a folder that is there. Rejects if the file exists. */
@@ -67,6 +75,14 @@ export interface Disk {
 
   /** What is directly in a folder, in no order. A missing folder is an empty one. */
   list(path: string): Promise<DiskEntry[]>;
+
+  /**
+   * Takes the first obstacle off the way to a file, or to a folder where `path` ends in `/`. What is no folder where one
+   * should be, or in the end no file, gets another name beside it (`.<name>.corrupt`, which no key, bucket or chunk has);
+   * what its owner may not even read is opened. Resolves to the path that it has now, or to undefined where nothing is in
+   * the way. Nobody else may do the same at the same time.
+   */
+  setAside(path: string): Promise<string | undefined>;
 }
 
 export interface DiskCapabilities {
@@ -110,6 +126,8 @@ export interface StagedFile {
 export interface FileStat {
   size: number;
   stamp: string;
+  /** False where something else stands in the place of a file. */
+  isFile: boolean;
 }
 
 /** Bytes of a disk's file system; of several disks on one file system each tells the same. */

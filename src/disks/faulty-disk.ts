@@ -126,6 +126,10 @@ export class FaultyDisk implements Disk {
     return this.#strike('list', path, () => this.#disk.list(path));
   }
 
+  setAside(path: string): Promise<string | undefined> {
+    return this.#strike('setAside', path, () => this.#disk.setAside(path));
+  }
+
   #strike<T>(operation: FaultyOperation, path: string, call: () => Promise<T>): Promise<T> {
     return this.#apply(this.#next(operation, path), operation, path, call);
   }

@@ -4,6 +4,9 @@ import type { DiskState } from './disk.ts';
 /** Name of the file that marks a disk. */
 export const DISK_MARK = 'disk.json';
 
+/** No mark is longer. */
+export const MAX_MARK_BYTES = 1024 * 1024;
+
 /** A disk's mark: proves that a folder is the disk that a store means. */
 export interface DiskIdentity {
   storeId: string;

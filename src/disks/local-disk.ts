@@ -1,6 +1,6 @@
-import * as fs from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path/posix';
-import { errnoOf, reasonOf, StoreError } from '../errors.ts';
+import { errnoOf, isStoreError, reasonOf } from '../errors.ts';
 import { diskError } from './disk-error.ts';
 import {
   MAX_DOCUMENT_BYTES,
@@ -16,14 +16,14 @@ import {
   type StageOptions,
   type WriteOptions,
 } from './disk.ts';
-import { isAligned } from '../files/aligned.ts';
 import * as files from '../files/calls.ts';
 import { syncFileSystem } from '../files/file-system-sync.ts';
 import { FolderSync, type Turns } from '../files/folder-sync.ts';
-import { DISK_MARK, judgeDiskMark, type DiskIdentity } from './identity.ts';
-
-/** Most small documents fit in one read of this many bytes, without asking for the size first. */
-const FIRST_READ = 4096;
+import { patiently } from '../files/patiently.ts';
+import { readRegularFile } from '../files/read-file.ts';
+import { FolderGuard } from './folder-guard.ts';
+import { DISK_MARK, judgeDiskMark, MAX_MARK_BYTES, type DiskIdentity } from './identity.ts';
+import { setAside } from './set-aside.ts';
 
 /** So many files must be left to make, so that metas and tombstones find room when chunks no longer do. */
 const RESERVED_FILES = 64;
@@ -41,6 +41,7 @@ export class LocalDisk implements Disk {
   readonly #root: string;
   readonly #identity: DiskIdentity;
   readonly #folderSync: FolderSync;
+  readonly #guard: FolderGuard;
   #knownMark: string | undefined;
 
   /**
@@ -50,6 +51,7 @@ export class LocalDisk implements Disk {
   constructor(root: string, identity: DiskIdentity, turns?: Turns) {
     this.name = identity.name;
     this.#root = root;
+    this.#guard = new FolderGuard(root);
     this.#identity = identity;
     this.#folderSync = new FolderSync(turns);
   }
@@ -59,66 +61,35 @@ export class LocalDisk implements Disk {
       const stat = await this.stat(DISK_MARK);
       if (stat === undefined) {
         this.#knownMark = undefined;
-        const folder = await files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR');
+        const folder = await this.#attempt('look at', '.', () => files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'));
         if (folder?.isDirectory() !== true) return { status: 'missing', reason: 'there is no such folder' };
         const isEmpty = (await this.list('.')).every(({ name }) => IGNORED_NAMES.has(name));
         return { status: isEmpty ? 'empty' : 'unmarked', reason: `there is no ${DISK_MARK} in it${isEmpty ? '' : ', but other files are'}` };
       }
       // The mark is read once; while its stamp stays, this is still the same file on the same file system.
       if (stat.stamp === this.#knownMark) return { status: 'online', reason: 'online' };
-      const text = await this.read(DISK_MARK);
+      const text = await this.read(DISK_MARK, { limit: MAX_MARK_BYTES });
       const state = judgeDiskMark(text?.toString('utf8') ?? '', this.#identity);
       this.#knownMark = state.status === 'online' ? stat.stamp : undefined;
       return state;
     } catch (error) {
+      if (isStoreError(error, 'OUT_OF_RESOURCES')) throw error;
       this.#knownMark = undefined;
-      return { status: 'unreadable', reason: reasonOf(error instanceof StoreError ? error.cause : error) };
+      return { status: 'unreadable', reason: reasonOf(isStoreError(error) ? error.cause : error) };
     }
   }
 
-  async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
-    return (await this.#readDirectly(path, options)) ?? this.#readThroughCache(path, options);
-  }
-
-  /** The file, if it is as long as the limit says and direct I/O can read it; otherwise the other way has to tell. */
-  #readDirectly(path: string, { buffer, limit, direct }: ReadOptions): Promise<Buffer | undefined> {
-    if (direct !== true || buffer === undefined || !isAligned(buffer)) return Promise.resolve(undefined);
-    return this.#attempt('read', path, async (full) => {
-      const read = files.withFile(full, files.READ_DIRECT, (fd) => files.readOnce(fd, buffer, 0));
-      const count = await files.except(read, 'ENOENT', 'EINVAL');
-      return count !== undefined && count === limit && count < buffer.length ? buffer.subarray(0, count) : undefined;
-    });
-  }
-
-  #readThroughCache(path: string, { buffer, limit }: ReadOptions): Promise<Buffer | undefined> {
-    return this.#attempt('read', path, (full) =>
-      files.except(
-        files.withFile(full, 'r', async (fd) => {
-          let bytes = buffer ?? Buffer.allocUnsafe(FIRST_READ);
-          let filled = await files.readOnce(fd, bytes, 0);
-          // Some network file systems give fewer bytes than asked for before the end of a file, so where the size is known
-          // they are asked again. A document that is cut so is noticed by its checksum.
-          if (limit !== undefined && filled < limit) filled += await files.readFully(fd, bytes.subarray(filled), filled);
-          while (filled === bytes.length) {
-            const size = Math.max((await files.fstat(fd)).size, filled);
-            if (size > (limit ?? MAX_DOCUMENT_BYTES)) throw tooLong(size, limit ?? MAX_DOCUMENT_BYTES);
-            const larger = Buffer.allocUnsafe(size + 1);
-            bytes.copy(larger);
-            filled += await files.readOnce(fd, larger.subarray(filled), filled);
-            bytes = larger;
-          }
-          return bytes.subarray(0, filled);
-        }),
-        'ENOENT',
-      ),
-    );
+  read(path: string, { buffer, limit, direct }: ReadOptions = {}): Promise<Buffer | undefined> {
+    const options = { buffer, expected: limit, most: limit ?? MAX_DOCUMENT_BYTES, direct };
+    return this.#attempt('read', path, (full) => files.except(readRegularFile(full, options), 'ENOENT'));
   }
 
   stat(path: string): Promise<FileStat | undefined> {
     return this.#attempt('look at', path, async (full) => {
-      const stats = await files.except(files.stat(full), 'ENOENT');
+      const stats = await files.except(files.lstat(full), 'ENOENT');
       if (stats === undefined) return undefined;
-      return { size: stats.size, stamp: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':') };
+      const stamp = [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':');
+      return { size: stats.size, stamp, isFile: stats.isFile() };
     });
   }
 
@@ -136,6 +107,7 @@ export class LocalDisk implements Disk {
     const publish = async (): Promise<void> => {
       for (let tries = 1; ; tries++) {
         try {
+          await this.#guard.check(dirname(path));
           await files.rename(this.#full(staged), this.#full(path));
           break;
         } catch (error) {
@@ -143,15 +115,16 @@ export class LocalDisk implements Disk {
           if (errnoOf(error) !== 'ENOENT' || folders.length === 0 || tries === PUBLISH_TRIES) {
             throw diskError(this.name, 'publish', path, error);
           }
-          await this.#makeFolders(folders);
+          await this.#makeFolders(within, folders);
         }
       }
       // The file now holds its folders in place, so their names can be made durable from the inside out.
       if (durable) for (const folder of [...folders].reverse().concat(within)) await this.syncFolder(folder);
     };
     try {
-      await this.#attempt('stage', path, () => files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable));
-      await this.#makeFolders(folders);
+      const write = (): Promise<void> => files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable);
+      await this.#attempt('stage', path, write, STAGING_FOLDER);
+      await this.#makeFolders(within, folders);
     } catch (error) {
       await discard().catch(() => undefined);
       throw error;
@@ -167,7 +140,7 @@ export class LocalDisk implements Disk {
       } catch (error) {
         if (errnoOf(error) !== 'EISDIR') throw error;
         // Something else has put a folder where a file of ours should be.
-        await fs.rm(full, { recursive: true, force: true });
+        await files.removeTree(full);
       }
     });
     // Also where nothing was left to remove: who removed it may have died before that was durable.
@@ -176,16 +149,19 @@ export class LocalDisk implements Disk {
   }
 
   async rename(path: string, to: string, { durable }: WriteOptions): Promise<void> {
-    await this.#attempt('rename', path, (full) => files.rename(full, this.#full(to)));
+    await this.#attempt('rename', path, async (full) => {
+      await this.#guard.check(dirname(to));
+      await files.rename(full, this.#full(to));
+    });
     if (durable) await this.syncFolder(dirname(to));
   }
 
   async makeFolder(path: string): Promise<void> {
-    await this.#attempt('make folder', path, (full) => files.except(files.mkdir(full), 'EEXIST'));
+    await this.#attempt('make folder', path, () => this.#makeFolder(path));
   }
 
   syncFolder(path: string): Promise<void> {
-    return this.#attempt('sync folder', path, (full) => this.#folderSync.sync(full));
+    return this.#attempt('sync folder', path, (full) => this.#folderSync.sync(full), path);
   }
 
   flush(): Promise<void> {
@@ -206,7 +182,7 @@ export class LocalDisk implements Disk {
 
   room(): Promise<DiskRoom | undefined> {
     return this.#attempt('look at', '', async (full) => {
-      const { bsize, blocks, bavail, files: inodes, ffree } = await fs.statfs(full);
+      const { bsize, blocks, bavail, files: inodes, ffree } = await patiently(() => statfs(full));
       // Some file systems have no fixed number of files, and say 0.
       const noFiles = inodes > 0 && ffree < RESERVED_FILES;
       return { total: blocks * bsize, free: noFiles ? 0 : bavail * bsize };
@@ -215,28 +191,45 @@ export class LocalDisk implements Disk {
 
   list(path: string): Promise<DiskEntry[]> {
     return this.#attempt('list', path, async (full) => {
-      const entries = await files.except(fs.readdir(full, { withFileTypes: true }), 'ENOENT');
+      const entries = await files.except(files.readdir(full), 'ENOENT');
       return (entries ?? []).map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
-    });
+    }, path);
+  }
+
+  setAside(path: string): Promise<string | undefined> {
+    return this.#attempt('set aside', path, async () => {
+      this.#guard.forget();
+      return setAside(this.#root, path);
+    }, '.');
   }
 
   #full(path: string): string {
     return `${this.#root}/${path}`;
   }
 
-  async #attempt<T>(action: string, path: string, work: (full: string) => Promise<T>): Promise<T> {
+  /** @param folder where the work is done: neither it nor a folder above it may be a link */
+  async #attempt<T>(action: string, path: string, work: (full: string) => Promise<T>, folder = dirname(path)): Promise<T> {
     try {
+      await this.#guard.check(folder);
       return await work(this.#full(path));
     } catch (error) {
       throw diskError(this.name, action, path, error);
     }
   }
 
-  async #makeFolders(folders: string[]): Promise<void> {
+  /** Makes one folder, or sees to it that what is there is one. */
+  async #makeFolder(path: string): Promise<void> {
+    const made = files.mkdir(this.#full(path)).then(() => true);
+    if ((await files.except(made, 'EEXIST')) === true) this.#guard.made(path);
+    else await this.#guard.check(path);
+  }
+
+  async #makeFolders(within: string, folders: string[]): Promise<void> {
+    await this.#attempt('make folders in', within, () => Promise.resolve(), within);
     for (let index = 0, tries = 1; index < folders.length; index++) {
       const folder = folders[index] ?? '';
       try {
-        await files.except(files.mkdir(this.#full(folder)), 'EEXIST');
+        await this.#makeFolder(folder);
       } catch (error) {
         if (errnoOf(error) !== 'ENOENT' || index === 0 || tries++ === PUBLISH_TRIES) {
           throw diskError(this.name, 'make folder', folder, error);
@@ -249,7 +242,7 @@ export class LocalDisk implements Disk {
   /** Syncs the innermost folder of a path that is there: another operation may have removed the inner ones as empty. */
   async #syncNearest(path: string): Promise<void> {
     for (let folder = dirname(path); ; folder = dirname(folder)) {
-      const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), 'ENOENT'));
+      const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), 'ENOENT'), folder);
       if (isThere === true || folder === '.') return;
     }
   }
@@ -267,8 +260,4 @@ export class LocalDisk implements Disk {
 function foldersBetween(within: string, path: string): string[] {
   const rest = path.slice(within.length + 1).split('/');
   return rest.slice(0, -1).map((_, index) => `${within}/${rest.slice(0, index + 1).join('/')}`);
-}
-
-function tooLong(size: number, limit: number): Error {
-  return Object.assign(new Error(`EFBIG: ${String(size)} bytes, more than ${String(limit)}`), { code: 'EFBIG' });
 }

@@ -131,6 +131,10 @@ export class PatientDisk implements Disk {
     return this.#call('sync folder', path, () => this.#disk.syncFolder(path));
   }
 
+  setAside(path: string): Promise<string | undefined> {
+    return this.#change('set aside', path, () => this.#disk.setAside(path));
+  }
+
   flush(): Promise<void> {
     // What others have written to the same file system is waited for as well.
     return this.#call('flush', 'it', () => this.#disk.flush(), { milliseconds: 10 * this.#options.patience.work });

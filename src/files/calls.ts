@@ -1,14 +1,17 @@
 import * as fs from 'node:fs';
+import { readdir as readdirOnce, rm as rmOnce } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf } from '../errors.ts';
 import { isAligned } from './aligned.ts';
+import { patiently } from './patiently.ts';
 
 // Plain descriptors through the callback API: a FileHandle per file costs about as much again as a small file itself.
-export const open: (path: string, flags: number | string, mode?: number) => Promise<number> = promisify(fs.open);
+export const open = patient<[path: string, flags: number | string, mode?: number], number>(promisify(fs.open));
 export const close: (fd: number) => Promise<void> = promisify(fs.close);
 export const fsync: (fd: number) => Promise<void> = promisify(fs.fsync);
-export const stat: (path: string) => Promise<fs.Stats> = promisify(fs.stat);
+export const stat = patient<[path: string], fs.Stats>(promisify(fs.stat));
+export const lstat = patient<[path: string], fs.Stats>(promisify(fs.lstat));
 export const fstat: (fd: number) => Promise<fs.Stats> = promisify(fs.fstat);
 export const futimes: (fd: number, atime: Date, mtime: Date) => Promise<void> = promisify(fs.futimes);
 export const fstatBig = (fd: number): Promise<fs.BigIntStats> =>
@@ -19,33 +22,51 @@ export const fstatBig = (fd: number): Promise<fs.BigIntStats> =>
     });
   });
 export const ftruncate: (fd: number, size: number) => Promise<void> = promisify(fs.ftruncate);
-export const rename: (from: string, to: string) => Promise<void> = promisify(fs.rename);
-export const unlink: (path: string) => Promise<void> = promisify(fs.unlink);
-export const rmdir: (path: string) => Promise<void> = promisify(fs.rmdir);
-export const mkdir = (path: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    fs.mkdir(path, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
+export const rename: (from: string, to: string) => Promise<void> = patient(promisify(fs.rename));
+export const unlink: (path: string) => Promise<void> = patient(promisify(fs.unlink));
+export const rmdir: (path: string) => Promise<void> = patient(promisify(fs.rmdir));
+export const chmod: (path: string, mode: number) => Promise<void> = patient(promisify(fs.chmod));
+export const mkdir = patient(
+  (path: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      fs.mkdir(path, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    }),
+);
+
+/** What is in a folder. */
+export const readdir = patient((path: string): Promise<fs.Dirent[]> => readdirOnce(path, { withFileTypes: true }));
+
+/** Removes a folder and all that is in it. */
+export const removeTree = patient((path: string): Promise<void> => rmOnce(path, { recursive: true, force: true }));
+
+/** A call that outlasts the process's shortages. */
+function patient<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+  return (...args) => patiently(() => call(...args));
+}
 
 /** Reads into `buffer` from `position` of the file with one call, and tells how many bytes came. */
-export const readOnce = (fd: number, buffer: Uint8Array, position: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    fs.read(fd, buffer, 0, buffer.length, position, (error, count) => {
-      if (error) reject(error);
-      else resolve(count);
-    });
-  });
+export const readOnce = patient(
+  (fd: number, buffer: Uint8Array, position: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      fs.read(fd, buffer, 0, buffer.length, position, (error, count) => {
+        if (error) reject(error);
+        else resolve(count);
+      });
+    }),
+);
 
-const writeOnce = (fd: number, buffer: Uint8Array, offset: number, position: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    fs.write(fd, buffer, offset, buffer.length - offset, position, (error, count) => {
-      if (error) reject(error);
-      else resolve(count);
-    });
-  });
+const writeOnce = patient(
+  (fd: number, buffer: Uint8Array, offset: number, position: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      fs.write(fd, buffer, offset, buffer.length - offset, position, (error, count) => {
+        if (error) reject(error);
+        else resolve(count);
+      });
+    }),
+);
 
 /** Fills `buffer` from `position` of the file, and tells how many bytes there were (fewer only at the file's end). */
 export async function readFully(fd: number, buffer: Uint8Array, position: number): Promise<number> {
@@ -98,13 +119,24 @@ export async function openForWriting(path: string, flags: number, direct: boolea
 
 const DIRECT: number | undefined = (fs.constants as Partial<typeof fs.constants>).O_DIRECT;
 
-/** How a file is opened to be read past the page cache, where the system knows that. */
-export const READ_DIRECT = fs.constants.O_RDONLY | (DIRECT ?? 0);
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants;
 
-const { O_CREAT, O_EXCL, O_TRUNC, O_WRONLY } = fs.constants;
+/**
+ * Keeps an open from waiting for the other end of a FIFO, and from following a link: neither is a file. A file's
+ * own bytes are read and written as ever.
+ */
+export const FILE_ONLY = O_NOFOLLOW | O_NONBLOCK;
+
+/** How a file is opened to be read, and past the page cache, where the system knows that. */
+export const READ = O_RDONLY | FILE_ONLY;
+export const READ_DIRECT = READ | (DIRECT ?? 0);
 
 /** How a file is opened to be written: over what was there, only where nothing was, or once more. */
-export const WRITE_FLAGS = { replace: O_WRONLY | O_CREAT | O_TRUNC, exclusive: O_WRONLY | O_CREAT | O_EXCL, again: O_WRONLY };
+export const WRITE_FLAGS = {
+  replace: O_WRONLY | O_CREAT | O_TRUNC | FILE_ONLY,
+  exclusive: O_WRONLY | O_CREAT | O_EXCL,
+  again: O_WRONLY,
+};
 
 /** Writes a whole new file, synced if `durable`. If that fails, the file is removed: a failed sync is never tried again. */
 export async function writeNewFile(path: string, flags: number, bytes: Uint8Array, durable: boolean): Promise<void> {
@@ -164,7 +196,7 @@ export async function removeFolders(folders: readonly string[]): Promise<void> {
 
 /** Syncs a folder: the names in it are durable from then on. */
 export async function syncFolderNow(path: string): Promise<void> {
-  await withFile(path, 'r', fsync);
+  await withFile(path, O_RDONLY | O_DIRECTORY, fsync);
 }
 
 /** Syncs a file that another program may have written and not synced. */

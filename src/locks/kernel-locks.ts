@@ -1,10 +1,16 @@
 import { createHash, randomInt } from 'node:crypto';
+import { constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import native from 'fs-native-extensions';
-import { errnoOf, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
-import { close, except, fstat, fstatBig, ftruncate, futimes, open, stat } from '../files/calls.ts';
-import { SharedNote } from './shared-note.ts';
+import { errnoOf, reasonOf, StoreError, throwIfAborted, throwIfShort } from '../errors.ts';
+import { close, except, FILE_ONLY, fstat, fstatBig, ftruncate, futimes, open, READ, stat } from '../files/calls.ts';
 import { describeWait, type LockAccess, type LockMode, type Locks, type LockSession } from './locks.ts';
+import { SharedNote } from './shared-note.ts';
+
+const { O_APPEND, O_CREAT, O_RDWR } = constants;
+
+/** How the lock file is opened by who writes: made if it is not there. */
+const WRITE = O_RDWR | O_APPEND | O_CREAT | FILE_ONLY;
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 25;
@@ -47,8 +53,9 @@ export class KernelLocks implements Locks {
 
   async #openForWriting(): Promise<number> {
     try {
-      return await open(this.#path, 'a+', 0o666);
+      return await open(this.#path, WRITE, 0o666);
     } catch (error) {
+      throwIfShort(error, `cannot open the store's locks ("${this.#path}")`);
       const errno = errnoOf(error);
       throw new StoreError(
         'STORE_NOT_WRITABLE',
@@ -61,8 +68,9 @@ export class KernelLocks implements Locks {
 
   async #openForReading(): Promise<number | undefined> {
     try {
-      return (await except(open(this.#path, 'r'), 'ENOENT')) ?? (await except(open(this.#path, 'a+', 0o666), 'EROFS', 'EACCES', 'ENOENT'));
+      return (await except(open(this.#path, READ), 'ENOENT')) ?? (await except(open(this.#path, WRITE, 0o666), 'EROFS', 'EACCES', 'ENOENT'));
     } catch (error) {
+      throwIfShort(error, `cannot open the store's locks ("${this.#path}")`);
       throw new StoreError('STORE_DAMAGED', `cannot open the store's locks: ${reasonOf(error)}`, { path: this.#path }, error);
     }
   }

@@ -1,5 +1,5 @@
 import type { Disk, StagedFile } from '../disks/disk.ts';
-import { isStoreError, type StoreError } from '../errors.ts';
+import { isDiskFault, isStoreError, type StoreError } from '../errors.ts';
 import type { Copy } from './copies.ts';
 
 export interface PublishOptions {
@@ -44,7 +44,7 @@ export class PublishError extends Error {
  * document's lock from before it read `before`.
  *
  * @returns the disks that failed although the quorum was reached; they hold an older copy, or none
- * @throws PublishError
+ * @throws PublishError, or OUT_OF_RESOURCES with every disk as it was
  */
 export async function publish(
   before: readonly Copy<unknown>[],
@@ -63,9 +63,11 @@ export async function publish(
       }
     }),
   );
-  if (staged.length < quorum) {
+  // A shortage of this process accuses no disk: nothing has been shown yet, so all of it can end here.
+  const shortage = failures.find(({ error }) => !isDiskFault(error))?.error;
+  if (staged.length < quorum || shortage !== undefined) {
     await Promise.all(staged.map(({ file }) => file.discard().catch(() => undefined)));
-    throw new PublishError(failures, true);
+    throw shortage ?? new PublishError(failures, true);
   }
 
   let published = 0;

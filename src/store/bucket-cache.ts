@@ -1,6 +1,7 @@
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
+import { isDiskFault } from '../errors.ts';
 import { bucketKind } from '../metadata/catalog.ts';
 
 type Stamps = Map<Disk, string>;
@@ -29,8 +30,8 @@ export class BucketCache {
     const stamps: Stamps = new Map();
     await Promise.all(
       view.online.map(async (disk) => {
-        const stat = await disk.stat(path).catch(() => undefined);
-        if (stat !== undefined) stamps.set(disk, stat.stamp);
+        const stamp = await stampOf(disk, path);
+        if (stamp !== undefined) stamps.set(disk, stamp);
       }),
     );
     return stamps;
@@ -38,5 +39,14 @@ export class BucketCache {
 
   remember(document: BucketDocument, stamps: Stamps): void {
     this.#agreed.set(document.bucket, { document, stamps });
+  }
+}
+
+async function stampOf(disk: Disk, path: string): Promise<string | undefined> {
+  try {
+    return (await disk.stat(path))?.stamp;
+  } catch (error) {
+    if (isDiskFault(error)) return undefined;
+    throw error;
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { describeOffline, readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
-import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
+import { errnoOf, isStoreError, reasonOf, StoreError, throwIfShort } from '../errors.ts';
 import { syncFolderNow } from '../files/calls.ts';
 import { checkDiskName } from '../metadata/names.ts';
 import { parseRedundancy } from '../metadata/redundancy.ts';
@@ -282,6 +282,7 @@ async function making(place: Place, made: Made, work: () => Promise<unknown>): P
   } catch (error) {
     await made.undo();
     if (isStoreError(error)) throw error;
+    throwIfShort(error, `cannot make a disk in "${place.folder}"`);
     const errno = errnoOf(error);
     const details = { path: place.folder, ...(errno === undefined ? {} : { errno }) };
     if (errno === 'EEXIST' || errno === 'ENOTDIR') throw new StoreError('BAD_ROOT', `"${place.folder}" is not a folder`, details, error);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import { runWorkers } from '../chunks/workers.ts';
-import { errnoOf, isStoreError, reasonOf, StoreError, throwIfAborted } from '../errors.ts';
+import { errnoOf, isStoreError, reasonOf, StoreError, throwIfAborted, throwIfShort } from '../errors.ts';
 import * as files from '../files/calls.ts';
 import { TargetFile } from '../files/target-file.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
@@ -80,6 +80,7 @@ async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {
     return await promise;
   } catch (error) {
     if (isStoreError(error)) throw error;
+    throwIfShort(error, `cannot write "${file}"`);
     const errno = errnoOf(error);
     const reason = errno === 'EISDIR' ? 'it is a folder' : reasonOf(error);
     throw new StoreError('TARGET_IO', `cannot write "${file}": ${reason}`, { path: file, ...(errno === undefined ? {} : { errno }) }, error);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { DISK_MARK, readDiskMark } from '../disks/identity.ts';
-import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
+import { errnoOf, isStoreError, reasonOf, shortageError, StoreError, throwIfShort } from '../errors.ts';
 import { except, rename, syncFileNow, syncFolderNow, unlink } from '../files/calls.ts';
 import { lockName } from '../locks/locks.ts';
 import { FORMAT } from '../metadata/document.ts';
@@ -51,12 +51,17 @@ export async function initStore(root: string, options: InitOptions = {}): Promis
 
 /** @throws STORE_DAMAGED where disks of a store stand in the folder, but neither its `store.json` nor the plan of an init that died */
 export async function refuseHeadless(root: string): Promise<void> {
-  const names = (await folderContent(root).catch(() => [])) ?? [];
-  const texts = await Promise.all(names.map((name) => readText(path.join(root, name, DISK_MARK)).catch(() => undefined)));
+  const names = (await folderContent(root).catch(ignoreUnlessShort)) ?? [];
+  const texts = await Promise.all(names.map((name) => readText(path.join(root, name, DISK_MARK)).catch(ignoreUnlessShort)));
   if (!texts.some((text) => text !== undefined && readDiskMark(text) !== undefined)) return;
   // In this order: the plan becomes the store's document, and whoever is making the disks has had one of them since before.
   for (const file of [PLAN_FILE, STORE_FILE]) if (existsSync(path.join(root, file))) return;
   throw new StoreError('STORE_DAMAGED', `there is no ${STORE_FILE} in "${root}", but disks of a store are`, { path: root });
+}
+
+/** What can't be looked at says nothing; where this process lacks something, nothing is known. */
+function ignoreUnlessShort(error: unknown): undefined {
+  throwIfShort(error, 'cannot look for disks of a store');
 }
 
 /** Runs `work` alone in the root, which is made if need be. What it made is taken back, still alone, if it fails. */
@@ -166,6 +171,8 @@ async function standingDisks(root: string): Promise<{ name: string; path: string
 }
 
 function rootError(root: string, error: unknown): StoreError {
+  const shortage = shortageError(error, `cannot make a store in "${root}"`);
+  if (shortage !== undefined) return shortage;
   const errno = errnoOf(error);
   const details = { path: root, ...(errno === undefined ? {} : { errno }) };
   if (errno === 'EEXIST' || errno === 'ENOTDIR') {

@@ -5,6 +5,7 @@ import { DISK_MARK, formatDiskMark, judgeDiskMark, readDiskMark, type DiskIdenti
 import { IGNORED_NAMES } from '../disks/local-disk.ts';
 import { StoreError } from '../errors.ts';
 import { except, syncFileNow, syncFolderNow } from '../files/calls.ts';
+import { readText as readFileText } from '../files/read-file.ts';
 import { BUCKETS_FOLDER } from '../metadata/catalog.ts';
 import { CHUNKS_FOLDER } from '../metadata/meta.ts';
 import type { Made } from './made.ts';
@@ -105,5 +106,5 @@ async function strangeId(folder: string, { id: storeId, disks }: StoreDocument, 
 
 /** A file's text, or undefined where there is no such file. */
 export async function readText(file: string): Promise<string | undefined> {
-  return except(fs.readFile(file, 'utf8'), 'ENOENT', 'ENOTDIR');
+  return except(readFileText(file), 'ENOENT', 'ENOTDIR');
 }

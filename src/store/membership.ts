@@ -1,10 +1,10 @@
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskSet, readQuorumOf, type DiskRole } from '../disks/disk-set.ts';
 import type { Disk } from '../disks/disk.ts';
-import { errnoOf, isStoreError, reasonOf, StoreError } from '../errors.ts';
-import { except, rename, syncFolderNow, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
+import { errnoOf, isStoreError, reasonOf, StoreError, throwIfShort } from '../errors.ts';
+import { except, lstat, rename, syncFolderNow, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
+import { readText } from '../files/read-file.ts';
 import { lockName, type Locks, type LockSession } from '../locks/locks.ts';
 import { Attendance } from './attendance.ts';
 import { formatStoreDocument, parseStoreDocument, STORE_FILE, type StoreDocument } from './store-document.ts';
@@ -143,6 +143,7 @@ export class Membership {
       onChanged();
       await syncFolderNow(this.root);
     } catch (error) {
+      throwIfShort(error, `cannot write ${file}`);
       throw new StoreError('STORE_NOT_WRITABLE', `cannot write ${file}: ${reasonOf(error)}`, { path: file }, error);
     }
     this.#set(document, await stampOf(file));
@@ -169,7 +170,7 @@ export class Membership {
 }
 
 async function stampOf(file: string): Promise<string> {
-  const { ino, size, mtimeMs, ctimeMs } = await fs.stat(file);
+  const { ino, size, mtimeMs, ctimeMs } = await lstat(file);
   return [ino, size, mtimeMs, ctimeMs].join(':');
 }
 
@@ -179,11 +180,12 @@ async function readStoreDocument(root: string): Promise<{ document: StoreDocumen
   try {
     const stamp = await except(stampOf(file), 'ENOENT');
     if (stamp === undefined) return undefined;
-    return { document: parseStoreDocument(await fs.readFile(file, 'utf8'), file), stamp };
+    return { document: parseStoreDocument(await readText(file), file), stamp };
   } catch (error) {
     if (isStoreError(error)) throw error;
     const errno = errnoOf(error);
     if (errno === 'ENOENT') return undefined;
+    throwIfShort(error, `cannot read ${file}`);
     const details = { path: root, ...(errno === undefined ? {} : { errno }) };
     if (errno === 'ENOTDIR') throw new StoreError('BAD_ROOT', `"${root}" is not a folder`, details, error);
     throw new StoreError('STORE_DAMAGED', `cannot read ${file}: ${reasonOf(error)}`, details, error);

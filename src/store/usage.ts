@@ -1,7 +1,7 @@
 import { reserveOf } from '../disks/rooms.ts';
 import type { DiskRole } from '../disks/disk-set.ts';
 import type { Disk, DiskRoom, DiskState } from '../disks/disk.ts';
-import { throwIfAborted } from '../errors.ts';
+import { isDiskFault, throwIfAborted } from '../errors.ts';
 import { metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies } from '../metadata/copies.ts';
 import { compareAge } from '../metadata/document.ts';
@@ -92,5 +92,10 @@ export async function usage(context: StoreContext, { signal }: UsageOptions): Pr
 }
 
 async function roomAsTold(disk: Disk | undefined): Promise<DiskRoom | undefined> {
-  return disk?.room().catch(() => undefined);
+  try {
+    return await disk?.room();
+  } catch (error) {
+    if (isDiskFault(error)) return undefined;
+    throw error;
+  }
 }

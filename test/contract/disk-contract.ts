@@ -1,5 +1,6 @@
 import { beforeEach, describe } from 'vitest';
 import type { Disk } from '../../src/disks/disk.ts';
+import { describeClearing } from './disk-clearing.ts';
 import { describeReading } from './disk-reading.ts';
 import { describeStaging } from './disk-staging.ts';
 import { describeRemoving } from './disk-removing.ts';
@@ -35,6 +36,7 @@ export function describeDisk(name: string, make: () => Promise<Disk> | Disk): vo
     describeRemoving(test);
     describeRenaming(test);
     describeRoom(test);
+    describeClearing(test);
   });
 }
 

@@ -45,7 +45,7 @@ export class MemoryDisk implements Disk {
 
   stat(path: string): Promise<FileStat | undefined> {
     const file = this.#files.get(path);
-    return Promise.resolve(file === undefined ? undefined : { size: file.bytes.length, stamp: file.stamp });
+    return Promise.resolve(file === undefined ? undefined : { size: file.bytes.length, stamp: file.stamp, isFile: true });
   }
 
   create(path: string, bytes: Uint8Array): Promise<void> {
@@ -118,6 +118,11 @@ export class MemoryDisk implements Disk {
       entries.set(name, { name, isFolder: rest.length > 0 });
     }
     return Promise.resolve([...entries.values()]);
+  }
+
+  /** Names are all there is, so none stands in the way of another. */
+  setAside(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   #put(path: string, bytes: Buffer): void {

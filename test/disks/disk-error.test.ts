@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { diskError } from '../../src/disks/disk-error.ts';
+import { isDiskFault } from '../../src/errors.ts';
 
 describe('the error of a disk', () => {
   it.each([
@@ -10,7 +11,6 @@ describe('the error of a disk', () => {
     ['EPERM', 'DISK_READ_ONLY'],
     ['EIO', 'DISK_IO'],
     ['ENOENT', 'DISK_IO'],
-    ['EMFILE', 'DISK_IO'],
   ])('calls %s %s, and names disk, path, what was tried and the cause', (errno, code) => {
     const cause = Object.assign(new Error(`${errno}: from the system`), { code: errno });
     const error = diskError('disk7', 'write', 'chunks/x', cause);
@@ -19,6 +19,15 @@ describe('the error of a disk', () => {
     expect(error.message).toContain('disk "disk7"');
     expect(error.message).toContain('cannot write chunks/x');
     expect(error.message).toContain(cause.message);
+  });
+
+  it.each(['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR'])('is none of the disk where it is %s: that is said of the process', (errno) => {
+    const cause = Object.assign(new Error(`${errno}: from the system`), { code: errno });
+    const error = diskError('disk7', 'write', 'chunks/x', cause);
+    expect(error).toMatchObject({ code: 'OUT_OF_RESOURCES', details: { errno }, cause });
+    expect(error.details).not.toHaveProperty('disk');
+    expect(error.message).toContain('cannot write chunks/x');
+    expect(isDiskFault(error)).toBe(false);
   });
 
   it('has no errno where the cause has none', () => {

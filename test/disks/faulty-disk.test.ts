@@ -22,6 +22,7 @@ const CALLS: Record<FaultyOperation, (disk: Disk) => Promise<unknown>> = {
   syncFolder: (disk) => disk.syncFolder('chunks'),
   flush: (disk) => disk.flush(),
   removeFolder: (disk) => disk.removeFolder('chunks'),
+  setAside: (disk) => disk.setAside('chunks/there'),
   list: (disk) => disk.list('chunks'),
 };
 const OPERATIONS = Object.keys(CALLS) as FaultyOperation[];

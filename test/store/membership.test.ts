@@ -1,12 +1,23 @@
-import fsp from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import * as path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { ObjectStore } from '../../src/index.ts';
 import { gate } from '../support/context.ts';
 import { expectAll } from '../support/shards.ts';
 import { diskNames, failure, metaCopies, newStore, read } from '../support/store.ts';
 import * as fs from 'node:fs';
+import type * as readFile from '../../src/files/read-file.ts';
+
+/** Holds up who has read a text. */
+const reading = vi.hoisted((): { done: (file: string) => Promise<void> } => ({ done: () => Promise.resolve() }));
+vi.mock('../../src/files/read-file.ts', async (original) => {
+  const actual = await original<typeof readFile>();
+  const readText: typeof readFile.readText = async (file) => {
+    const text = await actual.readText(file);
+    await reading.done(file);
+    return text;
+  };
+  return { ...actual, readText };
+});
 
 test('a store object notices that disks were added, drained, replaced and removed, whatever it does next', async () => {
   const store = await newStore(4, { redundancy: '1+1' });
@@ -51,25 +62,18 @@ test('what tells of the disks tells of those that the store has now', async () =
 test('a look at store.json that comes late never puts an older one in the place of a newer', async () => {
   const store = await newStore(3);
   const other = await ObjectStore.open(store.root);
-  const plain = fsp.readFile;
   const begun = gate();
   const going = gate();
   let reads = 0;
-  const slow: typeof fsp.readFile = (async (...args: Parameters<typeof fsp.readFile>) => {
-    const bytes = await plain(...args);
-    if (typeof args[0] === 'string' && args[0].endsWith('store.json') && ++reads === 1) {
-      begun.open();
-      await going.opened;
-    }
-    return bytes;
-  }) as typeof fsp.readFile;
   onTestFinished(() => {
-    fsp.readFile = plain;
-    syncBuiltinESMExports();
+    reading.done = () => Promise.resolve();
   });
   await store.addDisk('disk4', path.join(store.root, 'disk4'));
-  fsp.readFile = slow;
-  syncBuiltinESMExports();
+  reading.done = async (file) => {
+    if (!file.endsWith('store.json') || ++reads !== 1) return;
+    begun.open();
+    await going.opened;
+  };
   // One reader has read store.json with four disks, and is slow to say so.
   const late = other.head('bucket', 'nothing').catch(() => undefined);
   await begun.opened;

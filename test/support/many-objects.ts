@@ -4,7 +4,7 @@ import type { ObjectStore } from '../../src/index.ts';
 import { metaKind } from '../../src/metadata/catalog.ts';
 import { formatDocument } from '../../src/metadata/document.ts';
 import { CHUNK_SIZE, makeObjectMeta } from '../../src/metadata/meta.ts';
-import { mintVersion } from '../../src/metadata/version.ts';
+import { versionAfter } from '../../src/metadata/version.ts';
 import { diskNames } from './store.ts';
 
 /** Writes the metas of so many empty objects into one folder of the bucket `bucket`, as uploads would have. */
@@ -15,7 +15,7 @@ export function writeManyObjects(store: ObjectStore, count: number, prefix = 'ph
   let version: string | undefined;
   for (let index = 0; index < count; index++) {
     const key = `${prefix}IMG_${String(index).padStart(8, '0')}.jpg`;
-    version = mintVersion(version);
+    version = versionAfter(version);
     const meta = makeObjectMeta({
       bucket: 'bucket',
       key,
