@@ -10,6 +10,9 @@ import { startProgress } from './progress.ts';
 import type { HealCommandOptions } from './store-health-command.ts';
 import { isBarInTheWay, parseScope, refuseNothing } from './store-verify.ts';
 
+/** Things that were in the way and are named; where there are more, their number. */
+const SHOWN = 10;
+
 /** Heals everything, or what is in a bucket or below a prefix. */
 export async function runHeal(address: string | undefined, options: HealCommandOptions, io: Io): Promise<number> {
   const scope = parseScope(address);
@@ -54,11 +57,13 @@ export async function healAndReport(store: ObjectStore, scope: Scope, options: H
 
 /** "Healed" is said only of what has been read back and counted. */
 function describeDone(report: HealReport): string[] {
-  const { rebuilt, rebuiltBytes, moved, movedBytes, settled, joined } = report;
+  const { rebuilt, rebuiltBytes, moved, movedBytes, settled, joined, setAside } = report;
   const lines: string[] = [];
   if (rebuilt > 0) lines.push(`healed ${plural(rebuilt, 'chunk')} (${formatBytes(rebuiltBytes)}), each read back`);
   if (moved > 0) lines.push(`moved ${plural(moved, 'chunk')} (${formatBytes(movedBytes)}) to other disks, each read back`);
   if (settled > 0) lines.push(`brought the copies of ${plural(settled, 'document')} into step`);
+  for (const path of setAside.slice(0, SHOWN)) lines.push(`something stood in the way; it is ${path} now`);
+  if (setAside.length > SHOWN) lines.push(`… and ${plural(setAside.length - SHOWN, 'thing')} more (--json tells all)`);
   lines.push(...describeSweep(report, 'removed'));
   for (const disk of joined) lines.push(`disk "${disk}" has got all metas, and counts from now on`);
   return lines.length === 0 ? [nothing(report)] : lines;

@@ -58,6 +58,8 @@ export const lockName = {
   clock: (): string => 'clock',
   /** Exclusive: mending the version's files, or moving them to other disks. */
   mend: (id: string): string => `mend ${id}`,
+  /** Exclusive, for a moment: giving another name to what stands in the way of the store's files. Who has it takes no other. */
+  setAside: (): string => 'set aside',
   /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */
   version: (id: string): string => `version ${id}`,
   /** A group: one for each who has given up a call that changes the disk, until it has returned. */

@@ -6,6 +6,7 @@ import { publish } from '../metadata/publish.ts';
 import { isVersion, versionAfter, versionBeyond } from '../metadata/version.ts';
 import { throwAsDiskError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
+import type { Settled } from './settle.ts';
 
 /** So far the horizon is moved on at a time: a busy store writes it once in as many milliseconds. */
 const STEP_MS = 10 * 60 * 1000;
@@ -58,14 +59,15 @@ async function mintBeyond(context: StoreContext, writer: Writer, atLeast: string
 }
 
 /**
- * Brings the horizon to all disks that are there, or with `dryRun` looks whether they have it. Tells whether one lacked it.
+ * Brings the horizon to all disks that are there, or with `dryRun` looks whether they have it.
  * A disk that is to count in reads must have it, because the quorums of before were of other disks.
  */
 export async function settleHorizon(
   context: StoreContext,
   writer: Writer,
   { dryRun, allowStale = false }: { dryRun: boolean; allowStale?: boolean | undefined },
-): Promise<boolean> {
+): Promise<Settled> {
+  const settled: Settled = { outcome: 'agreed', live: [], blocked: [], isVouchedFor: true };
   const session = await context.locks.open('write');
   try {
     // Who looks may already keep all commits out, and the membership that it changes.
@@ -75,9 +77,9 @@ export async function settleHorizon(
     const copies = await readCopies(view.online, horizonKind);
     const newest = later(agreedDocument(context.disks, copies, allowStale)?.version, newestCopy(copies)?.document.version);
     const behind = copies.filter((copy) => newest !== undefined && (copy.state !== 'valid' || copy.document.version !== newest));
-    if (newest === undefined || behind.length === 0) return false;
+    if (newest === undefined || behind.length === 0) return settled;
     if (!dryRun) await publishHorizon(context, { ...writer, session, view }, behind, makeHorizon(newest), behind.length);
-    return true;
+    return { ...settled, outcome: 'settled' };
   } finally {
     await session.close();
   }

@@ -1,7 +1,11 @@
 import { Budget } from '../chunks/budget.ts';
 import { Throttle } from '../chunks/throttle.ts';
 import { forEachAtOnce } from '../chunks/workers.ts';
-import { isDiskFault, throwIfAborted } from '../errors.ts';
+import { STAGING_FOLDER, type Disk } from '../disks/disk.ts';
+import { isDiskFault, isStoreError, throwIfAborted } from '../errors.ts';
+import { bucketKind, metaKind } from '../metadata/catalog.ts';
+import { horizonKind } from '../metadata/horizon.ts';
+import { CHUNKS_FOLDER } from '../metadata/meta.ts';
 import { settleHorizon } from './clock.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
@@ -12,7 +16,8 @@ import { gc, type GcReport } from './gc.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './health.ts';
 import { joinDisks } from './joining.ts';
 import { DISK_FOLDERS } from './make-disk.ts';
-import { mend } from './mend.ts';
+import { mend, type Mended } from './mend.ts';
+import { Obstacles } from './obstacles.ts';
 import { Relocation } from './relocation.ts';
 import { bucketsOf, mapKeys, type Scope } from './scope.ts';
 import { settleBucket, settleKey, type Settled } from './settle.ts';
@@ -47,6 +52,8 @@ export interface HealReport extends HealthReport {
   gc: GcReport | undefined;
   /** Disks that have got everything they were lacking, and count from now on. */
   joined: string[];
+  /** What stood in the way of files or folders of the store, and has this path now, below the store's folder. */
+  setAside: string[];
   /** What could not be done, in words. */
   failed: string[];
 }
@@ -56,6 +63,13 @@ interface Hurt {
   bucket: string;
   key: string;
   survives: number;
+}
+
+/** A document that a disk cannot have, because something on the way to it is no folder. */
+interface Blocked {
+  path: string;
+  isVouchedFor: boolean;
+  settle: () => Promise<Settled>;
 }
 
 /** Chunks in memory. */
@@ -84,8 +98,10 @@ class Healing {
   readonly #budget = new Budget(BUFFERS);
   readonly #done = { rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, settled: 0 };
   readonly #failed: string[] = [];
-  readonly #unreadable = new UnreadableFolders();
+  #unreadable = new UnreadableFolders();
   readonly #rules: WalkRules;
+  readonly #obstacles: Obstacles;
+  readonly #blocked = new Map<Disk, Blocked[]>();
   /** Objects that are hurt, by address. */
   readonly #hurt = new Map<string, Hurt>();
 
@@ -93,7 +109,8 @@ class Healing {
     this.#context = context;
     this.#writer = writer;
     this.#options = options;
-    this.#rules = { allowStale: options.allowStale, onUnreadable: this.#unreadable.add, onTooFew: () => undefined };
+    this.#rules = { allowStale: options.allowStale, onUnreadable: (failure) => { this.#unreadable.add(failure); }, onTooFew: () => undefined };
+    this.#obstacles = new Obstacles(context, options.signal);
   }
 
   async run(): Promise<HealReport> {
@@ -104,22 +121,25 @@ class Healing {
     // Otherwise nothing could be read where more disks were replaced than a read can do without.
     const joined = join && allowStale ? await joinDisks(this.#context, this.#writer, { failed: this.#failed, allowStale }) : [];
     await this.#settleAll();
+    await this.#unblock(isWhole);
     await this.#mendAll();
     if (join) joined.push(...(await joinDisks(this.#context, this.#writer, { failed: this.#failed, allowStale: false })));
     const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
     this.#failed.push(...(swept?.failed ?? []));
     if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#writer.view.online)));
-    return { ...this.#tally.report(this.#unreadable.all()), ...this.#done, gc: swept, joined, failed: this.#failed };
+    return { ...this.#tally.report(this.#unreadable.all()), ...this.#done, gc: swept, joined, setAside: this.#obstacles.setAside, failed: this.#failed };
   }
 
   /** A disk that has its mark, but has lost the folders of every disk, can take nothing. */
-  async #makeDiskFolders(): Promise<void> {
-    for (const disk of this.#writer.view.online) {
+  async #makeDiskFolders(disks = this.#writer.view.online): Promise<void> {
+    for (const disk of disks) {
+      // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
+      for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) while (await this.#obstacles.clear(disk, `${folder}/`));
       try {
         for (const folder of DISK_FOLDERS) await disk.makeFolder(folder);
         await disk.syncFolder('.');
       } catch (error) {
-        this.#fail(error);
+        if (!isStoreError(error) || error.details.errno !== 'ENOTDIR') this.#fail(error);
       }
     }
   }
@@ -133,16 +153,16 @@ class Healing {
   async #settleAll(): Promise<void> {
     const { view } = this.#writer;
     const { dryRun = false, allowStale } = this.#options;
-    const settling = { dryRun, mend: true, allowStale };
-    await this.#settle(async () => ({ outcome: (await settleHorizon(this.#context, this.#writer, settling)) ? 'settled' : 'agreed', live: [] }));
+    const settling = { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles };
+    await this.#settle(horizonKind.path, () => settleHorizon(this.#context, this.#writer, settling));
     for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
-      await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, settling));
+      await this.#settle(bucketKind(bucket).path, () => settleBucket(this.#context, this.#writer, bucket, settling));
     }
     let total = 0;
     const quick = { quick: true, budget: this.#budget, signal: this.#options.signal, onBytes: (bytes: number) => { total += bytes; } };
     const healths = mapKeys(this.#context, view, this.#options, async (bucket, key) => {
       throwIfAborted(this.#options.signal);
-      await this.#settle(() => settleKey(this.#context, this.#writer, bucket, key, settling));
+      await this.#settle(metaKind(bucket, key).path, () => settleKey(this.#context, this.#writer, bucket, key, settling));
       return examine(this.#context, bucket, key, quick);
     }, this.#rules);
     for await (const health of healths) {
@@ -153,17 +173,40 @@ class Healing {
     this.#options.onTotal?.(total);
   }
 
-  async #settle(settle: () => Promise<Settled>): Promise<void> {
+  async #settle(path: string, settle: () => Promise<Settled>): Promise<void> {
     try {
-      const { outcome } = await settle();
+      const { outcome, blocked, isVouchedFor } = await settle();
       if (outcome !== 'agreed') this.#done.settled++;
+      for (const disk of blocked) this.#blocked.set(disk, [...(this.#blocked.get(disk) ?? []), { path, isVouchedFor, settle }]);
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /**
+   * Sets aside what stands in the place of folders of metas. The disk then says of all that was behind it that there is
+   * none, so the others must vouch for all of it.
+   */
+  async #unblock(isWhole: boolean): Promise<void> {
+    const blocked = [...this.#blocked];
+    this.#blocked.clear();
+    for (const [disk, documents] of blocked) {
+      const unknown = documents.find(({ isVouchedFor }) => !isVouchedFor) ?? (isWhole ? undefined : documents[0]);
+      if (unknown !== undefined) {
+        const why = isWhole ? 'too few other disks answer for it' : 'only a heal of the whole store can know all that is behind it';
+        this.#failed.push(`disk "${disk.name}": something stands in the place of a folder of ${unknown.path}, and stays, because ${why}`);
+        continue;
+      }
+      for (const { path } of documents) await this.#obstacles.clear(disk, path);
+      await this.#makeDiskFolders([disk]);
+      for (const { path, settle } of documents) await this.#settle(path, settle);
+    }
+  }
+
   async #mendAll(): Promise<void> {
     const { view } = this.#writer;
+    // What could not be listed before may be able to be now.
+    this.#unreadable = new UnreadableFolders();
     const work = await this.#makeWork();
     for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
       await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
@@ -192,19 +235,36 @@ class Healing {
     return async (bucket, key) => {
       throwIfAborted(signal);
       try {
-        const { health, rebuilt, rebuiltBytes, moved, movedBytes, failed } = await mend(context, bucket, key, options);
-        this.#done.rebuilt += rebuilt;
-        this.#done.rebuiltBytes += rebuiltBytes;
-        this.#done.moved += moved;
-        this.#done.movedBytes += movedBytes;
-        this.#failed.push(...failed);
-        return health;
+        let mended = this.#count(await mend(context, bucket, key, options));
+        if (await this.#clearChunks(mended.health)) mended = this.#count(await mend(context, bucket, key, options));
+        this.#failed.push(...mended.failed);
+        return mended.health;
       } catch (error) {
         // One object that can't be mended must not keep the others waiting.
         this.#fail(error);
         return examine(context, bucket, key, { quick: false, budget, signal });
       }
     };
+  }
+
+  #count(mended: Mended): Mended {
+    this.#done.rebuilt += mended.rebuilt;
+    this.#done.rebuiltBytes += mended.rebuiltBytes;
+    this.#done.moved += mended.moved;
+    this.#done.movedBytes += mended.movedBytes;
+    return mended;
+  }
+
+  /** Makes way for the chunks that could not be read or written; tells whether it may work now. */
+  async #clearChunks(health: ObjectHealth | undefined): Promise<boolean> {
+    const { online } = this.#writer.view;
+    let isCleared = false;
+    for (const { part, disk: name, path, state } of health?.problems ?? []) {
+      const disk = online.find((candidate) => candidate.name === name);
+      if (part === 'meta' || state === 'leaving' || disk === undefined) continue;
+      if (await this.#obstacles.clearChunk(disk, path)) isCleared = true;
+    }
+    return isCleared;
   }
 
   async #report(health: ObjectHealth | undefined): Promise<void> {

@@ -87,7 +87,7 @@ async function walkMetas(context: StoreContext, writer: Writer, options: SettleO
   await context.lookForReading(options.allowStale);
   const view = await context.lookForWriting();
   const walker = { ...writer, view };
-  await note(async () => ({ outcome: (await settleHorizon(context, walker, options)) ? 'settled' : 'agreed', live: [] }));
+  await note(() => settleHorizon(context, walker, options));
   const unreadable = new UnreadableFolders();
   // Which metas a folder holds that can't be listed, or lacks, is not known.
   const rules: WalkRules = { allowStale: options.allowStale, onUnreadable: unreadable.add, onTooFew: ({ message }) => problems.push(message) };

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path/posix';
 import { isDiskFault } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
+import type { Disk } from '../disks/disk.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, metaKind } from '../metadata/catalog.ts';
@@ -11,6 +12,7 @@ import { publish } from '../metadata/publish.ts';
 import { mintId } from '../metadata/version.ts';
 import { makeBucketFolder, objectVersions, quorumError, throwAsDiskError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
+import { isBlocked, isReplaced, readOpenCopies, type Obstacles } from './obstacles.ts';
 
 /** What became of one key's or bucket's copies. */
 export interface Settled {
@@ -20,6 +22,10 @@ export interface Settled {
   live: ObjectMeta[];
   /** Why it can't be told what the copies refer to. */
   problem?: string;
+  /** Disks on which something on the way to the document is no folder, and was left there. */
+  blocked: Disk[];
+  /** Whether so many disks answer that what the others should have is known. */
+  isVouchedFor: boolean;
 }
 
 export interface SettleOptions {
@@ -28,6 +34,8 @@ export interface SettleOptions {
   mend: boolean;
   /** Let any copy that can be read vouch, even where others are needed to be sure that it is the newest. */
   allowStale?: boolean | undefined;
+  /** Takes what is no file out of the place of a copy; if not given, it stays. */
+  obstacles?: Obstacles | undefined;
 }
 
 /**
@@ -39,11 +47,11 @@ export async function settleKey(
   writer: Writer,
   bucket: string,
   key: string,
-  { dryRun, mend, allowStale }: SettleOptions,
+  { dryRun, mend, allowStale, obstacles }: SettleOptions,
 ): Promise<Settled> {
   const kind = metaKind(bucket, key);
-  const rules: Rules<Meta> = { disks: context.disks, isDeleted: isTombstone, mend, allowStale };
-  const first = judge(await readCopies(writer.view.online, kind), writer, rules);
+  const rules: Rules<Meta> = { disks: context.disks, isDeleted: isTombstone, mend, allowStale, obstacles };
+  const first = judge(await readOpenCopies(writer.view.online, kind, obstacles), writer, rules);
   if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
   if (dryRun) return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
   return locked(context, writer, [lockName.bucket(bucket), 'shared'], lockName.key(bucket, key), async (own) => {
@@ -60,20 +68,21 @@ export async function settleBucket(
   context: StoreContext,
   writer: Writer,
   bucket: string,
-  { dryRun, mend, allowStale }: SettleOptions,
+  { dryRun, mend, allowStale, obstacles }: SettleOptions,
 ): Promise<Settled> {
   const kind = bucketKind(bucket);
-  const rules: Rules<BucketDocument> = { disks: context.disks, isDeleted: (document) => document.deleted === true, mend, allowStale };
-  const first = judge(await readCopies(writer.view.online, kind), writer, rules);
+  const rules: Rules<BucketDocument> = { disks: context.disks, isDeleted: (document) => document.deleted === true, mend, allowStale, obstacles };
+  const first = judge(await readOpenCopies(writer.view.online, kind, obstacles), writer, rules);
   const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
   if (dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
   return locked(context, writer, [lockName.bucket(bucket), 'exclusive'], undefined, async (own) => {
+    const disks = own.view.online.filter((disk) => !first.blocked.includes(disk));
     // Where that fails, so does what is to be put into it, which then says so.
     if (isBucket) {
-      await Promise.all(own.view.online.map((disk) => makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => { if (!isDiskFault(error)) throw error; })));
+      await Promise.all(disks.map((disk) => makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => { if (!isDiskFault(error)) throw error; })));
     }
     const again = await settle(context, own, bucket, kind, rules);
-    if (!isBucket && again.problem === undefined) await Promise.all(own.view.online.map((disk) => disk.removeFolder(bucketFolder(bucket))));
+    if (!isBucket && again.problem === undefined) await Promise.all(disks.map((disk) => disk.removeFolder(bucketFolder(bucket))));
     return { ...again, live: [] };
   });
 }
@@ -112,6 +121,8 @@ interface Judged<T> {
   newest: T[];
   behind: Copy<T>[];
   problem?: string;
+  blocked: Disk[];
+  isVouchedFor: boolean;
 }
 
 /** What decides about the copies of a kind of document. */
@@ -120,10 +131,11 @@ interface Rules<T> {
   isDeleted: (document: T) => boolean;
   mend: boolean;
   allowStale: boolean | undefined;
+  obstacles: Obstacles | undefined;
 }
 
 /** Says what has to be done about a document's copies. */
-function judge<T extends VersionedDocument>(copies: readonly Copy<T>[], { view }: Writer, { disks, isDeleted, mend, allowStale }: Rules<T>): Judged<T> {
+function judge<T extends VersionedDocument>(copies: readonly Copy<T>[], { view }: Writer, { disks, isDeleted, mend, allowStale, obstacles }: Rules<T>): Judged<T> {
   const shown = copies.flatMap((copy) => (copy.state === 'valid' ? [copy.document] : []));
   const bad = copies.filter((copy) => copy.state === 'bad');
   const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length;
@@ -131,14 +143,20 @@ function judge<T extends VersionedDocument>(copies: readonly Copy<T>[], { view }
   // copy that a later program wrote stays as it is.
   const first = bad.find(({ error }) => error.code === 'UNKNOWN_FORMAT') ?? bad[0];
   const isVouchedFor = answers >= disks.readQuorum || (allowStale === true && newestCopy(copies) !== undefined);
+  // What stands in the place of a folder concerns more than this document: whoever asked decides about it.
+  const blocked = obstacles === undefined ? [] : bad.filter(isBlocked).map(({ disk }) => disk);
   if (first !== undefined && !(mend && isVouchedFor && first.error.code !== 'UNKNOWN_FORMAT')) {
-    return { outcome: 'agreed', shown, newest: shown, behind: [], problem: first.error.message };
+    return { outcome: 'agreed', shown, newest: shown, behind: [], problem: first.error.message, blocked, isVouchedFor };
   }
   const newest = newestCopy(copies)?.document;
-  if (newest === undefined) return { outcome: bad.length === 0 ? 'agreed' : 'settled', shown, newest: [], behind: bad };
-  const behind = copies.filter((copy) => copy.state === 'absent' || copy.state === 'bad' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0));
-  if (isDeleted(newest) && view.offline.length === 0) return { outcome: 'removed', shown, newest: [newest], behind };
-  return { outcome: behind.length === 0 ? 'agreed' : 'settled', shown, newest: [newest], behind };
+  const mendable = bad.filter((copy) => !blocked.includes(copy.disk));
+  if (newest === undefined) return { outcome: mendable.length === 0 ? 'agreed' : 'settled', shown, newest: [], behind: mendable, blocked, isVouchedFor };
+  const stale = copies.filter((copy) => copy.state === 'absent' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0));
+  const behind = [...stale, ...mendable];
+  const common = { shown, newest: [newest], behind, blocked, isVouchedFor };
+  // What is behind an obstacle may come back, as a disk does that is away.
+  if (isDeleted(newest) && view.offline.length === 0 && blocked.length === 0) return { outcome: 'removed', ...common };
+  return { outcome: behind.length === 0 ? 'agreed' : 'settled', ...common };
 }
 
 async function settle<T extends VersionedDocument>(
@@ -154,6 +172,7 @@ async function settle<T extends VersionedDocument>(
   const newest = newestCopy(copies);
   if (judged.outcome === 'agreed') return judged;
   const options = { path: kind.path, within: bucketFolder(bucket), id, durable, beforeUndo: () => writer.session.mark() };
+  for (const copy of judged.behind) if (isReplaced(copy)) await rules.obstacles?.clear(copy.disk, kind.path);
   if (newest === undefined) {
     // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.
     for (const { disk } of judged.behind) await disk.remove(kind.path, options);

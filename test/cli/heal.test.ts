@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Cli, parseLines } from '../support/cli.ts';
@@ -24,6 +24,26 @@ describe('store heal', () => {
     expect(readFileSync(missing).equals(content)).toBe(true);
     expect(await cli.store('verify')).toMatchObject({ code: 0 });
     expect((await cli.store('heal')).stdout).toMatch(/^nothing to heal\n/);
+  });
+
+  test('says what stood in the way and what it is called now, each where there are few', async () => {
+    const cli = await redundantStore('2+1', 3);
+    const folder = path.join(cli.root, 'disk1/buckets/photos');
+    rmSync(path.join(folder, 'big.meta.json'));
+    symlinkSync('/dev/zero', path.join(folder, 'big.meta.json'));
+    const { code, stdout, stderr } = await cli.store('heal');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^brought the copies of 1 document into step\nsomething stood in the way; it is disk1\/buckets\/photos\/\.big\.meta\.json\.corrupt now\n2 objects: 2 whole/);
+    expect(readlinkSync(path.join(folder, '.big.meta.json.corrupt'))).toBe('/dev/zero');
+    for (const name of Array.from({ length: 12 }, (_, number) => `k${String(number)}`)) {
+      await cli.with({ stdin: name }).upload('photos', '-', '--key', name);
+      rmSync(path.join(folder, `${name}.meta.json`));
+      mkdirSync(path.join(folder, `${name}.meta.json`));
+    }
+    const many = await cli.store('heal');
+    expect(many.stdout.match(/something stood in the way/g)).toHaveLength(10);
+    expect(many.stdout).toContain('… and 2 things more');
+    expect((await cli.store('verify')).code).toBe(0);
   });
 
   test('--dry-run tells what it would do, ends with the exit code of a verify, and does nothing', async () => {
