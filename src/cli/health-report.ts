@@ -78,7 +78,7 @@ export function describeHealth(health: ObjectHealth): string[] {
   const groups = groupProblems(health.problems);
   const more = groups.length - SHOWN_GROUPS;
   return [
-    `${state.padEnd(STATE_WIDTH)}  ${printable(`${bucket}/${key}`)}${state === 'whole' ? '' : `  ${end}`}`,
+    `${state.padEnd(STATE_WIDTH)}  ${printable(bucket === '' ? 'the horizon of the store' : `${bucket}/${key}`)}${state === 'whole' ? '' : `  ${end}`}`,
     ...groups.slice(0, SHOWN_GROUPS).map((line) => `  ${line}`),
     ...(more > 0 ? [`  … and ${String(more)} more groups of problems`] : []),
   ];
@@ -131,7 +131,7 @@ function countParts(problems: readonly Problem[]): string {
 }
 
 function formatTotal({ objects, whole, degraded, lost, buckets, bytes, unreadable }: HealthReport, quick: boolean, milliseconds: number): string {
-  const counts = [`${String(whole)} whole`, `${String(degraded)} degraded`, `${String(lost)} lost`, ...(buckets === 0 ? [] : [`${plural(buckets, 'bucket')} not whole`]), ...(unreadable.length === 0 ? [] : [`${plural(unreadable.length, 'folder')} unreadable`])].join(', ');
+  const counts = [`${String(whole)} whole`, `${String(degraded)} degraded`, `${String(lost)} lost`, ...(buckets === 0 ? [] : [`${plural(buckets, 'document')} of buckets or the store not whole`]), ...(unreadable.length === 0 ? [] : [`${plural(unreadable.length, 'folder')} unreadable`])].join(', ');
   const done = quick ? `looked for ${formatBytes(bytes)}, read nothing` : `${formatBytes(bytes)} checked`;
   const rate = quick ? '' : `  ${formatRate(bytes, milliseconds)}`;
   return `${plural(objects, 'object')}: ${counts}  ${done}  ${formatDuration(milliseconds)}${rate}`;

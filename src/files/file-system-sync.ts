@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { errnoOf, StoreError } from '../errors.ts';
 
 const run = promisify(execFile);
 
@@ -11,7 +12,12 @@ export async function syncFileSystem(path: string): Promise<void> {
   try {
     await run('sync', ['--file-system', path]);
   } catch (error) {
+    const errno = errnoOf(error);
+    // Not the tool's word, but why it did not even run.
+    if (errno === 'EAGAIN') throw new StoreError('OUT_OF_RESOURCES', 'this process may start no more processes at once (EAGAIN)', { errno }, error);
+    if (errno === 'ENOENT') throw new StoreError('OUT_OF_RESOURCES', 'the tool "sync" (coreutils) cannot be found', { errno }, error);
+    if (errno !== undefined) throw error;
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-    throw new Error(said === '' ? `"sync" cannot be run: ${String(error)}` : said, { cause: error });
+    throw new Error(said === '' ? `"sync" failed: ${String(error)}` : said, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { isStoreError } from '../errors.ts';
+import { isDiskFault } from '../errors.ts';
 import type { Copy } from './copies.ts';
 import { publish, putBack, type PublishOptions } from './publish.ts';
 
@@ -17,9 +17,9 @@ export async function retract(
   makeTombstone: () => Promise<Uint8Array>,
   options: PublishOptions & { areAllOnline: () => Promise<boolean> },
 ): Promise<void> {
-  // A disk that has gone looks as if it had nothing to unlink, so the disks are looked at afterwards too.
-  if ((await options.areAllOnline()) && (await unlinkAll(copies, options)) && (await options.areAllOnline())) return;
   try {
+    // A disk that has gone looks as if it had nothing to unlink, so the disks are looked at afterwards too.
+    if ((await options.areAllOnline()) && (await unlinkAll(copies, options)) && (await options.areAllOnline())) return;
     await publish(copies, await makeTombstone(), options);
   } catch (error) {
     await options.beforeUndo?.();
@@ -30,16 +30,8 @@ export async function retract(
 
 /** Tells whether no disk has the document any more. */
 async function unlinkAll(copies: readonly Copy<unknown>[], options: PublishOptions): Promise<boolean> {
-  const removed = await Promise.all(
-    copies.map(async ({ disk }) => {
-      try {
-        await disk.remove(options.path, options);
-        return true;
-      } catch (error) {
-        if (isStoreError(error)) return false;
-        throw error;
-      }
-    }),
-  );
-  return removed.every(Boolean);
+  const removals = await Promise.allSettled(copies.map(({ disk }) => disk.remove(options.path, options)));
+  const failures = removals.flatMap((removal) => (removal.status === 'rejected' ? [removal.reason as unknown] : []));
+  for (const failure of failures) if (!isDiskFault(failure)) throw failure;
+  return failures.length === 0;
 }

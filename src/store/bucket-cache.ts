@@ -11,7 +11,7 @@ type Stamps = Map<Disk, string>;
  * documents need not be read again: a commit asks for them every time.
  */
 export class BucketCache {
-  readonly #agreed = new Map<string, { document: BucketDocument; stamps: Stamps }>();
+  readonly #agreed = new Map<string, { document: BucketDocument; stamps: Stamps; isDurable: boolean }>();
 
   /** The document that all disks of the view still have, or undefined where they must be asked. */
   async unchanged(view: DiskView, bucket: string): Promise<BucketDocument | undefined> {
@@ -38,7 +38,17 @@ export class BucketCache {
   }
 
   remember(document: BucketDocument, stamps: Stamps): void {
-    this.#agreed.set(document.bucket, { document, stamps });
+    this.#agreed.set(document.bucket, { document, stamps, isDurable: false });
+  }
+
+  /** Whether it is known that the folders that lead to the bucket are durable. */
+  isDurable(bucket: string): boolean {
+    return this.#agreed.get(bucket)?.isDurable === true;
+  }
+
+  setDurable(bucket: string): void {
+    const agreed = this.#agreed.get(bucket);
+    if (agreed !== undefined) agreed.isDurable = true;
   }
 }
 

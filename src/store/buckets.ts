@@ -1,4 +1,4 @@
-import { isStoreError, StoreError } from '../errors.ts';
+import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { bucketFolder, bucketKind } from '../metadata/catalog.ts';
 import { makeBucketDocument, type BucketDocument } from '../metadata/bucket-document.ts';
@@ -40,17 +40,8 @@ export async function createBucket(context: StoreContext, bucket: string, option
     const { document: existing, copies } = await readBucket(context, writer.view, bucket);
     if (existing !== undefined) throw new StoreError('BUCKET_EXISTS', `there is a bucket "${bucket}" already`, { bucket });
     const version = await mintVersion(context, writer, copies);
-    const able: Copy<BucketDocument>[] = [];
-    const failures: DiskFailure[] = [];
-    for (const copy of copies) {
-      try {
-        await makeBucketFolder(copy.disk, bucket, writer.durable);
-        able.push(copy);
-      } catch (error) {
-        if (!isStoreError(error)) throw error;
-        failures.push({ disk: copy.disk, error });
-      }
-    }
+    const failures = await makeFolders(copies, bucket, writer.durable);
+    const able = copies.filter(({ disk }) => !failures.some((failure) => failure.disk === disk));
     const document = makeBucketDocument({
       bucket,
       version,
@@ -90,12 +81,12 @@ export async function deleteBucket(context: StoreContext, bucket: string, option
       const version = await mintVersion(context, writer, copies);
       return Buffer.from(formatDocument(makeBucketDocument({ bucket, version, createdAt: new Date().toISOString(), deleted: true })));
     };
-    if (view.offline.length === 0 || copies.some(({ state }) => state !== 'absent')) {
-      await retract(copies, tombstone, {
-        ...publishOptions(context, writer, bucket),
-        areAllOnline: async () => view.offline.length === 0 && (await context.disks.areAllOnline()),
-      }).catch((error: unknown) => throwAsDiskError(context, error));
-    }
+    // A tombstone needs the folder also where nothing is left of the bucket.
+    if (view.offline.length > 0) await makeFolders(copies, bucket, writer.durable);
+    await retract(copies, tombstone, {
+      ...publishOptions(context, writer, bucket),
+      areAllOnline: async () => view.offline.length === 0 && (await context.disks.areAllOnline()),
+    }).catch((error: unknown) => throwAsDiskError(context, error));
     await removeFolders(writer, bucket);
     if (document === undefined) throw noSuchBucket(bucket);
   });
@@ -119,6 +110,20 @@ export async function listBuckets(context: StoreContext, allowStale: boolean): P
   // A disk that has gone meanwhile has no buckets either.
   await context.disks.confirm(view, allowStale);
   return buckets;
+}
+
+/** Makes a bucket's folder on the disks of the copies, and tells which could not. */
+async function makeFolders(copies: readonly Copy<BucketDocument>[], bucket: string, durable: boolean): Promise<DiskFailure[]> {
+  const failures: DiskFailure[] = [];
+  for (const { disk } of copies) {
+    try {
+      await makeBucketFolder(disk, bucket, durable);
+    } catch (error) {
+      if (!isDiskFault(error)) throw error;
+      failures.push({ disk, error });
+    }
+  }
+  return failures;
 }
 
 /** Removes a bucket's folders where nothing is in them. The caller holds the bucket's lock alone. */

@@ -1,12 +1,12 @@
+import { StoreError } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { agreedDocument, newestCopy, readCopies, type Copy } from '../metadata/copies.ts';
 import { formatDocument, type VersionedDocument } from '../metadata/document.ts';
-import { HORIZON_FOLDER, horizonKind, makeHorizon, type Horizon } from '../metadata/horizon.ts';
+import { HORIZON_FOLDER, horizonKind, makeHorizon } from '../metadata/horizon.ts';
 import { publish } from '../metadata/publish.ts';
 import { isVersion, versionAfter, versionBeyond } from '../metadata/version.ts';
 import { throwAsDiskError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
-import type { Settled } from './settle.ts';
 
 /** So far the horizon is moved on at a time: a busy store writes it once in as many milliseconds. */
 const STEP_MS = 10 * 60 * 1000;
@@ -40,60 +40,33 @@ export async function mintVersion(context: StoreContext, writer: Writer, shown: 
       version = next;
       return formatNote({ ...known, last: next });
     });
-    return version ?? (await mintBeyond(context, writer, later(known?.last, atLeast)));
+    return version ?? (await mintBeyond(context, writer, known, atLeast));
   } finally {
     session.unlock(lockName.clock());
   }
 }
 
-/** Mints from the horizon on, which is moved first. The caller holds the clock's lock. */
-async function mintBeyond(context: StoreContext, writer: Writer, atLeast: string | undefined): Promise<string> {
-  const copies = await readCopies(writer.view.online, horizonKind);
+/**
+ * Mints beyond what is known, and moves the horizon first. The caller holds the clock's lock.
+ * @param known what the note says; without it, R disks must answer for the horizon
+ */
+async function mintBeyond(context: StoreContext, writer: Writer, known: Minted | undefined, atLeast: string | undefined): Promise<string> {
+  // Who had the clock before may have given up writing the horizon to a disk that hangs.
+  const view = await context.disks.narrow(writer.view);
+  const copies = await readCopies(view.online, horizonKind);
   // Beyond it nothing has been minted; a copy that did not reach its quorum says so of more, which does no harm.
-  const before = later(agreedDocument(context.disks, copies, false)?.version, newestCopy(copies)?.document.version);
+  const agreed = known?.horizon ?? agreedDocument(context.disks, copies, false)?.version;
+  const before = known?.last ?? later(agreed, newestCopy(copies)?.document.version);
   const version = versionAfter(later(before, atLeast));
-  const horizon = versionBeyond(version, STEP_MS);
-  await publishHorizon(context, writer, copies, makeHorizon(horizon), context.disks.writeQuorum);
+  const horizon = versionBeyond(later(version, agreed) ?? version, STEP_MS);
+  if (!isVersion(version) || version > horizon) throw new StoreError('STORE_DAMAGED', 'no later version can be made than those that are there', { path: horizonKind.path });
+  const { id, durable } = writer;
+  const options = { path: horizonKind.path, within: HORIZON_FOLDER, id, durable, quorum: context.disks.writeQuorum };
+  // What a later program has written is not to be touched.
+  const ours = copies.filter((copy) => copy.state !== 'bad' || copy.error.code !== 'UNKNOWN_FORMAT');
+  await publish(ours, Buffer.from(formatDocument(makeHorizon(horizon))), options).catch((error: unknown) => throwAsDiskError(context, error));
   await writer.session.updateNote(() => formatNote({ last: version, horizon }));
   return version;
-}
-
-/**
- * Brings the horizon to all disks that are there, or with `dryRun` looks whether they have it.
- * A disk that is to count in reads must have it, because the quorums of before were of other disks.
- */
-export async function settleHorizon(
-  context: StoreContext,
-  writer: Writer,
-  { dryRun, allowStale = false }: { dryRun: boolean; allowStale?: boolean | undefined },
-): Promise<Settled> {
-  const settled: Settled = { outcome: 'agreed', live: [], blocked: [], isVouchedFor: true };
-  const session = await context.locks.open('write');
-  try {
-    // Who looks may already keep all commits out, and the membership that it changes.
-    if (!dryRun) await context.lockDisks({ ...writer, session });
-    await session.lock(lockName.clock(), 'exclusive', writer.signal);
-    const view = dryRun ? writer.view : await context.disks.narrow(writer.view);
-    const copies = await readCopies(view.online, horizonKind);
-    const newest = later(agreedDocument(context.disks, copies, allowStale)?.version, newestCopy(copies)?.document.version);
-    const behind = copies.filter((copy) => newest !== undefined && (copy.state !== 'valid' || copy.document.version !== newest));
-    if (newest === undefined || behind.length === 0) return settled;
-    if (!dryRun) await publishHorizon(context, { ...writer, session, view }, behind, makeHorizon(newest), behind.length);
-    return { ...settled, outcome: 'settled' };
-  } finally {
-    await session.close();
-  }
-}
-
-async function publishHorizon(
-  context: StoreContext,
-  { id, durable }: Writer,
-  copies: readonly Copy<Horizon>[],
-  horizon: Horizon,
-  quorum: number,
-): Promise<void> {
-  const options = { path: horizonKind.path, within: HORIZON_FOLDER, id, durable, quorum };
-  await publish(copies, Buffer.from(formatDocument(horizon)), options).catch((error: unknown) => throwAsDiskError(context, error, quorum));
 }
 
 function later(a: string | undefined, b: string | undefined): string | undefined {

@@ -72,9 +72,9 @@ export async function lockForCommit(
     const source = newestCopy(copies);
     // A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted.
     if (behind.length > 0 && source !== undefined) await bringBucket(behind, source.bytes, bucket, id, durable);
-    const isDurable = !durable || (await syncBucketFolders(context, writer));
-    if (behind.length === 0 && isDurable) context.buckets.remember(document, stamps);
+    if (behind.length === 0) context.buckets.remember(document, stamps);
   }
+  if (durable && !context.buckets.isDurable(bucket) && (await syncBucketFolders(context, writer))) context.buckets.setDurable(bucket);
   context.disks.requireVoters(writer.view);
   const metas = await readCopies(writer.view.online, metaKind(bucket, key));
   refuseCollision(bucket, key, metas);

@@ -57,9 +57,7 @@ export async function deleteObject(
       const version = await mintVersion(context, writer, copies);
       return Buffer.from(formatDocument(makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() })));
     };
-    if (view.offline.length === 0 || copies.some(({ state }) => state !== 'absent')) {
-      await retract(copies, tombstone, options).catch((error: unknown) => throwAsDiskError(context, error));
-    }
+    await retract(copies, tombstone, options).catch((error: unknown) => throwAsDiskError(context, error));
     session.unlock(lockName.key(bucket, key));
     for (const older of objectVersions(copies)) await reclaim(session, view, older);
     if (!wasThere) throw noSuchKey(bucket, key);

@@ -6,10 +6,11 @@ import { isDiskFault, isStoreError, throwIfAborted, type StoreError } from '../e
 import { lockName } from '../locks/locks.ts';
 import { bucketKind, metaKind } from '../metadata/catalog.ts';
 import { readCopies } from '../metadata/copies.ts';
+import { horizonKind } from '../metadata/horizon.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { stripesOf, type ShardEntry } from '../metadata/stripes.ts';
 import type { StoreContext } from './context.ts';
-import { Diagnosis, healthOfBucket, isGone, readQuietCopies, withoutMeta, type ObjectHealth } from './health.ts';
+import { Diagnosis, healthOfDocument, isGone, readQuietCopies, withoutMeta, type ObjectHealth } from './health.ts';
 import { openVersion } from './open-version.ts';
 
 export interface ExamineOptions {
@@ -53,7 +54,17 @@ export async function examine(context: StoreContext, bucket: string, key: string
 export async function examineBucket(context: StoreContext, view: DiskView, bucket: string, signal?: AbortSignal): Promise<ObjectHealth | undefined> {
   const session = await context.locks.open('read');
   try {
-    return healthOfBucket(context, bucket, await readQuietCopies(session, view, bucketKind(bucket), lockName.bucket(bucket), signal));
+    return healthOfDocument(context, bucket, bucketKind(bucket).path, await readQuietCopies(session, view, bucketKind(bucket), lockName.bucket(bucket), signal));
+  } finally {
+    await session.close();
+  }
+}
+
+/** The same of the store's horizon. */
+export async function examineHorizon(context: StoreContext, view: DiskView, signal?: AbortSignal): Promise<ObjectHealth | undefined> {
+  const session = await context.locks.open('read');
+  try {
+    return healthOfDocument(context, '', horizonKind.path, await readQuietCopies(session, view, horizonKind, lockName.clock(), signal));
   } finally {
     await session.close();
   }

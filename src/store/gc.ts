@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix';
 import { forEachAtOnce } from '../chunks/workers.ts';
 import { STAGING_FOLDER, type Disk, type DiskEntry } from '../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../disks/disk-set.ts';
@@ -76,6 +77,9 @@ class Sweep {
   /** A folder that can't be listed keeps the leftovers, and nothing else. */
   readonly #rules: WalkRules = { onUnreadable: this.#unreadable.add, onTooFew: () => undefined };
 
+  /** What is no folder, in the place of a version's folder, by disk and path. */
+  readonly #misplaced = new Set<string>();
+
   /** The locks' stamp at the beginning: it changes when a commit is taken back, and what that replaced counts again. */
   #stamp = '';
   /** A disk that has gone while the metas were walked. */
@@ -139,8 +143,9 @@ class Sweep {
     const busy = new Set<string>();
     for (const disk of this.#writer.view.online) {
       for (const { name, isFolder } of await this.#list(disk, CHUNKS_FOLDER)) {
-        if (!isFolder || !isVersion(name) || busy.has(name)) continue;
+        if (!isVersion(name) || busy.has(name)) continue;
         const folder = `${CHUNKS_FOLDER}/${name}`;
+        if (!isFolder) this.#misplaced.add(`${disk.name}/${folder}`);
         let disks = this.#folders.get(folder);
         if (disks === undefined) {
           if (!this.#isIdle(name)) {
@@ -227,6 +232,11 @@ class Sweep {
       }
       for (const [disk, referred] of disks) {
         try {
+          if (this.#misplaced.has(`${disk.name}/${folder}`)) {
+            // Where it stands in the way of chunks, heal sets it aside.
+            if (referred.size === 0) await this.#removeChunk(disk, CHUNKS_FOLDER, basename(folder));
+            continue;
+          }
           const entries = await disk.list(folder);
           const leftovers = entries.filter(({ name }) => !referred.has(name));
           for (const { name } of leftovers) await this.#removeChunk(disk, folder, name);

@@ -6,10 +6,9 @@ import { isDiskFault, isStoreError, throwIfAborted } from '../errors.ts';
 import { bucketKind, metaKind } from '../metadata/catalog.ts';
 import { horizonKind } from '../metadata/horizon.ts';
 import { CHUNKS_FOLDER } from '../metadata/meta.ts';
-import { settleHorizon } from './clock.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
-import { examine, examineBucket } from './examine.ts';
+import { examine, examineBucket, examineHorizon } from './examine.ts';
 import { flushDisks } from './flush.ts';
 import { UnreadableFolders, type WalkRules } from './folders.ts';
 import { gc, type GcReport } from './gc.ts';
@@ -20,7 +19,7 @@ import { mend, type Mended } from './mend.ts';
 import { Obstacles } from './obstacles.ts';
 import { Relocation } from './relocation.ts';
 import { bucketsOf, mapKeys, type Scope } from './scope.ts';
-import { settleBucket, settleKey, type Settled } from './settle.ts';
+import { settleBucket, settleHorizon, settleKey, type Settled } from './settle.ts';
 
 export interface HealOptions extends Scope {
   /** Look and report, change nothing. */
@@ -208,6 +207,7 @@ class Healing {
     // What could not be listed before may be able to be now.
     this.#unreadable = new UnreadableFolders();
     const work = await this.#makeWork();
+    await this.#report(await examineHorizon(this.#context, view, this.#options.signal));
     for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
       await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
     }

@@ -2,8 +2,7 @@ import { describeBytes } from '../chunks/loss.ts';
 import type { DiskView } from '../disks/disk-set.ts';
 import type { StoreError } from '../errors.ts';
 import type { LockSession } from '../locks/locks.ts';
-import type { BucketDocument } from '../metadata/bucket-document.ts';
-import { bucketKind, metaKind } from '../metadata/catalog.ts';
+import { metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../metadata/copies.ts';
 import { compareAge, type VersionedDocument } from '../metadata/document.ts';
 import { isTombstone, type ChunkEntry, type Meta, type ObjectMeta } from '../metadata/meta.ts';
@@ -30,7 +29,7 @@ export interface Problem {
   reason: string;
 }
 
-/** How an object is; or, with an empty key, how the document of a bucket is. */
+/** How an object is; with an empty key, how the document of a bucket is; without a bucket, how the store's horizon is. */
 export interface ObjectHealth {
   bucket: string;
   key: string;
@@ -52,7 +51,7 @@ export interface HealthReport {
   whole: number;
   degraded: number;
   lost: number;
-  /** Buckets whose own document has not all of its copies, or damaged ones. */
+  /** Buckets whose own document has not all of its copies, or damaged ones; the store's horizon counts as one. */
   buckets: number;
   /** Bytes of chunks and parity that were looked at. */
   bytes: number;
@@ -196,12 +195,16 @@ export function withoutMeta(bucket: string, key: string, copies: readonly Copy<M
   return { bucket, key, state: 'lost', version: undefined, redundancy: undefined, size: undefined, survives: 0, problems, lost: [] };
 }
 
-/** The health of a bucket's own document; undefined where all is well, or where there is no such bucket. */
-export function healthOfBucket({ disks }: StoreContext, bucket: string, copies: readonly Copy<BucketDocument>[]): ObjectHealth | undefined {
+/** The health of a bucket's own document, or without a bucket of the store's horizon; undefined where all is well, or where there is none. */
+export function healthOfDocument(
+  { disks }: StoreContext,
+  bucket: string,
+  path: string,
+  copies: readonly Copy<VersionedDocument & { deleted?: true | undefined }>[],
+): ObjectHealth | undefined {
   const newest = newestCopy(copies)?.document;
   const bad = copies.filter((copy) => copy.state === 'bad');
   if (newest?.deleted === true || (newest === undefined && bad.length === 0)) return undefined;
-  const { path } = bucketKind(bucket);
   const problems = copies.flatMap((copy): Problem[] => {
     const problem = newest === undefined ? badCopy(copy) : judgeCopy(copy, newest);
     return problem === undefined ? [] : [{ part: 'meta', disk: copy.disk.name, path, ...problem }];

@@ -1,13 +1,12 @@
 import type { Disk } from '../disks/disk.ts';
 import { describeOffline } from '../disks/disk-set.ts';
 import { isDiskFault } from '../errors.ts';
-import { settleHorizon } from './clock.ts';
 import type { Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { flushDisks } from './flush.ts';
 import { UnreadableFolders, type WalkRules } from './folders.ts';
 import { bucketsOf, forEachKey } from './scope.ts';
-import { settleBucket, settleKey, type SettleOptions, type Settled } from './settle.ts';
+import { settleBucket, settleHorizon, settleKey, type SettleOptions, type Settled } from './settle.ts';
 import type { StoreDocument } from './store-document.ts';
 
 /** How often metas that a commit has kept from some disk meanwhile are brought into step again. */

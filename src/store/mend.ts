@@ -3,7 +3,7 @@ import { ShardReader } from '../chunks/shard-reader.ts';
 import { runWorkers } from '../chunks/workers.ts';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskView } from '../disks/disk-set.ts';
-import { isStoreError, StoreError, throwIfAborted } from '../errors.ts';
+import { isDiskFault, isStoreError, StoreError, throwIfAborted } from '../errors.ts';
 import { lockName, type LockSession } from '../locks/locks.ts';
 import { metaKind } from '../metadata/catalog.ts';
 import { newestCopy } from '../metadata/copies.ts';
@@ -208,6 +208,7 @@ class Mending {
       if (!isStoreError(error) && !(error instanceof UncertainCommitError)) throw error;
       // Where some disk may show the new meta, the chunks stay in both places.
       if (isStoreError(error)) await this.#removeIfIdle(after);
+      if (isStoreError(error) && !isDiskFault(error)) throw error;
       this.#mended.failed.push(`the chunks of ${bucket}/${key} could not be moved: ${error.message}`);
       return false;
     } finally {

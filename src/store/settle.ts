@@ -1,12 +1,13 @@
 import { dirname } from 'node:path/posix';
 import { isDiskFault } from '../errors.ts';
-import { lockName } from '../locks/locks.ts';
+import { lockName, type LockMode } from '../locks/locks.ts';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../metadata/copies.ts';
 import { compareAge, type VersionedDocument } from '../metadata/document.ts';
+import { HORIZON_FOLDER, horizonKind, type Horizon } from '../metadata/horizon.ts';
 import { directoryId, isTombstone, type Meta, type ObjectMeta } from '../metadata/meta.ts';
 import { publish } from '../metadata/publish.ts';
 import { mintId } from '../metadata/version.ts';
@@ -54,11 +55,11 @@ export async function settleKey(
   const first = judge(await readOpenCopies(writer.view.online, kind, obstacles), writer, rules);
   if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
   if (dryRun) return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
-  return locked(context, writer, [lockName.bucket(bucket), 'shared'], lockName.key(bucket, key), async (own) => {
+  return locked(context, writer, [[lockName.bucket(bucket), 'shared'], [lockName.key(bucket, key), 'exclusive']], async (own) => {
     // Should this be taken back, the older versions count again: gc must not take them for dead meanwhile.
     const versions = objectVersions(await readCopies(own.view.online, kind));
     for (const meta of versions) await own.session.lock(lockName.version(directoryId(meta)), 'shared', own.signal);
-    const again = await settle(context, own, bucket, kind, rules);
+    const again = await settle(context, own, bucketFolder(bucket), kind, rules);
     return { ...again, live: again.shown.filter(isObject) };
   });
 }
@@ -75,19 +76,30 @@ export async function settleBucket(
   const first = judge(await readOpenCopies(writer.view.online, kind, obstacles), writer, rules);
   const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
   if (dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
-  return locked(context, writer, [lockName.bucket(bucket), 'exclusive'], undefined, async (own) => {
+  return locked(context, writer, [[lockName.bucket(bucket), 'exclusive']], async (own) => {
     const disks = own.view.online.filter((disk) => !first.blocked.includes(disk));
     // Where that fails, so does what is to be put into it, which then says so.
     if (isBucket) {
       await Promise.all(disks.map((disk) => makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => { if (!isDiskFault(error)) throw error; })));
     }
-    const again = await settle(context, own, bucket, kind, rules);
+    const again = await settle(context, own, bucketFolder(bucket), kind, rules);
     if (!isBucket && again.problem === undefined) await Promise.all(disks.map((disk) => disk.removeFolder(bucketFolder(bucket))));
     return { ...again, live: [] };
   });
 }
 
-function isObject(meta: Parameters<typeof isTombstone>[0]): meta is ObjectMeta {
+/** The same for the store's horizon. A disk that is to count in reads must have it, because the quorums of before were of other disks. */
+export async function settleHorizon(context: StoreContext, writer: Writer, { dryRun, mend, allowStale, obstacles }: SettleOptions): Promise<Settled> {
+  const rules: Rules<Horizon> = { disks: context.disks, isDeleted: () => false, mend, allowStale, obstacles };
+  const first = judge(await readOpenCopies(writer.view.online, horizonKind, obstacles), writer, rules);
+  if (dryRun || first.outcome === 'agreed') return { ...first, live: [] };
+  return locked(context, writer, [[lockName.clock(), 'exclusive']], async (own) => ({
+    ...(await settle(context, own, HORIZON_FOLDER, horizonKind, rules)),
+    live: [],
+  }));
+}
+
+function isObject(meta: Meta): meta is ObjectMeta {
   return !isTombstone(meta);
 }
 
@@ -95,8 +107,7 @@ function isObject(meta: Parameters<typeof isTombstone>[0]): meta is ObjectMeta {
 async function locked<T>(
   context: StoreContext,
   writer: Writer,
-  [bucket, mode]: [string, 'shared' | 'exclusive'],
-  key: string | undefined,
+  locks: readonly (readonly [name: string, mode: LockMode])[],
   work: (writer: Writer) => Promise<T>,
 ): Promise<T> {
   const { signal } = writer;
@@ -105,8 +116,7 @@ async function locked<T>(
     const id = mintId();
     await session.lock(lockName.version(id), 'shared');
     await context.lockDisks({ ...writer, session });
-    await session.lock(bucket, mode, signal);
-    if (key !== undefined) await session.lock(key, 'exclusive', signal);
+    for (const [name, mode] of locks) await session.lock(name, mode, signal);
     return await work({ ...writer, session, id, view: await context.disks.narrow(writer.view) });
   } finally {
     await session.close();
@@ -162,7 +172,7 @@ function judge<T extends VersionedDocument>(copies: readonly Copy<T>[], { view }
 async function settle<T extends VersionedDocument>(
   context: StoreContext,
   writer: Writer,
-  bucket: string,
+  within: string,
   kind: DocumentKind<T>,
   rules: Rules<T>,
 ): Promise<Judged<T>> {
@@ -171,7 +181,7 @@ async function settle<T extends VersionedDocument>(
   const judged = judge(copies, writer, rules);
   const newest = newestCopy(copies);
   if (judged.outcome === 'agreed') return judged;
-  const options = { path: kind.path, within: bucketFolder(bucket), id, durable, beforeUndo: () => writer.session.mark() };
+  const options = { path: kind.path, within, id, durable, beforeUndo: () => writer.session.mark() };
   for (const copy of judged.behind) if (isReplaced(copy)) await rules.obstacles?.clear(copy.disk, kind.path);
   if (newest === undefined) {
     // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.

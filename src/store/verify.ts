@@ -1,6 +1,6 @@
 import { Budget } from '../chunks/budget.ts';
 import type { StoreContext } from './context.ts';
-import { examine, examineBucket } from './examine.ts';
+import { examine, examineBucket, examineHorizon } from './examine.ts';
 import { UnreadableFolders, type WalkRules } from './folders.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './health.ts';
 import { bucketsOf, mapKeys, type Scope } from './scope.ts';
@@ -41,6 +41,7 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
   };
   const unreadable = new UnreadableFolders();
   const rules: WalkRules = { onUnreadable: unreadable.add, onTooFew: () => undefined };
+  await report(await examineHorizon(context, view, options.signal));
   for (const bucket of await bucketsOf(context, view, options, rules)) await report(await examineBucket(context, view, bucket, options.signal));
   for await (const health of mapKeys(context, view, options, look, rules)) await report(health);
   return tally.report(unreadable.all());

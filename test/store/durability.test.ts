@@ -90,6 +90,33 @@ describe('what a dead operation has not synced', () => {
     expect(metaCopies(store, 'key 3').map(({ disk }) => disk)).toEqual(['disk1', 'disk3']);
   });
 
+  test('leads to a bucket whose folder is made durable by the first durable upload, whatever was uploaded before', async () => {
+    const store = await newStore(3, { durability: 'fsync' });
+    const calls: string[] = [];
+    const context = await contextOf(store, recorded(calls));
+    await put(context, 'bucket', 'key', Buffer.from('x'), { durability: 'none' });
+    expect(calls.filter((call) => call.includes('syncFolder'))).toEqual([]);
+    await put(context, 'bucket', 'key', Buffer.from('x'), {});
+    for (const disk of DISKS) for (const folder of ['.', 'buckets']) expect(calls).toContain(`${disk} syncFolder ${folder}`);
+  });
+
+  test.each(['object', 'bucket'])('does not return with a disk that was away when the %s was deleted again', async (what) => {
+    const store = await newStore();
+    if (what === 'object') await store.put('bucket', 'key', Buffer.from('x'));
+    // The delete died when two disks of three had done it.
+    for (const disk of ['disk1', 'disk2']) {
+      for (const copy of metaCopies(store, 'key')) if (copy.disk === disk) fs.unlinkSync(copy.file);
+      if (what === 'bucket') fs.rmSync(path.join(store.root, disk, 'buckets/bucket'), { recursive: true });
+    }
+    fs.renameSync(path.join(store.root, 'disk3'), path.join(store.root, 'away'));
+    const again = what === 'object' ? store.delete('bucket', 'key') : store.deleteBucket('bucket');
+    expect((await failure(again)).code).toBe(what === 'object' ? 'NO_SUCH_KEY' : 'NO_SUCH_BUCKET');
+    fs.renameSync(path.join(store.root, 'away'), path.join(store.root, 'disk3'));
+    expect((await failure(store.head('bucket', 'key'))).code).toBe(what === 'object' ? 'NO_SUCH_KEY' : 'NO_SUCH_BUCKET');
+    expect((await store.gc()).tombstones).toBe(1);
+    expect(await store.listBuckets()).toHaveLength(what === 'object' ? 1 : 0);
+  });
+
   test('is flushed by gc before it removes what a meta that comes back would need', async () => {
     const store = await newStore(3, { durability: 'fsync' });
     await store.put('bucket', 'key', Buffer.from('x'));
