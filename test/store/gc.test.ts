@@ -225,3 +225,21 @@ test('gc in a loop beside uploads, overwrites and deletes never takes a byte of 
   expect(await store.gc()).toEqual(NOTHING_TO_DO);
   expect(objectFiles(store)).toEqual(kept);
 });
+
+test('what is no folder, in the place of the chunks of a version that nothing refers to, goes with the leftovers; where chunks belong it stays', async () => {
+  const store = await newStore(3, { redundancy: '1+2' });
+  const { meta } = await store.put('bucket', 'key', Buffer.from('x'));
+  const leftover = path.join(store.root, 'disk1/chunks', freshVersion());
+  const needed = path.join(store.root, 'disk2', meta.directory);
+  const elsewhere = path.join(path.dirname(store.root), 'elsewhere');
+  fs.mkdirSync(elsewhere);
+  fs.writeFileSync(path.join(elsewhere, 'mine'), 'mine');
+  fs.symlinkSync(elsewhere, leftover);
+  fs.rmSync(needed, { recursive: true });
+  fs.symlinkSync(elsewhere, needed);
+  expect((await store.gc({ dryRun: true })).leftoverChunks).toBe(1);
+  expect(await store.gc()).toMatchObject({ leftoverChunks: 1, kept: [], failed: [] });
+  expect(fs.lstatSync(needed).isSymbolicLink()).toBe(true);
+  expect(fs.existsSync(leftover)).toBe(false);
+  expect(fs.readdirSync(elsewhere)).toEqual(['mine']);
+});
