@@ -65,6 +65,6 @@ export async function* mapKeys<T>(
       // Where one has failed, nobody is at work any more when that is known.
       await Promise.allSettled(running);
     }
-    await context.disks.confirm(view);
+    await context.disks.confirm(view, rules.allowStale);
   }
 }

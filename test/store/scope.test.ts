@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { forEachKey, mapKeys } from '../../src/store/scope.ts';
 import { contextOf } from '../support/context.ts';
-import { newStore } from '../support/store.ts';
+import { newStore, takeAway } from '../support/store.ts';
 
 async function drain(items: AsyncIterable<unknown>): Promise<void> {
   for await (const item of items) expect(item).toBeUndefined();
@@ -31,4 +31,17 @@ test.each([
   await expect(work).rejects.toThrow('key 01');
   expect([...atWork]).toEqual([]);
   expect(begun).toBeLessThan(20);
+});
+
+test.each([
+  ['forEachKey', forEachKey],
+  ['mapKeys', (...args: Parameters<typeof forEachKey>) => drain(mapKeys(...(args as Parameters<typeof mapKeys>)))],
+])('%s: who is content with what any disk says is so also at the end', async (_, run) => {
+  const store = await newStore(3);
+  await store.put('bucket', 'key', Buffer.from('x'));
+  for (const disk of ['disk2', 'disk3']) takeAway(store, disk);
+  const context = await contextOf(store);
+  const view = await context.lookForReading(true);
+  await expect(run(context, view, {}, () => Promise.resolve(), {})).rejects.toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });
+  await run(context, view, {}, () => Promise.resolve(), { allowStale: true });
 });
