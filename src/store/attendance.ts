@@ -5,7 +5,7 @@ import { CallGate, callsAtOnce } from '../disks/call-gate.ts';
 import type { Disk } from '../disks/disk.ts';
 import type { DiskIdentity } from '../disks/identity.ts';
 import { LocalDisk } from '../disks/local-disk.ts';
-import { answerWithin, NO_ANSWER, patienceOf, type Patience } from '../disks/patience.ts';
+import { NO_ANSWER, patienceOf, type Patience, type Waiting } from '../disks/patience.ts';
 import { PatientDisk } from '../disks/patient-disk.ts';
 import { KernelLocks } from '../locks/kernel-locks.ts';
 import type { Locks } from '../locks/locks.ts';
@@ -33,6 +33,10 @@ export class Attendance {
   hanging = 0;
   readonly #options: WaitOptions;
   readonly #owed: OwedLocks;
+  /** By folder and id: while a call of a disk hangs, nobody may hang one more thread on it. */
+  readonly #disks = new Map<string, Disk>();
+  /** The ways to folders, those of disks among them. */
+  readonly #gates = new Map<string, CallGate[]>();
   #readGates: [hanging: number, gates: ReadGates] | undefined;
 
   constructor(root: string, options: WaitOptions = {}, patience = patienceOf(options.patience)) {
@@ -49,18 +53,42 @@ export class Attendance {
     return this.#readGates[1];
   }
 
-  /** A disk that is waited for with patience, and not for ever. @param root absolute path of its folder */
+  /** A disk that is waited for with patience, and not for ever; the same one for whoever asks. @param root absolute path of its folder */
   disk(root: string, identity: DiskIdentity): Disk {
-    const gate = new CallGate(() => callsAtOnce(this.hanging));
+    const key = `${identity.id} ${root}`;
+    const known = this.#disks.get(key);
+    if (known !== undefined) return known;
+    const gate = this.#newGate(root);
     const { onWait, signal } = this.#options;
-    const disk = this.around(new LocalDisk(root, identity, gate));
-    return new PatientDisk(disk, { gate, owed: this.#owed.of(identity.id), patience: this.patience, onWait, hurry: signal });
+    const local = this.around(new LocalDisk(root, identity, gate));
+    const disk = new PatientDisk(local, { gate, owed: this.#owed.of(identity.id), patience: this.patience, onWait, hurry: signal });
+    this.#disks.set(key, disk);
+    return disk;
   }
 
-  /** What a look at a disk comes to, or `otherwise` where the disk does not answer. */
-  async wait<T>(look: Promise<T>, otherwise: T): Promise<T> {
-    const outcome = await answerWithin(look, { milliseconds: this.patience.look, notice: this.patience.notice, onNotice: () => undefined, hurry: this.#options.signal });
-    return outcome === NO_ANSWER ? otherwise : outcome;
+  /**
+   * What a look at a folder comes to, or `NO_ANSWER` where that takes too long, or where the folder is, or is in, that of
+   * a disk that is known to hang.
+   * @param folder absolute path; of no disk's own documents, which only the disk itself reads
+   */
+  async ask<T>(folder: string, look: () => Promise<T>, milliseconds = this.patience.look): Promise<T | typeof NO_ANSWER> {
+    // All ways that lead there, the folder's own last.
+    const roots = [...this.#gates.keys()].filter((root) => `${folder}/`.startsWith(`${root}/`)).sort((a, b) => a.length - b.length);
+    const ways = roots.flatMap((root) => this.#gates.get(root) ?? []);
+    const gate = ways.find(({ isHanging }) => isHanging) ?? ways.at(-1) ?? this.#newGate(folder);
+    const { onWait, signal } = this.#options;
+    const waiting: Waiting = { milliseconds, notice: this.patience.notice, onNotice: () => onWait?.(`waiting for "${folder}", which does not answer`), hurry: signal };
+    const silence = new Error(`"${folder}" does not answer`);
+    return gate.pass<T | typeof NO_ANSWER>({ call: look, waiting, refusal: () => silence }).catch((error: unknown) => {
+      if (error === silence) return NO_ANSWER;
+      throw error;
+    });
+  }
+
+  #newGate(folder: string): CallGate {
+    const gate = new CallGate(() => callsAtOnce(this.hanging));
+    this.#gates.set(folder, [...(this.#gates.get(folder) ?? []), gate]);
+    return gate;
   }
 
   /** For tests: what is put between the disk and the waiting for it. */

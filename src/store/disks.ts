@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { describeOffline, readQuorumOf, writeQuorumOf, type DiskRole } from '../disks/disk-set.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError, throwIfShort } from '../errors.ts';
@@ -13,7 +12,7 @@ import { changeWhenComplete, joinDisks } from './joining.ts';
 import { Made } from './made.ts';
 import { checkPlace, forgetMetas, makeDisk, unknownId } from './make-disk.ts';
 import type { Membership } from './membership.ts';
-import { clearWay, isWithin, placeOf, realPlace, refuseOccupied, relink, setAside, type Place } from './place.ts';
+import { clearWay, isMissing, isWithin, placeOf, realPlace, refuseOccupied, refuseSilent, relink, setAside, type Place } from './place.ts';
 import { survey } from './survey.ts';
 import type { StoreDocument } from './store-document.ts';
 
@@ -37,12 +36,16 @@ type DiskEntry = StoreDocument['disks'][number];
 /**
  * Adds an empty folder as a new disk. It takes chunks at once; it counts in reads as soon as it has got all metas, before
  * this resolves. If that is interrupted, `heal` goes on with it.
- * @throws DISK_EXISTS, BAD_DISK_NAME, BAD_ROOT, STORE_NOT_WRITABLE
+ * @throws DISK_EXISTS, BAD_DISK_NAME, BAD_ROOT, STORE_NOT_WRITABLE, DISK_IO where the place does not answer
  */
 export async function addDisk(context: StoreContext, name: string, folder: string, options: DiskOptions): Promise<void> {
   checkDiskName(name);
   const { members } = context;
   const place = placeOf(members.root, name, folder);
+  // Who hangs is found before others are kept waiting for it.
+  await members.refresh();
+  await members.disks.states();
+  await refuseSilent(members, name, place);
   const made = new Made();
   await making(place, made, () =>
     members.change(context.locks, options.signal, async (document) => {
@@ -70,13 +73,17 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
  * are used where they are still needed, and its metas, which may be old, are made anew. A disk that is there and answers
  * its mark is replaced only if it fails otherwise, or is said to, and if nothing can be read only with it. Resolves to
  * whether there is anything to heal.
- * @throws NO_SUCH_DISK, DISK_EXISTS where the disk is there and well, DISK_NEEDED, BAD_ROOT
+ * @throws NO_SUCH_DISK, DISK_EXISTS where the disk is there and well, DISK_NEEDED, BAD_ROOT, DISK_IO where the place does not answer
  */
 export async function replaceDisk(context: StoreContext, name: string, folder: string | undefined, options: ReplaceOptions): Promise<boolean> {
   const { members } = context;
   await members.refresh();
   const known = findDisk(members.document, name);
   const place = placeOf(members.root, name, folder ?? path.resolve(members.root, known.path));
+  // Who hangs is found before others are kept waiting for it.
+  await members.disks.states();
+  // A disk that hangs in its own place is refused in other words.
+  if (place.path !== known.path || (await stateAt(members, members.document, known)) !== 'hanging') await refuseSilent(members, name, place);
   const made = new Made();
   const fault = options.failing === true ? 'it is said to be failing' : await lookForFault(context, name, place, options);
   let isNew = false;
@@ -109,7 +116,7 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       await refuseOccupied(document, members, name, place);
       // Elsewhere that is most likely a mistake.
       const isElsewhere = place.path !== old.path && place.path !== name;
-      if (isElsewhere && !existsSync(place.folder)) throw new StoreError('BAD_ROOT', `there is no folder "${place.folder}"`, { disk: name, path: place.folder });
+      if (isElsewhere && (await isMissing(members, place))) throw new StoreError('BAD_ROOT', `there is no folder "${place.folder}"`, { disk: name, path: place.folder });
       if (isThere) aside = await setAside(members.root, name, place, made);
       await clearWay(members, path.join(members.root, name), place, made);
       await forgetMetas(place.folder, document, name);

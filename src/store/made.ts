@@ -1,5 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { errnoOf } from '../errors.ts';
 import { except, makeFolders, rename, syncFolderNow, unlink, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
 
 /** What has been made so far for a new store or disk, so that a failure can take it back. */
@@ -23,12 +24,14 @@ export class Made {
   }
 
   async link(target: string, link: string): Promise<void> {
-    // Loaded here, because most stores have no disk elsewhere.
-    const { ensureSymlink, pathExists } = await import('fs-extra/esm');
-    const stood = await pathExists(link);
-    // One that stands from an unfinished init must lead to the same place.
-    await ensureSymlink(target, link, 'dir');
-    if (!stood) this.#undo.push(() => unlink(link));
+    try {
+      await fs.symlink(target, link);
+    } catch (error) {
+      // One that stands from an unfinished init must lead to the same place.
+      if (errnoOf(error) !== 'EEXIST' || (await except(fs.readlink(link), 'EINVAL', 'ENOENT')) !== target) throw error;
+      return;
+    }
+    this.#undo.push(() => unlink(link));
   }
 
   async rename(from: string, to: string): Promise<void> {

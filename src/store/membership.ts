@@ -34,7 +34,7 @@ export class Membership {
     this.#attendance = attendance;
     this.#document = document;
     this.#stamp = stamp;
-    this.#disks = this.#makeSet(new Map());
+    this.#disks = this.#makeSet();
   }
 
   /** The members of the store in `root`, or undefined where there is no store. @throws BAD_ROOT, STORE_DAMAGED, UNKNOWN_FORMAT */
@@ -151,19 +151,18 @@ export class Membership {
   }
 
   #set(document: StoreDocument, stamp: string): void {
-    const known = new Map(this.#document.disks.map((disk, index) => [`${disk.id} ${disk.path}`, this.#disks.disks[index]] as const));
     this.#changes++;
     this.#document = document;
     this.#stamp = stamp;
-    this.#disks = this.#makeSet(known);
+    this.#disks = this.#makeSet();
   }
 
-  #makeSet(known: ReadonlyMap<string, DiskSet['disks'][number] | undefined>): DiskSet {
+  #makeSet(): DiskSet {
     const { id: storeId, disks } = this.#document;
     this.#attendance.hanging = disks.length - readQuorumOf(disks.length);
     const roles = new Map<string, DiskRole>(disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const])));
     return new DiskSet(
-      disks.map(({ name, id, path: where }) => known.get(`${id} ${where}`) ?? this.#attendance.disk(path.resolve(this.root, where), { storeId, name, id })),
+      disks.map(({ name, id, path: where }) => this.#attendance.disk(path.resolve(this.root, where), { storeId, name, id })),
       roles,
     );
   }

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { errnoOf, reasonOf, StoreError } from '../errors.ts';
+import { NO_ANSWER } from '../disks/patience.ts';
+import { errnoOf, reasonOf, StoreError, throwIfShort } from '../errors.ts';
 import { except, syncFolderNow } from '../files/calls.ts';
 import type { Made } from './made.ts';
 import type { Membership } from './membership.ts';
@@ -16,6 +17,32 @@ export interface Place {
 export function placeOf(root: string, name: string, folder: string): Place {
   const absolute = path.resolve(folder);
   return { folder: absolute, path: absolute === path.join(root, name) ? name : absolute };
+}
+
+/**
+ * Looks whether the place of a disk to be made answers, also when something has to be written there, as long as nobody
+ * is kept waiting by that: while the disks are changed no one can commit. @throws DISK_IO
+ */
+export async function refuseSilent({ attendance }: Membership, name: string, { folder }: Place): Promise<void> {
+  const told = <T>(outcome: T | typeof NO_ANSWER): T => {
+    if (outcome === NO_ANSWER) throw new StoreError('DISK_IO', `"${folder}" does not answer, so it cannot become disk "${name}"`, { disk: name, path: folder });
+    return outcome;
+  };
+  let there = folder;
+  while (!told(await attendance.ask(folder, () => isFolder(there))) && there !== path.dirname(there)) there = path.dirname(there);
+  // What else is wrong with it is told when the disk is made.
+  const use = (): Promise<unknown> => fs.statfs(there).then(() => syncFolderNow(there)).catch((error: unknown) => { throwIfShort(error, `cannot look at "${there}"`); });
+  told(await attendance.ask(folder, use, attendance.patience.work));
+}
+
+async function isFolder(folder: string): Promise<boolean> {
+  const stats = await fs.stat(folder).catch((error: unknown) => { throwIfShort(error, `cannot look at "${folder}"`); });
+  return stats?.isDirectory() === true;
+}
+
+/** Whether nothing is at a place, as far as it answers. */
+export async function isMissing({ attendance }: Membership, { folder }: Place): Promise<boolean> {
+  return (await attendance.ask(folder, () => except(fs.stat(folder), 'ENOENT', 'ENOTDIR'))) === undefined;
 }
 
 /** @throws BAD_ROOT where another disk is there, or the place holds one, or is held by one */
@@ -35,14 +62,15 @@ export async function isWithin(members: Membership, folder: string, other: strin
 
 /** Where a folder is, or will be, behind all links; where a disk does not answer that, what is said of it. */
 export async function realPlace(members: Membership, folder: string): Promise<string> {
-  const real = await members.attendance.wait(except(fs.realpath(folder), 'ENOENT', 'ENOTDIR'), folder);
+  const real = await members.attendance.ask(folder, () => except(fs.realpath(folder), 'ENOENT', 'ENOTDIR'));
+  if (real === NO_ANSWER) return folder;
   return real ?? path.join(await realPlace(members, path.dirname(folder)), path.basename(folder));
 }
 
 /** Takes away the link, or empty folder, that stands where the link to the new place is to be; and a link to nowhere at the place itself. */
 export async function clearWay({ attendance }: Membership, inside: string, { folder }: Place, made: Made): Promise<void> {
-  const leadsNowhere = !(await attendance.wait(except(fs.stat(inside), 'ENOENT').then((stat) => stat !== undefined), true));
-  if (folder !== inside || leadsNowhere) await made.clear(inside);
+  // A link is taken away without a look at where it leads: that may be the disk which hangs.
+  if (folder !== inside || (await attendance.ask(inside, () => except(fs.stat(inside), 'ENOENT'))) === undefined) await made.clear(inside);
 }
 
 /**
