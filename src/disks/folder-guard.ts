@@ -2,7 +2,7 @@ import { dirname } from 'node:path/posix';
 import { except, lstat } from '../files/calls.ts';
 import { wrongKind } from '../files/file-kind.ts';
 
-/** A folder that has been found to be one is not looked at again for so long. */
+/** A folder that has been found to be one is not looked at again for so long, unless something is changed in it. */
 const KNOWN_MS = 5000;
 
 /** So many folders are remembered at most. */
@@ -31,6 +31,12 @@ export class FolderGuard {
    * @throws ENOTDIR where one of them is a link or something else
    */
   async check(folder: string): Promise<void> {
+    await this.#isThere(folder);
+  }
+
+  /** The same, with a fresh look at the folder itself: for who changes something in it. */
+  async checkAnew(folder: string): Promise<void> {
+    this.#known.delete(folder);
     await this.#isThere(folder);
   }
 

@@ -94,7 +94,7 @@ export class LocalDisk implements Disk {
   }
 
   create(path: string, bytes: Uint8Array, { durable }: WriteOptions): Promise<void> {
-    return this.#attempt('write', path, (full) => files.writeNewFile(full, files.WRITE_FLAGS.exclusive, bytes, durable));
+    return this.#change('write', path, (full) => files.writeNewFile(full, files.WRITE_FLAGS.exclusive, bytes, durable));
   }
 
   async stage(path: string, bytes: Uint8Array, { id, within, durable }: StageOptions): Promise<StagedFile> {
@@ -107,7 +107,7 @@ export class LocalDisk implements Disk {
     const publish = async (): Promise<void> => {
       for (let tries = 1; ; tries++) {
         try {
-          await this.#guard.check(dirname(path));
+          await this.#guard.checkAnew(dirname(path));
           await files.rename(this.#full(staged), this.#full(path));
           break;
         } catch (error) {
@@ -123,7 +123,7 @@ export class LocalDisk implements Disk {
     };
     try {
       const write = (): Promise<void> => files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable);
-      await this.#attempt('stage', path, write, STAGING_FOLDER);
+      await this.#change('stage', path, write, STAGING_FOLDER);
       await this.#makeFolders(within, folders);
     } catch (error) {
       await discard().catch(() => undefined);
@@ -134,7 +134,7 @@ export class LocalDisk implements Disk {
 
   async remove(path: string, { within, durable }: RemoveOptions): Promise<void> {
     const folders = foldersBetween(within, path);
-    await this.#attempt('remove', path, async (full) => {
+    await this.#change('remove', path, async (full) => {
       try {
         await files.except(files.unlink(full), 'ENOENT');
       } catch (error) {
@@ -149,7 +149,7 @@ export class LocalDisk implements Disk {
   }
 
   async rename(path: string, to: string, { durable }: WriteOptions): Promise<void> {
-    await this.#attempt('rename', path, async (full) => {
+    await this.#change('rename', path, async (full) => {
       await this.#guard.check(dirname(to));
       await files.rename(full, this.#full(to));
     });
@@ -157,7 +157,7 @@ export class LocalDisk implements Disk {
   }
 
   async makeFolder(path: string): Promise<void> {
-    await this.#attempt('make folder', path, () => this.#makeFolder(path));
+    await this.#change('make folder', path, () => this.#makeFolder(path));
   }
 
   syncFolder(path: string): Promise<void> {
@@ -169,7 +169,7 @@ export class LocalDisk implements Disk {
   }
 
   removeFolder(path: string): Promise<boolean> {
-    return this.#attempt('remove folder', path, async (full) => {
+    return this.#change('remove folder', path, async (full) => {
       const removed = files.rmdir(full).then(() => true);
       try {
         return (await files.except(removed, 'ENOENT')) ?? true;
@@ -205,6 +205,14 @@ export class LocalDisk implements Disk {
 
   #full(path: string): string {
     return `${this.#root}/${path}`;
+  }
+
+  /** An attempt to change something, which must not be led elsewhere by what the folder has become a moment ago. */
+  #change<T>(action: string, path: string, work: (full: string) => Promise<T>, folder = dirname(path)): Promise<T> {
+    return this.#attempt(action, path, async (full) => {
+      await this.#guard.checkAnew(folder);
+      return work(full);
+    }, folder);
   }
 
   /** @param folder where the work is done: neither it nor a folder above it may be a link */
