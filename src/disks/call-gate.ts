@@ -45,6 +45,10 @@ export class CallGate implements Turns {
   readonly #limit: () => number;
   #inside = 0;
   #givenUp = 0;
+  /** Calls that have left their place to others, and wait for a sync that they share. */
+  #resting = 0;
+  /** Counts what has come back from the disk. */
+  #ended = 0;
   #queue: Place[] = [];
 
   /** @param limit calls at once; it may change */
@@ -68,13 +72,21 @@ export class CallGate implements Turns {
     const end = (): void => {
       if (isGivenUp) this.#givenUp--;
       underWay--;
+      this.#ended++;
       this.#leave();
       resolveOver();
     };
     const running = (async () => call())();
     let outcome: T | typeof NO_ANSWER;
+    let seen = this.#ended;
+    // Who shares a sync waits for the turns of others: as long as calls come back, the disk is busy and does not hang.
+    const isBusy = (): boolean => {
+      const hasMoved = this.#ended !== seen;
+      seen = this.#ended;
+      return this.#resting > 0 && hasMoved;
+    };
     try {
-      outcome = await answerWithin(running, waiting);
+      outcome = await answerWithin(running, { ...waiting, isBusy });
       if (outcome === NO_ANSWER) {
         isGivenUp = true;
         this.#giveUp();
@@ -96,9 +108,11 @@ export class CallGate implements Turns {
 
   async rest<T>(wait: Promise<T>): Promise<T> {
     this.#leave();
+    this.#resting++;
     try {
       return await wait;
     } finally {
+      this.#resting--;
       // Who has begun goes first: others may wait for it.
       await this.#enter({ isFirst: true });
     }
@@ -109,6 +123,7 @@ export class CallGate implements Turns {
     try {
       return await work();
     } finally {
+      this.#ended++;
       this.#leave();
     }
   }

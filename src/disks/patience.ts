@@ -30,13 +30,15 @@ export interface Waiting extends Pick<Patience, 'notice'> {
   onNotice: () => void;
   /** Once aborted, patience is at its end within a second. */
   hurry?: AbortSignal | undefined;
+  /** Asked at every part of the time: whether the one who is waited for is only busy. Then it counts a tenth. */
+  isBusy?: (() => boolean) | undefined;
 }
 
 /**
  * The promise's outcome, or `NO_ANSWER` when the time is up; whatever comes later is nobody's concern then. The time is
  * counted in small parts, so that a process that was stopped for an hour does not take its own absence for the disk's.
  */
-export async function answerWithin<T>(promise: Promise<T>, { milliseconds, notice, onNotice, hurry }: Waiting): Promise<T | typeof NO_ANSWER> {
+export async function answerWithin<T>(promise: Promise<T>, { milliseconds, notice, onNotice, hurry, isBusy }: Waiting): Promise<T | typeof NO_ANSWER> {
   const tick = Math.min(notice / 3, LONGEST_TICK_MS);
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<typeof NO_ANSWER>((resolve) => {
@@ -44,7 +46,7 @@ export async function answerWithin<T>(promise: Promise<T>, { milliseconds, notic
     let isNoticed = false;
     const wait = (): void => {
       timer = setTimeout(() => {
-        waited += tick;
+        waited += isBusy?.() === true ? tick / 10 : tick;
         if (!isNoticed && waited >= notice) {
           isNoticed = true;
           onNotice();

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { isDiskFault, StoreError } from '../errors.ts';
-import type { CallGate } from './call-gate.ts';
+import { CallGate } from './call-gate.ts';
 import type {
   Disk,
   DiskCapabilities,
@@ -56,6 +56,8 @@ export class PatientDisk implements Disk {
   readonly capabilities: DiskCapabilities;
   readonly #disk: Disk;
   readonly #options: PatientDiskOptions;
+  /** A flush keeps no thread, so it takes no place from other calls. */
+  readonly #flushes = new CallGate(() => Infinity);
   #isNoticed = false;
 
   constructor(disk: Disk, options: PatientDiskOptions) {
@@ -136,8 +138,18 @@ export class PatientDisk implements Disk {
   }
 
   flush(): Promise<void> {
-    // What others have written to the same file system is waited for as well.
-    return this.#call('flush', 'it', () => this.#disk.flush(), { milliseconds: 10 * this.#options.patience.work });
+    const { patience, onWait, hurry } = this.#options;
+    return this.#flushes.pass({
+      call: () => this.#disk.flush(),
+      // What others have written to the same file system is waited for as well.
+      waiting: {
+        milliseconds: 2 * patience.work,
+        notice: patience.notice,
+        hurry,
+        onNotice: () => onWait?.(`waiting for disk "${this.name}" to write back what it has been given`),
+      },
+      refusal: () => new StoreError('DISK_IO', `disk "${this.name}" does not come to an end of writing back what it has been given`, { disk: this.name }),
+    });
   }
 
   #look<T>(action: string, path: string, call: () => Promise<T>): Promise<T> {

@@ -54,6 +54,8 @@ export async function changeWhenComplete(
       failed.push(...problems);
       return false;
     }
+    // What is left to write back when commits are kept out is little then.
+    await flushDisks(context, (await context.disks.look()).online);
     const changed = await context.members.change(context.locks, writer.signal, async (document) => {
       const walk = await walkMetas(context, writer, { dryRun: true, mend: true, allowStale });
       // The new quorums rest on what has been seen here.

@@ -276,3 +276,40 @@ describe('so many calls are under way at once at a disk', () => {
     expect(begun).toEqual(['a', 'b', 'c', 'd']);
   });
 });
+
+describe('a disk that is only busy', () => {
+  it('does not hang for those who wait for turns of others longer than their patience', async () => {
+    const gate = new CallGate(() => 1);
+    const second = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1000));
+    const waiting = { milliseconds: LONG_MS, notice: 3000, onNotice: () => undefined };
+    const call = (): Promise<string> => gate.pass({ call: () => gate.rest(gate.take(second)).then(() => 'done'), waiting, refusal: () => new Error('refused') });
+    const all = Promise.all(Array.from({ length: 60 }, call));
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(new Set(await all)).toEqual(new Set(['done']));
+    expect(gate.isHanging).toBe(false);
+  });
+
+  it('hangs for them as for anybody where nothing comes back', async () => {
+    const gate = new CallGate(() => 1);
+    const waiting = { milliseconds: LONG_MS, notice: 3000, onNotice: () => undefined };
+    const hang = deferred();
+    const call = gate.pass({ call: () => gate.rest(gate.take(() => hang.promise)), waiting, refusal: () => new Error('refused') });
+    const outcome = refused(call);
+    await vi.advanceTimersByTimeAsync(LONG_MS + 1000);
+    expect(await outcome).toMatchObject({ message: 'refused' });
+    expect(gate.isHanging).toBe(true);
+    hang.resolve();
+  });
+
+  it('answers other calls while it is flushed, and a flush that hangs is given up with words of its own', async () => {
+    const { disk, said, release } = withHanging('flush', { limit: 1 });
+    const outcome = refused(disk.flush());
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(said).toEqual(['waiting for disk "disk2" to write back what it has been given']);
+    expect(await disk.list('chunks')).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2 * LONG_MS);
+    expect(await outcome).toMatchObject({ code: 'DISK_IO', details: { disk: 'disk2' } });
+    expect(await disk.state()).toEqual(ONLINE);
+    release();
+  });
+});
