@@ -41,6 +41,15 @@ export class StoreContext {
     return this.disks.lookForWriting();
   }
 
+  /**
+   * Looks once more after a read that found nothing: a disk that has gone meanwhile reads as if it were empty, and one that
+   * has become a joining disk may. @throws TOO_FEW_DISKS_TO_READ
+   */
+  async confirm(view: DiskView, allowStale = false): Promise<void> {
+    await this.members.refresh();
+    await this.disks.confirm(view, allowStale);
+  }
+
   /** Begins a commit: until the session is closed, the store's disks stay the same. */
   async lockDisks({ session, durable, signal }: { session: LockSession; durable: boolean; signal?: AbortSignal | undefined }): Promise<void> {
     // The gate is a courtesy: who was stopped in it keeps nobody for ever.

@@ -15,12 +15,12 @@ export async function readObjectMeta(
   allowStale: boolean,
 ): Promise<ObjectMeta> {
   const copies = await readCopies(view.online, metaKind(bucket, key));
-  const meta = agreedDocument(context.disks, copies, allowStale);
   // A disk that has just gone has none either.
-  if (copies.some(({ state }) => state === 'absent')) await context.disks.confirm(view, allowStale);
+  if (copies.some(({ state }) => state === 'absent')) await context.confirm(view, allowStale);
+  const meta = agreedDocument(context.disks, copies, allowStale);
   if (meta !== undefined && !isTombstone(meta)) return meta;
   await requireBucket(context, view, bucket, allowStale);
-  await context.disks.confirm(view, allowStale);
+  await context.confirm(view, allowStale);
   throw noSuchKey(bucket, key);
 }
 
@@ -32,6 +32,7 @@ export async function readBucket(
   allowStale = false,
 ): Promise<{ document: BucketDocument | undefined; copies: Copy<BucketDocument>[] }> {
   const copies = await readCopies(view.online, bucketKind(bucket));
+  if (copies.every(({ state }) => state !== 'valid')) await context.confirm(view, allowStale);
   const document = agreedDocument(context.disks, copies, allowStale);
   return { document: document?.deleted === true ? undefined : document, copies };
 }

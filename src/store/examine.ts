@@ -39,7 +39,7 @@ export async function examine(context: StoreContext, bucket: string, key: string
     const faults = await findFaults(meta, view, context, options);
     const copies = await readQuietCopies(session, view, metaKind(bucket, key), lockName.key(bucket, key), options.signal);
     if (isGone(copies)) {
-      await context.disks.confirm(view);
+      await context.confirm(view);
       return undefined;
     }
     const diagnosis = new Diagnosis(context, view, meta, copies);

@@ -1,11 +1,13 @@
+import { dirname } from 'node:path/posix';
 import { Budget } from '../chunks/budget.ts';
 import { Throttle } from '../chunks/throttle.ts';
 import { forEachAtOnce } from '../chunks/workers.ts';
 import { STAGING_FOLDER, type Disk } from '../disks/disk.ts';
 import { isDiskFault, isStoreError, throwIfAborted } from '../errors.ts';
-import { bucketKind, metaKind } from '../metadata/catalog.ts';
+import { BUCKETS_FOLDER, bucketKind, metaKind } from '../metadata/catalog.ts';
 import { horizonKind } from '../metadata/horizon.ts';
 import { CHUNKS_FOLDER } from '../metadata/meta.ts';
+import { unblock, type BlockedDocument } from './blocked.ts';
 import { withWriter, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { examine, examineBucket, examineHorizon } from './examine.ts';
@@ -19,7 +21,7 @@ import { mend, type Mended } from './mend.ts';
 import { Obstacles } from './obstacles.ts';
 import { Relocation } from './relocation.ts';
 import { bucketsOf, mapKeys, type Scope } from './scope.ts';
-import { settleBucket, settleHorizon, settleKey, type Settled } from './settle.ts';
+import { settleBucket, settleHorizon, settleKey, type Settled, type SettleOptions } from './settle.ts';
 
 export interface HealOptions extends Scope {
   /** Look and report, change nothing. */
@@ -64,12 +66,8 @@ interface Hurt {
   survives: number;
 }
 
-/** A document that a disk cannot have, because something on the way to it is no folder. */
-interface Blocked {
-  path: string;
-  isVouchedFor: boolean;
-  settle: () => Promise<Settled>;
-}
+/** What there is to settle where the folder of all buckets is to be made anew, and nothing else. */
+const NOTHING: Settled = { outcome: 'agreed', live: [], blocked: [], isVouchedFor: true };
 
 /** Chunks in memory. */
 const BUFFERS = 24;
@@ -97,10 +95,13 @@ class Healing {
   readonly #budget = new Budget(BUFFERS);
   readonly #done = { rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, settled: 0 };
   readonly #failed: string[] = [];
+  readonly #joined: string[] = [];
   #unreadable = new UnreadableFolders();
   readonly #rules: WalkRules;
   readonly #obstacles: Obstacles;
-  readonly #blocked = new Map<Disk, Blocked[]>();
+  readonly #blocked = new Map<Disk, BlockedDocument[]>();
+  /** Whether so few disks could list a folder that objects in it may be overlooked. */
+  #isIncomplete = false;
   /** Objects that are hurt, by address. */
   readonly #hurt = new Map<string, Hurt>();
 
@@ -108,7 +109,7 @@ class Healing {
     this.#context = context;
     this.#writer = writer;
     this.#options = options;
-    this.#rules = { allowStale: options.allowStale, onUnreadable: (failure) => { this.#unreadable.add(failure); }, onTooFew: () => undefined };
+    this.#rules = { allowStale: options.allowStale, onUnreadable: (failure) => { this.#unreadable.add(failure); }, onTooFew: () => { this.#isIncomplete = true; } };
     this.#obstacles = new Obstacles(context, options.signal);
   }
 
@@ -118,15 +119,21 @@ class Healing {
     const join = isWhole && !dryRun;
     if (!dryRun) await this.#makeDiskFolders();
     // Otherwise nothing could be read where more disks were replaced than a read can do without.
-    const joined = join && allowStale ? await joinDisks(this.#context, this.#writer, { failed: this.#failed, allowStale }) : [];
+    if (join && allowStale) await this.#join([]);
     await this.#settleAll();
     await this.#unblock(isWhole);
+    if (join && allowStale) await this.#join([]);
     await this.#mendAll();
-    if (join) joined.push(...(await joinDisks(this.#context, this.#writer, { failed: this.#failed, allowStale: false })));
+    if (join) await this.#join(this.#failed);
     const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
     this.#failed.push(...(swept?.failed ?? []));
     if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#writer.view.online)));
-    return { ...this.#tally.report(this.#unreadable.all()), ...this.#done, gc: swept, joined, setAside: this.#obstacles.setAside, failed: this.#failed };
+    return { ...this.#tally.report(this.#unreadable.all()), ...this.#done, gc: swept, joined: this.#joined, setAside: this.#obstacles.setAside, failed: this.#failed };
+  }
+
+  async #join(failed: string[]): Promise<void> {
+    const options = { failed, allowStale: this.#options.allowStale ?? false, obstacles: this.#obstacles };
+    this.#joined.push(...(await joinDisks(this.#context, this.#writer, options)));
   }
 
   /** A disk that has its mark, but has lost the folders of every disk, can take nothing. */
@@ -139,6 +146,7 @@ class Healing {
         await disk.syncFolder('.');
       } catch (error) {
         if (!isStoreError(error) || error.details.errno !== 'ENOTDIR') this.#fail(error);
+        else this.#block(disk, { path: 'all buckets', folder: BUCKETS_FOLDER, isVouchedFor: true, settle: () => Promise.resolve(NOTHING), look: () => Promise.resolve(NOTHING) });
       }
     }
   }
@@ -151,17 +159,15 @@ class Healing {
   /** Brings metas into step, and looks which objects lack something. */
   async #settleAll(): Promise<void> {
     const { view } = this.#writer;
-    const { dryRun = false, allowStale } = this.#options;
-    const settling = { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles };
-    await this.#settle(horizonKind.path, () => settleHorizon(this.#context, this.#writer, settling));
+    await this.#settle(horizonKind.path, (writer, how) => settleHorizon(this.#context, writer, how));
     for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
-      await this.#settle(bucketKind(bucket).path, () => settleBucket(this.#context, this.#writer, bucket, settling));
+      await this.#settle(bucketKind(bucket).path, (writer, how) => settleBucket(this.#context, writer, bucket, how));
     }
     let total = 0;
     const quick = { quick: true, budget: this.#budget, signal: this.#options.signal, onBytes: (bytes: number) => { total += bytes; } };
     const healths = mapKeys(this.#context, view, this.#options, async (bucket, key) => {
       throwIfAborted(this.#options.signal);
-      await this.#settle(metaKind(bucket, key).path, () => settleKey(this.#context, this.#writer, bucket, key, settling));
+      await this.#settle(metaKind(bucket, key).path, (writer, how) => settleKey(this.#context, writer, bucket, key, how));
       return examine(this.#context, bucket, key, quick);
     }, this.#rules);
     for await (const health of healths) {
@@ -172,33 +178,51 @@ class Healing {
     this.#options.onTotal?.(total);
   }
 
-  async #settle(path: string, settle: () => Promise<Settled>): Promise<void> {
+  get #settling(): SettleOptions {
+    const { dryRun = false, allowStale } = this.#options;
+    return { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles };
+  }
+
+  async #settle(path: string, settle: (writer: Writer, how: SettleOptions) => Promise<Settled>): Promise<Settled | undefined> {
+    const writer = this.#writer;
+    const how = this.#settling;
     try {
-      const { outcome, blocked, isVouchedFor } = await settle();
-      if (outcome !== 'agreed') this.#done.settled++;
-      for (const disk of blocked) this.#blocked.set(disk, [...(this.#blocked.get(disk) ?? []), { path, isVouchedFor, settle }]);
+      const settled = await settle(writer, how);
+      const { outcome, blocked, isVouchedFor } = settled;
+      if (outcome !== 'agreed' || (how.dryRun && isVouchedFor && blocked.length > 0)) this.#done.settled++;
+      for (const { disk, isAbove } of blocked) {
+        this.#block(disk, {
+          path,
+          folder: isAbove ? dirname(path) : undefined,
+          isVouchedFor,
+          settle: () => this.#settle(path, settle),
+          look: (view) => settle({ ...writer, view }, { ...how, dryRun: true, obstacles: undefined }),
+        });
+      }
+      return settled;
     } catch (error) {
       this.#fail(error);
+      return undefined;
     }
   }
 
-  /**
-   * Sets aside what stands in the place of folders of metas. The disk then says of all that was behind it that there is
-   * none, so the others must vouch for all of it.
-   */
+  #block(disk: Disk, document: BlockedDocument): void {
+    this.#blocked.set(disk, [...(this.#blocked.get(disk) ?? []), document]);
+  }
+
+  /** Makes way for what is blocked, one disk after the other: the others answer meanwhile. */
   async #unblock(isWhole: boolean): Promise<void> {
     const blocked = [...this.#blocked];
     this.#blocked.clear();
-    for (const [disk, documents] of blocked) {
-      const unknown = documents.find(({ isVouchedFor }) => !isVouchedFor) ?? (isWhole ? undefined : documents[0]);
-      if (unknown !== undefined) {
-        const why = isWhole ? 'too few other disks answer for it' : 'only a heal of the whole store can know all that is behind it';
-        this.#failed.push(`disk "${disk.name}": something stands in the place of a folder of ${unknown.path}, and stays, because ${why}`);
-        continue;
+    const { dryRun = false, allowStale = false } = this.#options;
+    const makeFolders = (disk: Disk): Promise<void> => this.#makeDiskFolders([disk]);
+    const options = { obstacles: this.#obstacles, isWhole, isIncomplete: this.#isIncomplete, allowStale, makeFolders };
+    for (const [disk, documents] of dryRun ? [] : blocked) {
+      try {
+        this.#failed.push(...(await unblock(this.#context, this.#writer, disk, documents, options)));
+      } catch (error) {
+        this.#fail(error);
       }
-      for (const { path } of documents) await this.#obstacles.clear(disk, path);
-      await this.#makeDiskFolders([disk]);
-      for (const { path, settle } of documents) await this.#settle(path, settle);
     }
   }
 

@@ -5,6 +5,7 @@ import type { Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
 import { flushDisks } from './flush.ts';
 import { UnreadableFolders, type WalkRules } from './folders.ts';
+import type { Obstacles } from './obstacles.ts';
 import { bucketsOf, forEachKey } from './scope.ts';
 import { settleBucket, settleHorizon, settleKey, type SettleOptions, type Settled } from './settle.ts';
 import type { StoreDocument } from './store-document.ts';
@@ -17,6 +18,8 @@ export interface CompleteOptions {
   failed: string[];
   /** Whether the disks that are left may be too few to know of all that was acknowledged. */
   allowStale: boolean;
+  /** Takes what is no file out of the place of metas of joining disks; if not given, it stays, and they don't join. */
+  obstacles?: Obstacles | undefined;
 }
 
 /**
@@ -45,11 +48,11 @@ export async function joinDisks(context: StoreContext, writer: Writer, options: 
 export async function changeWhenComplete(
   context: StoreContext,
   writer: Writer,
-  { failed, allowStale }: CompleteOptions,
+  { failed, allowStale, obstacles }: CompleteOptions,
   change: (document: StoreDocument, having: readonly Disk[]) => Promise<StoreDocument>,
 ): Promise<boolean> {
   for (let tries = 1; ; tries++) {
-    const { problems } = await walkMetas(context, writer, { dryRun: false, mend: true, allowStale });
+    const { problems } = await walkMetas(context, writer, { dryRun: false, mend: true, allowStale, obstacles });
     if (problems.length > 0) {
       failed.push(...problems);
       return false;
@@ -76,8 +79,9 @@ async function walkMetas(context: StoreContext, writer: Writer, options: SettleO
   const problems: string[] = [];
   const note = async (settle: () => Promise<Settled>): Promise<void> => {
     try {
-      const { outcome, problem } = await settle();
+      const { outcome, problem, blocked } = await settle();
       if (problem !== undefined) problems.push(problem);
+      else if (blocked.length > 0) problems.push(...blocked.map(({ disk }) => `disk "${disk.name}": something stands in the way of a meta`));
       else if (options.dryRun && outcome !== 'agreed') problems.push('a meta has not reached all disks');
     } catch (error) {
       if (!isDiskFault(error)) throw error;
@@ -95,7 +99,7 @@ async function walkMetas(context: StoreContext, writer: Writer, options: SettleO
   for (const bucket of await bucketsOf(context, view, {}, rules)) await note(() => settleBucket(context, walker, bucket, options));
   await forEachKey(context, view, {}, (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)), rules);
   problems.unshift(...unreadable.reasons());
-  await context.disks.confirm(view, options.allowStale);
+  await context.confirm(view, options.allowStale);
   const { online } = await context.disks.look();
   return { problems, having: view.online.filter((disk) => online.includes(disk)) };
 }

@@ -82,7 +82,7 @@ class Walk {
 
   async *#walk(folder: string, base: string, disks: readonly Disk[], folders: boolean): AsyncGenerator<Listed> {
     const level = await readKeyLevel(disks, folder, base);
-    await this.#context.disks.confirm(this.#view, this.#options.allowStale);
+    await this.#context.confirm(this.#view, this.#options.allowStale);
     if (!this.#isListed(level, base)) return;
     const nodes = level.nodes
       .filter(({ name }) => name.startsWith(this.#prefix))

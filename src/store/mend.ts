@@ -121,7 +121,7 @@ class Mending {
     const { bucket, key } = this.#meta;
     const copies = await readQuietCopies(session, view, metaKind(bucket, key), lockName.key(bucket, key), this.#options.signal);
     if (isGone(copies)) {
-      await this.#context.disks.confirm(view);
+      await this.#context.confirm(view);
       return this.#mended;
     }
     const diagnosis = new Diagnosis(this.#context, view, this.#meta, copies);

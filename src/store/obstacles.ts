@@ -1,5 +1,5 @@
 import { dirname } from 'node:path/posix';
-import type { Disk } from '../disks/disk.ts';
+import type { Disk, FileStat } from '../disks/disk.ts';
 import { isDiskFault } from '../errors.ts';
 import { lockName } from '../locks/locks.ts';
 import { readCopies, type Copy, type DocumentKind } from '../metadata/copies.ts';
@@ -44,30 +44,42 @@ export class Obstacles {
     while (await this.clear(disk, `${dirname(path)}/`)) isCleared = true;
     if (isCleared) return true;
     // What else stands in its place makes way when the chunk has been rebuilt.
-    const stat = await disk.stat(path).catch((error: unknown) => {
-      if (!isDiskFault(error)) throw error;
-    });
-    return stat?.isFile === true && (await this.clear(disk, path));
+    return (await look(disk, path))?.isFile === true && (await this.clear(disk, path));
   }
 }
 
-/** Whether something on the way to the copy is no folder. */
-export function isBlocked(copy: Copy<unknown>): boolean {
-  return copy.state === 'bad' && copy.error.details.errno === 'ENOTDIR';
+/** A disk that cannot have a document. */
+export interface Block {
+  disk: Disk;
+  /** Whether something on the way to the document is no folder; otherwise something that is no file stands in its place. */
+  isAbove: boolean;
+}
+
+/** Where something stands in the way of a document's copies. */
+export async function findBlocks(copies: readonly Copy<unknown>[], path: string): Promise<Block[]> {
+  const blocks = await Promise.all(copies.map((copy) => findBlock(copy, path)));
+  return blocks.filter((block) => block !== undefined);
+}
+
+async function findBlock(copy: Copy<unknown>, path: string): Promise<Block | undefined> {
+  const { disk } = copy;
+  if (copy.state !== 'bad' || copy.bytes !== undefined) return undefined;
+  if (copy.error.details.errno === 'ENOTDIR') return { disk, isAbove: true };
+  return (await look(disk, path))?.isFile === false ? { disk, isAbove: false } : undefined;
+}
+
+/** What a disk says of a path, as far as it does. */
+async function look(disk: Disk, path: string): Promise<FileStat | undefined> {
+  return disk.stat(path).catch((error: unknown) => {
+    if (!isDiskFault(error)) throw error;
+    return undefined;
+  });
 }
 
 /** Opens the copy, or a folder above it, where it may not be read, and tells whether that was so. What is no file stays. */
 async function open(copy: Copy<unknown>, path: string, obstacles: Obstacles): Promise<boolean> {
   if (copy.state !== 'bad' || copy.error.details.errno !== 'EACCES') return false;
-  const stat = await copy.disk.stat(path).catch((error: unknown) => {
-    if (!isDiskFault(error)) throw error;
-  });
-  return stat?.isFile !== false && obstacles.clear(copy.disk, path);
-}
-
-/** Whether something that is no file stands in the place of the copy. */
-export function isReplaced(copy: Copy<unknown>): boolean {
-  return copy.state === 'bad' && copy.bytes === undefined && !isBlocked(copy);
+  return (await look(copy.disk, path))?.isFile !== false && obstacles.clear(copy.disk, path);
 }
 
 /** Reads a document's copies, and opens those that were closed to us. */

@@ -35,7 +35,7 @@ export async function forEachKey(
   for (const bucket of await bucketsOf(context, view, scope, rules)) {
     await forEachAtOnce(walkKeys(context, view, bucket, scope.prefix ?? '', rules), AT_ONCE, (key) => work(bucket, key));
     // A disk that has gone meanwhile has no keys either.
-    await context.disks.confirm(view, rules.allowStale);
+    await context.confirm(view, rules.allowStale);
   }
 }
 
@@ -65,6 +65,6 @@ export async function* mapKeys<T>(
       // Where one has failed, nobody is at work any more when that is known.
       await Promise.allSettled(running);
     }
-    await context.disks.confirm(view, rules.allowStale);
+    await context.confirm(view, rules.allowStale);
   }
 }

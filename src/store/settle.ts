@@ -2,7 +2,6 @@ import { dirname } from 'node:path/posix';
 import { isDiskFault } from '../errors.ts';
 import { lockName, type LockMode } from '../locks/locks.ts';
 import type { Disk } from '../disks/disk.ts';
-import type { DiskSet } from '../disks/disk-set.ts';
 import type { BucketDocument } from '../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, metaKind } from '../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../metadata/copies.ts';
@@ -13,7 +12,7 @@ import { publish } from '../metadata/publish.ts';
 import { mintId } from '../metadata/version.ts';
 import { makeBucketFolder, objectVersions, quorumError, throwAsDiskError, type Writer } from './commit.ts';
 import type { StoreContext } from './context.ts';
-import { isBlocked, isReplaced, readOpenCopies, type Obstacles } from './obstacles.ts';
+import { findBlocks, readOpenCopies, type Block, type Obstacles } from './obstacles.ts';
 
 /** What became of one key's or bucket's copies. */
 export interface Settled {
@@ -23,8 +22,8 @@ export interface Settled {
   live: ObjectMeta[];
   /** Why it can't be told what the copies refer to. */
   problem?: string;
-  /** Disks on which something on the way to the document is no folder, and was left there. */
-  blocked: Disk[];
+  /** Disks on which something stands in the way of the document, and was left there. */
+  blocked: Block[];
   /** Whether so many disks answer that what the others should have is known. */
   isVouchedFor: boolean;
 }
@@ -35,7 +34,10 @@ export interface SettleOptions {
   mend: boolean;
   /** Let any copy that can be read vouch, even where others are needed to be sure that it is the newest. */
   allowStale?: boolean | undefined;
-  /** Takes what is no file out of the place of a copy; if not given, it stays. */
+  /**
+   * Opens copies that were closed to us, and takes what is no file out of the place of a copy of a joining disk; if not given, it
+   * stays. Any other disk would say meanwhile that there is no such document, and be believed.
+   */
   obstacles?: Obstacles | undefined;
 }
 
@@ -51,8 +53,8 @@ export async function settleKey(
   { dryRun, mend, allowStale, obstacles }: SettleOptions,
 ): Promise<Settled> {
   const kind = metaKind(bucket, key);
-  const rules: Rules<Meta> = { disks: context.disks, isDeleted: isTombstone, mend, allowStale, obstacles };
-  const first = judge(await readOpenCopies(writer.view.online, kind, obstacles), writer, rules);
+  const rules: Rules<Meta> = { isDeleted: isTombstone, mend, allowStale, obstacles };
+  const first = await judge(context, await readOpenCopies(writer.view.online, kind, obstacles), writer, kind, rules);
   if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
   if (dryRun) return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
   return locked(context, writer, [[lockName.bucket(bucket), 'shared'], [lockName.key(bucket, key), 'exclusive']], async (own) => {
@@ -72,12 +74,12 @@ export async function settleBucket(
   { dryRun, mend, allowStale, obstacles }: SettleOptions,
 ): Promise<Settled> {
   const kind = bucketKind(bucket);
-  const rules: Rules<BucketDocument> = { disks: context.disks, isDeleted: (document) => document.deleted === true, mend, allowStale, obstacles };
-  const first = judge(await readOpenCopies(writer.view.online, kind, obstacles), writer, rules);
+  const rules: Rules<BucketDocument> = { isDeleted: (document) => document.deleted === true, mend, allowStale, obstacles };
+  const first = await judge(context, await readOpenCopies(writer.view.online, kind, obstacles), writer, kind, rules);
   const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
   if (dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
   return locked(context, writer, [[lockName.bucket(bucket), 'exclusive']], async (own) => {
-    const disks = own.view.online.filter((disk) => !first.blocked.includes(disk));
+    const disks = own.view.online.filter((disk) => !first.blocked.some((block) => block.disk === disk));
     // Where that fails, so does what is to be put into it, which then says so.
     if (isBucket) {
       await Promise.all(disks.map((disk) => makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => { if (!isDiskFault(error)) throw error; })));
@@ -90,8 +92,8 @@ export async function settleBucket(
 
 /** The same for the store's horizon. A disk that is to count in reads must have it, because the quorums of before were of other disks. */
 export async function settleHorizon(context: StoreContext, writer: Writer, { dryRun, mend, allowStale, obstacles }: SettleOptions): Promise<Settled> {
-  const rules: Rules<Horizon> = { disks: context.disks, isDeleted: () => false, mend, allowStale, obstacles };
-  const first = judge(await readOpenCopies(writer.view.online, horizonKind, obstacles), writer, rules);
+  const rules: Rules<Horizon> = { isDeleted: () => false, mend, allowStale, obstacles };
+  const first = await judge(context, await readOpenCopies(writer.view.online, horizonKind, obstacles), writer, horizonKind, rules);
   if (dryRun || first.outcome === 'agreed') return { ...first, live: [] };
   return locked(context, writer, [[lockName.clock(), 'exclusive']], async (own) => ({
     ...(await settle(context, own, HORIZON_FOLDER, horizonKind, rules)),
@@ -130,14 +132,15 @@ interface Judged<T> {
   /** The newest of them, or none. */
   newest: T[];
   behind: Copy<T>[];
+  /** The disks among those of `behind` on which something stands in the place of the document. */
+  replaced: Disk[];
   problem?: string;
-  blocked: Disk[];
+  blocked: Block[];
   isVouchedFor: boolean;
 }
 
 /** What decides about the copies of a kind of document. */
 interface Rules<T> {
-  disks: DiskSet;
   isDeleted: (document: T) => boolean;
   mend: boolean;
   allowStale: boolean | undefined;
@@ -145,7 +148,13 @@ interface Rules<T> {
 }
 
 /** Says what has to be done about a document's copies. */
-function judge<T extends VersionedDocument>(copies: readonly Copy<T>[], { view }: Writer, { disks, isDeleted, mend, allowStale, obstacles }: Rules<T>): Judged<T> {
+async function judge<T extends VersionedDocument>(
+  { disks }: StoreContext,
+  copies: readonly Copy<T>[],
+  { view }: Writer,
+  { path }: DocumentKind<T>,
+  { isDeleted, mend, allowStale, obstacles }: Rules<T>,
+): Promise<Judged<T>> {
   const shown = copies.flatMap((copy) => (copy.state === 'valid' ? [copy.document] : []));
   const bad = copies.filter((copy) => copy.state === 'bad');
   const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length;
@@ -154,16 +163,19 @@ function judge<T extends VersionedDocument>(copies: readonly Copy<T>[], { view }
   const first = bad.find(({ error }) => error.code === 'UNKNOWN_FORMAT') ?? bad[0];
   const isVouchedFor = answers >= disks.readQuorum || (allowStale === true && newestCopy(copies) !== undefined);
   // What stands in the place of a folder concerns more than this document: whoever asked decides about it.
-  const blocked = obstacles === undefined ? [] : bad.filter(isBlocked).map(({ disk }) => disk);
+  const blocks = await findBlocks(copies, path);
+  const canClear = ({ disk, isAbove }: Block): boolean => obstacles !== undefined && !isAbove && !disks.isVoter(disk);
+  const blocked = blocks.filter((block) => !canClear(block));
+  const replaced = blocks.filter(canClear).map(({ disk }) => disk);
   if (first !== undefined && !(mend && isVouchedFor && first.error.code !== 'UNKNOWN_FORMAT')) {
-    return { outcome: 'agreed', shown, newest: shown, behind: [], problem: first.error.message, blocked, isVouchedFor };
+    return { outcome: 'agreed', shown, newest: shown, behind: [], replaced, problem: first.error.message, blocked, isVouchedFor };
   }
   const newest = newestCopy(copies)?.document;
-  const mendable = bad.filter((copy) => !blocked.includes(copy.disk));
-  if (newest === undefined) return { outcome: mendable.length === 0 ? 'agreed' : 'settled', shown, newest: [], behind: mendable, blocked, isVouchedFor };
+  const mendable = bad.filter((copy) => !blocked.some(({ disk }) => disk === copy.disk));
+  if (newest === undefined) return { outcome: mendable.length === 0 ? 'agreed' : 'settled', shown, newest: [], behind: mendable, replaced, blocked, isVouchedFor };
   const stale = copies.filter((copy) => copy.state === 'absent' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0));
   const behind = [...stale, ...mendable];
-  const common = { shown, newest: [newest], behind, blocked, isVouchedFor };
+  const common = { shown, newest: [newest], behind, replaced, blocked, isVouchedFor };
   // What is behind an obstacle may come back, as a disk does that is away.
   if (isDeleted(newest) && view.offline.length === 0 && blocked.length === 0) return { outcome: 'removed', ...common };
   return { outcome: behind.length === 0 ? 'agreed' : 'settled', ...common };
@@ -178,11 +190,11 @@ async function settle<T extends VersionedDocument>(
 ): Promise<Judged<T>> {
   const { view, id, durable } = writer;
   const copies = await readCopies(view.online, kind);
-  const judged = judge(copies, writer, rules);
+  const judged = await judge(context, copies, writer, kind, rules);
   const newest = newestCopy(copies);
   if (judged.outcome === 'agreed') return judged;
   const options = { path: kind.path, within, id, durable, beforeUndo: () => writer.session.mark() };
-  for (const copy of judged.behind) if (isReplaced(copy)) await rules.obstacles?.clear(copy.disk, kind.path);
+  for (const disk of judged.replaced) await rules.obstacles?.clear(disk, kind.path);
   if (newest === undefined) {
     // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.
     for (const { disk } of judged.behind) await disk.remove(kind.path, options);
