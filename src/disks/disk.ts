@@ -3,7 +3,7 @@
  *
  * Paths are relative to the disk, `/`-separated, and already safe as file names. What a caller may rely on:
  *
- * - **Missing.** Only a file that is not there reads as `undefined`, stats as `undefined` and is removed without an
+ * - **Missing.** Only a file that is not there, while the disk and the disk's own folder for it are, reads as `undefined`, stats as `undefined` and is removed without an
  *   error. Every other failure rejects with a `StoreError` (`DISK_FULL`, `DISK_READ_ONLY`, `DISK_IO`) that names the
  *   disk and keeps the cause; or with `OUT_OF_RESOURCES`, where it is this process that lacks something.
  * - **Files and folders only.** Anything else in their place (a FIFO, a device, a link) is a failure at once: it is never

@@ -27,7 +27,8 @@ export class FolderGuard {
   }
 
   /**
-   * Passes where the folder and those above it, below the root, are folders as far as they are there.
+   * Passes where the folder and those above it, below the root, are folders as far as they are there. The outermost must
+   * be there: every disk has it, and where it is missing, that says nothing of what should be in it.
    * @throws ENOTDIR where one of them is a link or something else
    */
   async check(folder: string): Promise<void> {
@@ -65,7 +66,8 @@ export class FolderGuard {
 
   async #look(folder: string): Promise<boolean> {
     if (!(await this.#isThere(dirname(folder)))) return false;
-    const stats = await except(lstat(`${this.#root}/${folder}`), 'ENOENT');
+    const stats = await except(lstat(`${this.#root}/${folder}`), 'ENOENT', 'ENOTDIR');
+    if (stats === undefined && dirname(folder) === '.') throw Object.assign(new Error(`ENOTDIR: there is no folder ${folder}`), { code: 'ENOTDIR' });
     if (stats === undefined || stats.isDirectory()) return stats !== undefined;
     throw wrongKind('ENOTDIR', stats, 'folder');
   }

@@ -81,12 +81,12 @@ export class LocalDisk implements Disk {
 
   read(path: string, { buffer, limit, direct }: ReadOptions = {}): Promise<Buffer | undefined> {
     const options = { buffer, expected: limit, most: limit ?? MAX_DOCUMENT_BYTES, direct };
-    return this.#attempt('read', path, (full) => files.except(readRegularFile(full, options), 'ENOENT'));
+    return this.#attempt('read', path, (full) => this.#ifThere(path, readRegularFile(full, options)));
   }
 
   stat(path: string): Promise<FileStat | undefined> {
     return this.#attempt('look at', path, async (full) => {
-      const stats = await files.except(files.lstat(full), 'ENOENT');
+      const stats = await this.#ifThere(path, files.lstat(full));
       if (stats === undefined) return undefined;
       const stamp = [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':');
       return { size: stats.size, stamp, isFile: stats.isFile() };
@@ -136,7 +136,9 @@ export class LocalDisk implements Disk {
     const folders = foldersBetween(within, path);
     await this.#change('remove', path, async (full) => {
       try {
-        await files.except(files.unlink(full), 'ENOENT');
+        const isRemoved = await this.#ifThere(path, files.unlink(full).then(() => true));
+        // The disk may have been away for that moment: only what is not there while the disk is counts as gone.
+        if (isRemoved === undefined) await this.#ifThere(path, files.unlink(full));
       } catch (error) {
         if (errnoOf(error) !== 'EISDIR') throw error;
         // Something else has put a folder where a file of ours should be.
@@ -191,7 +193,7 @@ export class LocalDisk implements Disk {
 
   list(path: string): Promise<DiskEntry[]> {
     return this.#attempt('list', path, async (full) => {
-      const entries = await files.except(files.readdir(full), 'ENOENT');
+      const entries = await this.#ifThere(`${path}/`, files.readdir(full));
       return (entries ?? []).map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
     }, path);
   }
@@ -225,6 +227,14 @@ export class LocalDisk implements Disk {
     }
   }
 
+  /** What is at a path, or undefined where it is missing and the disk is not: the folder of the disk that it is in is there. */
+  async #ifThere<T>(path: string, look: Promise<T>): Promise<T | undefined> {
+    const found = await files.except(look, 'ENOENT');
+    const outermost = path.split('/', 1)[0] ?? '';
+    if (found === undefined && outermost !== path && outermost !== '.') await this.#guard.checkAnew(outermost);
+    return found;
+  }
+
   /** Makes one folder, or sees to it that what is there is one. */
   async #makeFolder(path: string): Promise<void> {
     const made = files.mkdir(this.#full(path)).then(() => true);
@@ -251,7 +261,8 @@ export class LocalDisk implements Disk {
   async #syncNearest(path: string): Promise<void> {
     for (let folder = dirname(path); ; folder = dirname(folder)) {
       const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), 'ENOENT'), folder);
-      if (isThere === true || folder === '.') return;
+      if (isThere === true) return;
+      if (folder === '.') throw Object.assign(new Error('ENOTDIR: the disk has gone'), { code: 'ENOTDIR' });
     }
   }
 

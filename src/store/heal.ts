@@ -3,7 +3,7 @@ import { Budget } from '../chunks/budget.ts';
 import { Throttle } from '../chunks/throttle.ts';
 import { forEachAtOnce } from '../chunks/workers.ts';
 import { STAGING_FOLDER, type Disk } from '../disks/disk.ts';
-import { isDiskFault, isStoreError, throwIfAborted } from '../errors.ts';
+import { isDiskFault, throwIfAborted } from '../errors.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../metadata/catalog.ts';
 import { horizonKind } from '../metadata/horizon.ts';
 import { CHUNKS_FOLDER } from '../metadata/meta.ts';
@@ -137,16 +137,23 @@ class Healing {
   }
 
   /** A disk that has its mark, but has lost the folders of every disk, can take nothing. */
-  async #makeDiskFolders(disks = this.#writer.view.online): Promise<void> {
-    for (const disk of disks) {
-      // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
+  async #makeDiskFolders(): Promise<void> {
+    for (const disk of this.#writer.view.online) {
       for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) while (await this.#obstacles.clear(disk, `${folder}/`));
       try {
-        for (const folder of DISK_FOLDERS) await disk.makeFolder(folder);
+        for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) await disk.makeFolder(folder);
         await disk.syncFolder('.');
       } catch (error) {
-        if (!isStoreError(error) || error.details.errno !== 'ENOTDIR') this.#fail(error);
-        else this.#block(disk, { path: 'all buckets', folder: BUCKETS_FOLDER, isVouchedFor: true, settle: () => Promise.resolve(NOTHING), look: () => Promise.resolve(NOTHING) });
+        this.#fail(error);
+      }
+      try {
+        await disk.list(BUCKETS_FOLDER);
+      } catch (error) {
+        // What else is wrong with it, the walk will tell.
+        if (!isDiskFault(error)) throw error;
+        if (error.details.errno !== 'ENOTDIR') continue;
+        // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
+        this.#block(disk, { path: 'all buckets', folder: BUCKETS_FOLDER, isVouchedFor: true, settle: () => Promise.resolve(NOTHING), look: () => Promise.resolve(NOTHING) });
       }
     }
   }
@@ -215,7 +222,10 @@ class Healing {
     const blocked = [...this.#blocked];
     this.#blocked.clear();
     const { dryRun = false, allowStale = false } = this.#options;
-    const makeFolders = (disk: Disk): Promise<void> => this.#makeDiskFolders([disk]);
+    const makeFolders = async (disk: Disk): Promise<void> => {
+      for (const folder of DISK_FOLDERS) await disk.makeFolder(folder);
+      await disk.syncFolder('.');
+    };
     const options = { obstacles: this.#obstacles, isWhole, isIncomplete: this.#isIncomplete, allowStale, makeFolders };
     for (const [disk, documents] of dryRun ? [] : blocked) {
       try {
