@@ -215,3 +215,30 @@ test('who waits for a key is told so, and an interruption ends the waiting', asy
   expect(await waiting).toMatchObject({ code: 'ABORTED' });
   await other.close();
 });
+
+test('a disk that hangs is asked once, whoever looks at its place, so that it keeps one thread and no more', async () => {
+  const store = await newStore(3);
+  const looked = vi.fn();
+  const going = gate();
+  onTestFinished(going.open);
+  const { members } = await patientContext(store, (disk) => {
+    disk.state = async () => {
+      looked();
+      await going.opened;
+      return { status: 'online', reason: 'online' };
+    };
+    return disk;
+  });
+  const { attendance, document } = members;
+  const [entry] = document.disks;
+  const root = path.join(store.root, entry?.path ?? '');
+  const look = async (): Promise<string> => {
+    const { status } = await attendance.disk(root, { storeId: document.id, name: entry?.name ?? '', id: entry?.id ?? '' }).state();
+    return status;
+  };
+  expect([await look(), await look(), await members.disks.disks[0]?.state()]).toMatchObject(['hanging', 'hanging', { status: 'hanging' }]);
+  expect(looked).toHaveBeenCalledTimes(1);
+  const asked = vi.fn(() => Promise.resolve());
+  await attendance.ask(path.join(root, 'buckets'), asked);
+  expect(asked).not.toHaveBeenCalled();
+});
