@@ -28,7 +28,7 @@ export async function runDiskReplace(name: string, folder: string | undefined, o
   const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), {
     allowStale: options.allowStale,
     failing: options.failing,
-    onSetAside: (moved) => { aside = moved; },
+    onOldFolder: (moved) => { aside = moved; },
     signal: io.signal,
   });
   const place = placeOf(store, name);

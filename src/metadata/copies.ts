@@ -25,8 +25,9 @@ export interface DocumentKind<T> {
 }
 
 /**
- * Reads a document's copies on the given disks, and judges each. Never rejects. Copies that are the same to the byte, as
- * they mostly are, are parsed once.
+ * Reads a document's copies on the given disks, and judges each. What is wrong with a disk or a copy makes that a bad copy.
+ * Copies that are the same to the byte, as they mostly are, are parsed once.
+ * @throws OUT_OF_RESOURCES, ABORTED: these say nothing of a copy
  */
 export async function readCopies<T extends VersionedDocument>(
   disks: readonly Disk[],

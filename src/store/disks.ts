@@ -12,7 +12,7 @@ import { changeWhenComplete, joinDisks } from './joining.ts';
 import { Made } from './made.ts';
 import { checkPlace, forgetMetas, makeDisk, unknownId } from './make-disk.ts';
 import type { Membership } from './membership.ts';
-import { clearWay, isMissing, isWithin, placeOf, realPlace, refuseOccupied, refuseSilent, relink, setAside, type Place } from './place.ts';
+import { clearWay, isMissing, isWithin, moveOldFolder, placeOf, realPlace, refuseOccupied, refuseSilent, relink, type Place } from './place.ts';
 import { survey } from './survey.ts';
 import type { StoreDocument } from './store-document.ts';
 
@@ -26,7 +26,7 @@ export interface ReplaceOptions extends DiskOptions {
   /** Replace a disk that is there although a look at it finds nothing wrong. */
   failing?: boolean | undefined;
   /** Called where the old disk's folder stood in the way, with the path that it has now. */
-  onSetAside?: ((folder: string) => void) | undefined;
+  onOldFolder?: ((folder: string) => void) | undefined;
 }
 
 const SHOWN_REASONS = 3;
@@ -117,7 +117,7 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       // Elsewhere that is most likely a mistake.
       const isElsewhere = place.path !== old.path && place.path !== name;
       if (isElsewhere && (await isMissing(members, place))) throw new StoreError('BAD_ROOT', `there is no folder "${place.folder}"`, { disk: name, path: place.folder });
-      if (isThere) aside = await setAside(members.root, name, place, made);
+      if (isThere) aside = await moveOldFolder(members.root, name, place, made);
       await clearWay(members, path.join(members.root, name), place, made);
       await forgetMetas(place.folder, document, name);
       const disk = await newDisk(document, members.root, name, place, made);
@@ -125,7 +125,7 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       return withDisk(document, name, disk);
     }, made.keep.bind(made)),
   );
-  if (aside !== undefined) options.onSetAside?.(aside);
+  if (aside !== undefined) options.onOldFolder?.(aside);
   return isNew;
 }
 

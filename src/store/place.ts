@@ -77,7 +77,7 @@ export async function clearWay({ attendance }: Membership, inside: string, { fol
  * Renames the folder of a disk that is being replaced, where it stands in the way of the link to the new one, and tells how.
  * @throws BAD_ROOT where it can't be renamed, because it is a mount point for instance
  */
-export async function setAside(root: string, name: string, { folder }: Place, made: Made): Promise<string | undefined> {
+export async function moveOldFolder(root: string, name: string, { folder }: Place, made: Made): Promise<string | undefined> {
   const inside = path.join(root, name);
   if (folder === inside || (await except(fs.lstat(inside), 'ENOENT'))?.isDirectory() !== true) return undefined;
   // Hidden, so that nobody takes it for a disk of the store.

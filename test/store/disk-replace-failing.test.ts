@@ -56,7 +56,7 @@ test.each(OBSTACLES)('so can one with a %s in the place of a folder; its own fol
   await obstruct(path.join(store.root, 'disk2', 'buckets/bucket/a'), kind);
   const before = fs.readdirSync(path.join(store.root, 'disk2', 'chunks'));
   const moved: string[] = [];
-  expect(await store.replaceDisk('disk2', tempFolder(), { onSetAside: (folder) => moved.push(folder) })).toBe(true);
+  expect(await store.replaceDisk('disk2', tempFolder(), { onOldFolder: (folder) => moved.push(folder) })).toBe(true);
   expect(moved).toEqual([path.join(store.root, '.disk2.replaced')]);
   expect(fs.readdirSync(path.join(store.root, '.disk2.replaced', 'chunks'))).toEqual(before);
   expect(await store.heal()).toMatchObject({ whole: 3, joined: ['disk2'], failed: [] });
