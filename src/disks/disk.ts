@@ -49,7 +49,8 @@ export interface Disk {
   stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile>;
 
   /**
-   * Removes a file, or whatever stands in its place, and then the empty folders above it, up to but not including `within`.
+   * Removes a file, or what stands in its place, and then the empty folders above it, up to but not including `within`. A
+   * folder in its place is set aside as by `setAside`, so who may meet one has the lock of what the file is for.
    * With `durable`, that it is gone is durable afterwards, whoever removed it. A disk that has gone looks empty: who relies
    * on the removal looks at the disk's state afterwards.
    */
@@ -114,6 +115,8 @@ export interface StageOptions extends WriteOptions {
 
 export interface RemoveOptions extends WriteOptions {
   within: string;
+  /** Removes a folder in the file's place too, with all that is in it. */
+  evenFolder?: boolean | undefined;
 }
 
 export interface StagedFile {

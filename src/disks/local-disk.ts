@@ -132,7 +132,7 @@ export class LocalDisk implements Disk {
     return { publish, discard };
   }
 
-  async remove(path: string, { within, durable }: RemoveOptions): Promise<void> {
+  async remove(path: string, { within, durable, evenFolder = false }: RemoveOptions): Promise<void> {
     const folders = foldersBetween(within, path);
     await this.#change('remove', path, async (full) => {
       try {
@@ -141,8 +141,9 @@ export class LocalDisk implements Disk {
         if (isRemoved === undefined) await this.#ifThere(path, files.unlink(full));
       } catch (error) {
         if (errnoOf(error) !== 'EISDIR') throw error;
-        // Something else has put a folder where a file of ours should be.
-        await files.removeTree(full);
+        // Somebody has put a folder where a file of ours should be, and what is in it is theirs.
+        if (evenFolder) await files.removeTree(full);
+        else await setAside(this.#root, path);
       }
     });
     // Also where nothing was left to remove: who removed it may have died before that was durable.

@@ -261,7 +261,7 @@ class Sweep {
   async #remove(disk: Disk, folder: string, name: string): Promise<boolean> {
     if (this.#dryRun) return true;
     try {
-      await disk.remove(`${folder}/${name}`, { within: folder, durable: false });
+      await disk.remove(`${folder}/${name}`, { within: folder, durable: false, evenFolder: folder !== STAGING_FOLDER });
       return true;
     } catch (error) {
       this.#fail(error);

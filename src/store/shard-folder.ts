@@ -29,7 +29,7 @@ export class ShardFolder {
   }
 
   async remove(disk: Disk, file: string): Promise<void> {
-    await disk.remove(`${this.#folder}/${file}`, { within: this.#folder, durable: this.#durable });
+    await disk.remove(`${this.#folder}/${file}`, { within: this.#folder, durable: this.#durable, evenFolder: true });
   }
 
   /** Makes the names of what was written durable, and tells on which disks that failed. */

@@ -72,9 +72,20 @@ export function describeRemoving(test: DiskTest): void {
     await expect(staged.publish()).rejects.toMatchObject({ ...failure, cause: { code: 'EISDIR' } });
     await staged.discard();
     expect(await test.everything()).toEqual([`${AREA}/one/`]);
-    await test.publish(`${path}/below`, Buffer.from('x'));
-    await disk.remove(path, { within: AREA, durable: true });
-    expect(await test.everything()).toEqual([]);
+  });
+
+  it('sets a folder aside that stands in the place of the file, with all that is in it, unless it is told to remove even that', async ({ skip }) => {
+    const { disk } = test;
+    skip(!disk.capabilities.folders, 'where there are no folders, none is in the place of a file');
+    for (const text of ['first', 'second']) {
+      await test.publish(`${AREA}/one/below`, Buffer.from(text));
+      await disk.remove(`${AREA}/one`, { within: AREA, durable: true });
+    }
+    const kept = [`${AREA}/.one.2.corrupt/`, `${AREA}/.one.2.corrupt/below`, `${AREA}/.one.corrupt/`, `${AREA}/.one.corrupt/below`];
+    expect(await test.everything()).toEqual(kept);
+    await test.publish(`${AREA}/one/below`, Buffer.from('x'));
+    await disk.remove(`${AREA}/one`, { within: AREA, durable: true, evenFolder: true });
+    expect(await test.everything()).toEqual(kept);
   });
 
   it('takes only ENOENT for missing: a path that leads through a file is an error', async () => {

@@ -122,6 +122,45 @@ test.each(PLACES)('%s: who looked at the disks before heal set it aside does not
   if (outcome !== 'deep/key') expect(outcome).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });
 });
 
+test('a folder in the place of the horizon is set aside, and the disk counts again when it has got the horizon', async () => {
+  const store = await replace(await filled(), 'horizon.json', 'folder');
+  expect(await store.heal()).toMatchObject({ problems: 0, setAside: ['disk1/.horizon.json.corrupt'], failed: [] });
+  await expectHealed(store);
+});
+
+/** Makes a disk a joining one, as one that was added is until it has all metas. */
+async function makeJoining(store: ObjectStore, disk: string): Promise<ObjectStore> {
+  const file = path.join(store.root, 'store.json');
+  const document = JSON.parse(fs.readFileSync(file, 'utf8')) as { disks: { name: string; role?: string }[] };
+  for (const entry of document.disks) if (entry.name === disk) entry.role = 'joining';
+  fs.writeFileSync(file, JSON.stringify(document));
+  return ObjectStore.open(store.root);
+}
+
+describe('a folder in the place of a meta is kept with all that is in it', () => {
+  const place = 'buckets/bucket/deep/gone.meta.json';
+  const kept = 'disk1/buckets/bucket/deep/.gone.meta.json.corrupt/inner';
+
+  test.each([false, true])('when its disk joins, also first of all (allowStale: %s)', async (allowStale) => {
+    const store = await filled(4);
+    // A folder of this name is a key's only where another disk says so; what that has is damaged, and the others know of none.
+    fs.mkdirSync(path.join(store.root, 'disk1', place, 'inner'), { recursive: true });
+    fs.writeFileSync(path.join(store.root, 'disk2', place), 'damaged');
+    const fresh = await makeJoining(store, 'disk1');
+    expect(await fresh.heal({ allowStale })).toMatchObject({ whole: 2, joined: ['disk1'], failed: [] });
+    expect(fs.existsSync(path.join(store.root, kept))).toBe(true);
+  });
+
+  test.each(['disk1', 'disk3'])('when its object is deleted, with %s', async (disk) => {
+    const store = await filled(3);
+    await store.put('bucket', 'deep/gone', Buffer.from('x'));
+    const fresh = await replace(store, place, 'folder', disk);
+    await fresh.delete('bucket', 'deep/gone');
+    expect((await failure(read(fresh, 'deep/gone'))).code).toBe('NO_SUCH_KEY');
+    expect(fs.existsSync(path.join(store.root, kept.replace('disk1', disk)))).toBe(true);
+  });
+});
+
 test('of three disks, two may have something in the way of different metas: each answers for the other', async () => {
   const store = await replace(await replace(await filled(3), 'buckets/bucket/deep', 'file'), 'buckets/bucket/key.meta.json', 'folder', 'disk2');
   expect(await store.heal()).toMatchObject({ whole: 2, problems: 0, setAside: ['disk1/buckets/bucket/.deep.corrupt', 'disk2/buckets/bucket/.key.meta.json.corrupt'], failed: [] });
