@@ -18,6 +18,8 @@ export interface Writer {
   session: LockSession;
   id: string;
   view: DiskView;
+  /** Disks that can't take metas, but have kept their chunks. */
+  chunksOnly?: readonly Disk[] | undefined;
   durable: boolean;
   signal?: AbortSignal | undefined;
 }
@@ -107,7 +109,7 @@ export async function publishMeta(
 
 /**
  * Makes durable what leads to the bucket's folder: whoever made it may have died before. The rest is synced with each meta.
- * A disk that fails takes no further part; tells whether none did. @throws TOO_FEW_DISKS_TO_WRITE
+ * A disk that fails takes no meta, but may well have its chunks; tells whether none did. @throws TOO_FEW_DISKS_TO_WRITE
  */
 async function syncBucketFolders(context: StoreContext, writer: Writer): Promise<boolean> {
   const failed: OfflineDisk[] = [];
@@ -120,6 +122,7 @@ async function syncBucketFolders(context: StoreContext, writer: Writer): Promise
     }
   }
   const online = writer.view.online.filter(({ name }) => !failed.some(({ disk }) => disk === name));
+  writer.chunksOnly = writer.view.online.filter((disk) => !online.includes(disk));
   writer.view = { online, offline: [...writer.view.offline, ...failed] };
   const needed = context.disks.writeQuorum;
   if (online.length < needed) {

@@ -134,9 +134,9 @@ async function commit(
  * A disk that took chunks of this upload and is no longer there may not have been the right one. What it took counts as
  * not written. @throws TOO_FEW_DISKS_TO_WRITE where too little of a stripe is left
  */
-function checkChunkDisks({ view }: Writer, began: DiskView, written: WrittenChunks): void {
+function checkChunkDisks({ view, chunksOnly = [] }: Writer, began: DiskView, written: WrittenChunks): void {
   // The very disks, not those of the same names: one may have been replaced.
-  const online = new Set(view.online.filter((disk) => began.online.includes(disk)).map((disk) => disk.name));
+  const online = new Set([...view.online, ...chunksOnly].filter((disk) => began.online.includes(disk)).map((disk) => disk.name));
   const lost = loseShards(written, ({ disk }) => !online.has(disk));
   if (lost === undefined) return;
   const reason = view.offline.length === 0 ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed` : describeOffline(view.offline);

@@ -12,7 +12,8 @@ import { joinDisks } from '../../src/store/joining.ts';
 import { withWriter } from '../../src/store/commit.ts';
 import { put } from '../../src/store/put.ts';
 import { contextOf } from '../support/context.ts';
-import { failure, filesIn, metaCopies, newStore, read } from '../support/store.ts';
+import { ObjectStore } from '../../src/index.ts';
+import { failure, filesIn, metaCopies, MIB, newStore, read } from '../support/store.ts';
 
 const BROKEN: PlannedFault = { operation: 'flush', times: Infinity, effect: { kind: 'fail', errno: 'EIO' } };
 
@@ -88,6 +89,19 @@ describe('what a dead operation has not synced', () => {
     const { offline } = await put(failing, 'bucket', 'key 3', Buffer.from('x'), { redundancy: '1+2' });
     expect(offline).toMatchObject([{ disk: 'disk2', state: { status: 'unreadable' } }]);
     expect(metaCopies(store, 'key 3').map(({ disk }) => disk)).toEqual(['disk1', 'disk3']);
+  });
+
+  test.each(['1+0', '1+1'])('leads to a bucket on a disk that can not take metas: uploads of %s go on, with their chunks there', async (redundancy) => {
+    const store = await newStore(3, { durability: 'fsync', redundancy });
+    fs.renameSync(path.join(store.root, 'disk2/buckets'), path.join(path.dirname(store.root), 'away'));
+    fs.writeFileSync(path.join(store.root, 'disk2/buckets'), 'no folder');
+    for (let index = 0; index < 6; index++) {
+      const { offline } = await (await ObjectStore.open(store.root)).put('bucket', String(index), Buffer.alloc(3 * MIB + 1, index));
+      expect(offline).toMatchObject([{ disk: 'disk2', state: { status: 'unreadable' } }]);
+    }
+    expect(new Set((await store.head('bucket', '0')).chunks.map(({ disk }) => disk))).toContain('disk2');
+    expect((await store.heal()).setAside).toEqual(['disk2/.buckets.corrupt']);
+    expect(await store.verify()).toMatchObject({ objects: 6, whole: 6, problems: 0 });
   });
 
   test('leads to a bucket whose folder is made durable by the first durable upload, whatever was uploaded before', async () => {
