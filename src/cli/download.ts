@@ -1,10 +1,10 @@
-import { createWriteStream } from 'node:fs';
 import * as path from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pMap from 'p-map';
 import { isStoreError, type ObjectStore, StoreError, type ByteRange, type GetOptions, type ObjectMeta } from '../index.ts';
 import { parseAddress } from './address.ts';
+import { openDevice } from './device.ts';
 import type { DownloadOptions } from './download-command.ts';
 import { EXIT } from './exit-codes.ts';
 import { printError, printNote, UsageError } from './failure.ts';
@@ -147,11 +147,14 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
 }
 
 /** Writes an object to a stream, in order and no faster than it takes. */
-async function copyTo(store: ObjectStore, bucket: string, key: string, out: Writable, options: GetOptions, end: boolean): Promise<ObjectMeta> {
+async function copyTo(store: ObjectStore, bucket: string, key: string, open: () => Promise<Writable> | Writable, options: GetOptions, end: boolean): Promise<ObjectMeta> {
   const { meta, body } = await store.get(bucket, key, options);
+  // While what it goes to is being opened, nobody else listens; the pipeline tells of it.
+  body.on('error', () => undefined);
   try {
-    await pipeline(body, out, { end });
+    await pipeline(body, await open(), { end });
   } catch (error) {
+    body.destroy();
     if (options.signal?.aborted === true) throw new StoreError('ABORTED', 'interrupted', {}, error);
     throw error;
   }
@@ -161,7 +164,7 @@ async function copyTo(store: ObjectStore, bucket: string, key: string, out: Writ
 /** The same to something that stands there and must stay, such as a device or FIFO. @throws TARGET_IO */
 async function copyToDevice(store: ObjectStore, bucket: string, key: string, file: string, options: GetOptions): Promise<ObjectMeta> {
   try {
-    return await copyTo(store, bucket, key, createWriteStream(file), options, true);
+    return await copyTo(store, bucket, key, () => openDevice(file, options.signal), options, true);
   } catch (error) {
     if (isStoreError(error)) throw error;
     throw targetError(file, error);
@@ -171,7 +174,7 @@ async function copyToDevice(store: ObjectStore, bucket: string, key: string, fil
 /** The same to standard output: whoever closes the pipe has had enough. */
 async function copyToOutput(store: ObjectStore, bucket: string, key: string, options: GetOptions, io: Io): Promise<void> {
   try {
-    await copyTo(store, bucket, key, io.stdout.stream, options, false);
+    await copyTo(store, bucket, key, () => io.stdout.stream, options, false);
   } catch (error) {
     if (isStoreError(error) || !io.stdout.broken) throw error;
   }

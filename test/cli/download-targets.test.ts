@@ -1,13 +1,26 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { createServer } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { targetBelow } from '../../src/cli/target.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { Cli } from '../support/cli.ts';
-import { runDoor, runProgram, startDoor, type Ended } from '../support/processes.ts';
+import { runDoor, runProgram, start, startDoor, until, type Ended } from '../support/processes.ts';
 import { compiledDoor } from '../support/build.ts';
 
 const MIB = 1024 * 1024;
+
+/** What a process has open at this moment. */
+function openFiles(pid: number): string[] {
+  const folder = `/proc/${String(pid)}/fd`;
+  return readdirSync(folder).flatMap((fd) => {
+    try {
+      return [readlinkSync(`${folder}/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
 
 /** Stores an object and downloads it to its default place, below a `work` folder. */
 async function toDefaultPlace(key: string, prepare: (cli: Cli) => void = () => undefined): Promise<{ cli: Cli; result: Ended }> {
@@ -175,6 +188,25 @@ describe('-o', () => {
     const expected = execFileSync('sha256sum', { input: bytes, encoding: 'utf8' }).slice(0, 64);
     expect((await reader).stdout.slice(0, 64)).toBe(expected);
     expect(lstatSync(cli.path('fifo')).isFIFO()).toBe(true);
+  });
+
+  test('a FIFO without a reader is waited for until the command is interrupted', async () => {
+    const cli = await withObject(Buffer.from('content'));
+    execFileSync('mkfifo', [cli.path('fifo')]);
+    const download = start(process.execPath, [compiledDoor('download'), 'my-bucket/k', '-o', cli.path('fifo'), '--root', cli.root]);
+    await until('the command has opened the object', () => openFiles(download.pid).some((file) => file.endsWith('.lock')));
+    download.kill('SIGINT');
+    expect(await download.ended).toMatchObject({ code: 130 });
+    expect(lstatSync(cli.path('fifo')).isFIFO()).toBe(true);
+  });
+
+  test('a socket takes nothing, which is told in one line', async () => {
+    const cli = await withObject(Buffer.from('content'));
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(cli.path('sock'), resolve));
+    onTestFinished(() => void server.close());
+    const { code, stderr } = await cli.download('my-bucket/k', '-o', cli.path('sock'));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^error: cannot write "[^"]*sock"[^\n]*\n$/) as string });
   });
 
   test('a FIFO whose reader leaves early ends the command without a stack trace', async () => {
