@@ -49,7 +49,10 @@ export async function addDisk(context: StoreContext, name: string, folder: strin
   const made = new Made();
   await making(place, made, () =>
     members.change(context.locks, options.signal, async (document) => {
-      if (document.disks.some((disk) => disk.name === name)) {
+      const known = document.disks.find((disk) => disk.name === name);
+      // Begun before, and interrupted: what is left to do is to bring it all metas.
+      if (known?.role === 'joining' && known.path === place.path) return undefined;
+      if (known !== undefined) {
         throw new StoreError('DISK_EXISTS', `there is a disk "${name}" already`, { disk: name });
       }
       refuseUnreadable(document, document.disks.length + 1, undefined);
@@ -117,8 +120,10 @@ export async function replaceDisk(context: StoreContext, name: string, folder: s
       // Elsewhere that is most likely a mistake.
       const isElsewhere = place.path !== old.path && place.path !== name;
       if (isElsewhere && (await isMissing(members, place))) throw new StoreError('BAD_ROOT', `there is no folder "${place.folder}"`, { disk: name, path: place.folder });
-      if (isThere) aside = await moveOldFolder(members.root, name, place, made);
       await clearWay(members, path.join(members.root, name), place, made);
+      // What stands at the disk's own place is what is replaced, unless it is another disk.
+      const isOther = ['swapped', 'foreign'].includes(await stateAt(members, document, old));
+      if (isThere || (old.path === name && !isOther)) aside = await moveOldFolder(members.root, name, place, made);
       await forgetMetas(place.folder, document, name);
       const disk = await newDisk(document, members.root, name, place, made);
       isNew = true;

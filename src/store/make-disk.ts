@@ -23,8 +23,10 @@ export async function checkPlace(root: string, name: string, folder: string): Pr
   if (content !== undefined && content.length > 0 && !(await isBare(folder, content))) refuse('is not empty', folder);
   if (content === undefined && (await except(fs.lstat(folder), 'ENOENT')) !== undefined) refuse('is not a folder', folder);
   const inside = path.join(root, name);
-  // Looked up by its name, and not itself: it may be a link to a disk that hangs.
-  if (folder !== inside && (await fs.readdir(root)).includes(name)) refuse('is there already', inside);
+  // Looked up by its name, and not itself: it may be a link to a disk that hangs. The link to this very place is our own, from
+  // when making the disk was interrupted.
+  if (folder === inside || !(await fs.readdir(root)).includes(name)) return;
+  if ((await except(fs.readlink(inside), 'EINVAL')) !== folder) refuse('is there already', inside);
 }
 
 /** Whether there is no more than what a program has made that died before it wrote the disk's mark. */

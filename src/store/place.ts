@@ -74,12 +74,13 @@ export async function clearWay({ attendance }: Membership, inside: string, { fol
 }
 
 /**
- * Renames the folder of a disk that is being replaced, where it stands in the way of the link to the new one, and tells how.
+ * Renames the folder of a disk that is being replaced, or whatever is at its place, where that stands in the way of the link to
+ * the new one, and tells how.
  * @throws BAD_ROOT where it can't be renamed, because it is a mount point for instance
  */
 export async function moveOldFolder(root: string, name: string, { folder }: Place, made: Made): Promise<string | undefined> {
   const inside = path.join(root, name);
-  if (folder === inside || (await except(fs.lstat(inside), 'ENOENT'))?.isDirectory() !== true) return undefined;
+  if (folder === inside || (await except(fs.lstat(inside), 'ENOENT')) === undefined) return undefined;
   // Hidden, so that nobody takes it for a disk of the store.
   let aside = path.join(root, `.${name}.replaced`);
   for (let times = 2; (await except(fs.lstat(aside), 'ENOENT')) !== undefined; times++) aside = path.join(root, `.${name}.replaced-${String(times)}`);

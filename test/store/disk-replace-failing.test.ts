@@ -90,7 +90,8 @@ test('what can be read only with the failing disk is never given up: it is refus
   const before = stateOf(store);
   for (const failing of [false, true]) {
     const refused = await failure(store.replaceDisk('disk2', spare, { failing }));
-    expect(refused).toMatchObject({ code: 'DISK_NEEDED', disk: 'disk2', bucket: 'bucket', key: 'a/one' });
+    // Which of them has chunks there is chance.
+    expect(refused).toMatchObject({ code: 'DISK_NEEDED', disk: 'disk2', bucket: 'bucket', key: expect.any(String) as string });
     expect(refused.message).toContain('store disk drain disk2');
   }
   expect(stateOf(store)).toEqual(before);
