@@ -76,6 +76,7 @@ export function describeWait(lock: string, mode: LockMode): string {
     disks: others,
     bucket: mode === 'exclusive' ? `other commands that write to bucket ${name}` : `another command that makes or deletes bucket ${name}`,
     key: `another command that changes ${name}`,
+    clock: 'another command that stores something',
     mend: 'another command that mends or moves the same object',
   };
   return `waiting for ${what[kind] ?? 'another command'}`;
