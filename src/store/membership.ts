@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskSet, readQuorumOf, type DiskRole } from '../disks/disk-set.ts';
 import type { Disk } from '../disks/disk.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError, throwIfShort } from '../errors.ts';
-import { except, lstat, rename, syncFolderNow, unlink, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
+import { except, lstat, rename, syncFolderNow, WRITE_FLAGS, writeNewFile } from '../files/calls.ts';
 import { readText } from '../files/read-file.ts';
 import { lockName, type Locks, type LockSession } from '../locks/locks.ts';
 import { Attendance } from './attendance.ts';
@@ -138,9 +138,7 @@ export class Membership {
     // What can't be read back must never take the place of what can.
     parseStoreDocument(bytes.toString('utf8'), file);
     try {
-      // Whatever has got there is not ours to write into.
-      await except(unlink(staged), 'ENOENT');
-      await writeNewFile(staged, WRITE_FLAGS.exclusive, bytes, true);
+      await writeNewFile(staged, WRITE_FLAGS.replace, bytes, true);
       await rename(staged, file);
       onChanged();
       await syncFolderNow(this.root);
