@@ -17,7 +17,8 @@ test('random operations of several processes, while disks are hurt, changed and 
   const torture = new Torture({ seed, milliseconds: MILLISECONDS, folder, script: compileWorker(path.join(folder, 'program')), library: compiledLibrary() });
   const { rounds, hurt, operations, circumstances } = await torture.run();
   expect(rounds).toBeGreaterThanOrEqual(1);
-  expect(hurt).toBeGreaterThanOrEqual(1);
+  // A slow machine comes to a round or two, which may leave all disks as they are.
+  expect(hurt).toBeGreaterThanOrEqual(rounds < 4 ? 0 : 1);
   expect(operations['put']).toBeGreaterThan(10);
   expect(operations['get']).toBeGreaterThan(10);
   expect(circumstances['a clock goes back']).toBeGreaterThan(1);
