@@ -261,9 +261,10 @@ export class LocalDisk implements Disk {
   /** Syncs the innermost folder of a path that is there: another operation may have removed the inner ones as empty. */
   async #syncNearest(path: string): Promise<void> {
     for (let folder = dirname(path); ; folder = dirname(folder)) {
-      const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), 'ENOENT'), folder);
+      // The disk's own folder is missing where the disk has gone.
+      const missing = folder === '.' ? [] : ['ENOENT'];
+      const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), ...missing), folder);
       if (isThere === true) return;
-      if (folder === '.') throw Object.assign(new Error('ENOTDIR: the disk has gone'), { code: 'ENOTDIR' });
     }
   }
 

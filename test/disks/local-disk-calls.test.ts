@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import type * as fs from 'node:fs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { SystemCalls } from '../files/system-calls.ts';
@@ -55,6 +55,16 @@ describe('what a LocalDisk asks of the system', () => {
     system.reset();
     await disk.remove('buckets/none/.bucket.json', { within: 'buckets/none', durable: true });
     expect(system.calls(root, 'fsync')).toEqual(['fsync buckets']);
+  });
+
+  it('fails like a disk that has gone where it goes while what leads to a removed file is synced', async () => {
+    const { disk, root } = makeDisk();
+    await disk.makeFolder('buckets/one');
+    system.plan = (call) => {
+      if (call === `open ${root}/buckets/one`) renameSync(root, `${root}-away`);
+      return undefined;
+    };
+    await expect(disk.remove('buckets/one/file', { within: 'buckets', durable: true })).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk1', errno: 'ENOENT' } });
   });
 
   it('renames in one call, and then syncs the folder, where the name must be durable', async () => {

@@ -104,6 +104,7 @@ export class Ambushes {
     const slow = kind.last === 'slow put' ? await this.#beginSlow(target) : undefined;
     const isSet = await this.#dieHalfWay(kind, target, stale, names);
     const backs = isSet ? stale.map((name) => takeAway(root, folder, name)) : [];
+    journal.report.hurt += backs.length;
     try {
       const isWritten = slow === undefined ? await this.#write(kind, target) : await this.#finishSlow(slow);
       if (isSet && isWritten) journal.encounter(nameOf(kind));
