@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import type { ObjectStore } from '../index.ts';
 import { EXIT } from './exit-codes.ts';
@@ -50,9 +49,10 @@ export async function runDiskReplace(name: string, folder: string | undefined, o
 export async function runDiskRemove(name: string, options: CommonOptions, io: Io): Promise<number> {
   const store = await openStore(options, io);
   const place = placeOf(store, name);
+  const disk = (await store.disks()).find((candidate) => candidate.disk === name);
   await store.removeDisk(name, { signal: io.signal });
   if (options.json === true) await io.stdout.json({ disk: name, path: place, removed: true });
-  else await io.stdout.line(printable(`removed disk "${name}"${existsSync(place) ? `; ${place} is no longer part of the store and may be deleted` : ''}`));
+  else await io.stdout.line(printable(`removed disk "${name}"${disk?.state.status === 'missing' ? '' : `; ${place} is no longer part of the store and may be deleted`}`));
   return EXIT.done;
 }
 

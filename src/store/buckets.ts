@@ -108,7 +108,7 @@ export async function listBuckets(context: StoreContext, allowStale: boolean): P
     if (document !== undefined) buckets.push({ bucket, createdAt: document.createdAt, ...(document.redundancy === undefined ? {} : { redundancy: document.redundancy }) });
   }
   // A disk that has gone meanwhile has no buckets either.
-  await context.disks.confirm(view, allowStale);
+  await context.confirm(view, allowStale);
   return buckets;
 }
 

@@ -31,10 +31,15 @@ export class OwedLocks {
     void over.then(() => (state.isOver = true));
     let session: LockSession | undefined;
     while (!state.isOver) {
-      session ??= await this.#locks.open('write').catch(() => undefined);
-      if (session?.tryOne(group) === true) break;
-      // Somebody looks at this moment, or this process can open no file: until it can, the call is waited for.
-      await sleep(session === undefined ? PAUSE_MS : 1);
+      try {
+        session ??= await this.#locks.open('write');
+        if (session.tryOne(group)) break;
+        // Somebody looks at this moment.
+        await sleep(1);
+      } catch {
+        // This process can open no file, or the system has no lock left: until it has, the call is waited for.
+        await sleep(PAUSE_MS);
+      }
     }
     void over.then(() => session?.close());
   }
