@@ -4,9 +4,9 @@ import type { Disk } from '../../src/disks/disk.ts';
 import type { Patience } from '../../src/disks/patience.ts';
 import type { ObjectStore } from '../../src/index.ts';
 import { KernelLocks } from '../../src/locks/kernel-locks.ts';
-import { Attendance, LOCK_FILE, type WaitOptions } from '../../src/store/attendance.ts';
-import { StoreContext } from '../../src/store/context.ts';
-import { Membership } from '../../src/store/membership.ts';
+import { Attendance, LOCK_FILE, type WaitOptions } from '../../src/store/members/attendance.ts';
+import { StoreContext } from '../../src/store/protocol/context.ts';
+import { Membership } from '../../src/store/members/membership.ts';
 
 /** A second view of a store, as another process has it, with disks of the test's own around the real ones. */
 export async function contextOf({ root }: Pick<ObjectStore, 'root'>, wrap: (disk: Disk) => Disk = (disk) => disk, locks = new KernelLocks(path.join(root, LOCK_FILE))): Promise<StoreContext> {

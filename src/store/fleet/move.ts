@@ -1,0 +1,64 @@
+import { Budget } from '../../chunks/budget.ts';
+import { Throttle } from '../../chunks/throttle.ts';
+import { isDiskFault, throwIfAborted } from '../../errors.ts';
+import { withWriter } from '../protocol/commit.ts';
+import type { StoreContext } from '../protocol/context.ts';
+import { mend } from '../health/mend.ts';
+import type { Relocation } from '../health/relocation.ts';
+import { forEachKey } from '../protocol/scope.ts';
+import type { DiskView } from '../../disks/disk-set.ts';
+
+export interface MoveOptions {
+  /** Bytes a second, read and written, at most. */
+  rate?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called with the size of every chunk and parity chunk that has been moved, or could not be. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Chunks and parity chunks that were moved to other disks, and read back there. */
+export interface MoveReport {
+  moved: number;
+  movedBytes: number;
+  /** What could not be moved, in words. */
+  failed: string[];
+}
+
+/** Chunks in memory. */
+const BUFFERS = 16;
+
+/** Moves what a policy wants moved, object by object. What has been moved when it is interrupted stays moved. */
+export async function moveAll(
+  context: StoreContext,
+  options: MoveOptions,
+  makePolicy: (view: DiskView) => Promise<Relocation>,
+): Promise<MoveReport> {
+  return withWriter(context, { signal: options.signal }, async ({ view }) => {
+    const report: MoveReport = { moved: 0, movedBytes: 0, failed: [] };
+    const { signal, onBytes } = options;
+    const common = { budget: new Budget(BUFFERS), throttle: new Throttle(options.rate), movesOnly: true, relocate: await makePolicy(view), signal, onBytes };
+    await forEachKey(
+      context,
+      view,
+      {},
+      async (bucket, key) => {
+        throwIfAborted(signal);
+        try {
+          const { health, moved, movedBytes, failed } = await mend(context, bucket, key, common);
+          report.moved += moved;
+          report.movedBytes += movedBytes;
+          report.failed.push(...failed);
+          // What its meta would have said is unknown.
+          if (health !== undefined && health.version === undefined) report.failed.push(health.problems[0]?.reason ?? `the meta of ${bucket}/${key} cannot be read`);
+        } catch (error) {
+          // One object that can't be moved must not keep the others waiting.
+          if (!isDiskFault(error)) throw error;
+          report.failed.push(error.message);
+        }
+      },
+      // What only other disks know of may have to be moved too.
+      { onTooFew: ({ message }) => report.failed.push(message) },
+    );
+    return report;
+  });
+}

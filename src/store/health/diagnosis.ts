@@ -1,0 +1,248 @@
+import { describeBytes } from '../../chunks/loss.ts';
+import type { DiskView } from '../../disks/disk-set.ts';
+import type { StoreError } from '../../errors.ts';
+import type { LockSession } from '../../locks/locks.ts';
+import { metaKind } from '../../metadata/catalog.ts';
+import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
+import { compareAge, type VersionedDocument } from '../../metadata/document.ts';
+import { isTombstone, type ChunkEntry, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
+import { isParity, nameShard, shardsOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
+import type { StoreContext } from '../protocol/context.ts';
+import type { UnreadableFolder } from '../protocol/folders.ts';
+
+/**
+ * - `whole`: every chunk, parity chunk and meta copy is where it belongs, as it should be.
+ * - `degraded`: something is not, but the object can be read.
+ * - `lost`: bytes of it can't be read, or its meta can't.
+ */
+export type HealthState = 'whole' | 'degraded' | 'lost';
+
+/** One thing that is not as it should be. */
+export interface Problem {
+  part: 'chunk' | 'parity' | 'meta';
+  disk: string;
+  /** On the disk. */
+  path: string;
+  /** `leaving`: whole, but on a disk that is being drained or is no longer the store's. */
+  state: 'missing' | 'damaged' | 'unreadable' | 'offline' | 'stale' | 'leaving';
+  /** For people. */
+  reason: string;
+}
+
+/** How an object is; with an empty key, how the document of a bucket is; without a bucket, how the store's horizon is. */
+export interface ObjectHealth {
+  bucket: string;
+  key: string;
+  state: HealthState;
+  /** Undefined where no meta could be read. */
+  version: string | undefined;
+  redundancy: string | undefined;
+  size: number | undefined;
+  /** So many more disks may be lost, whichever they are; 0 for a lost object. */
+  survives: number;
+  problems: Problem[];
+  /** First byte, and the byte after the last one, of each run of bytes that can't be read. */
+  lost: { from: number; to: number }[];
+}
+
+/** Objects in total. */
+export interface HealthReport {
+  objects: number;
+  whole: number;
+  degraded: number;
+  lost: number;
+  /** Buckets whose own document has not all of its copies, or damaged ones; the store's horizon counts as one. */
+  buckets: number;
+  /** Bytes of chunks and parity that were looked at. */
+  bytes: number;
+  problems: number;
+  /** Folders of metas that a disk can't list; those inside such a folder are not named. Objects that only it has a meta of are not counted. */
+  unreadable: UnreadableFolder[];
+}
+
+/** Counts objects by their health. */
+export class Tally {
+  objects = 0;
+  whole = 0;
+  degraded = 0;
+  lost = 0;
+  buckets = 0;
+  bytes = 0;
+  problems = 0;
+
+  add(health: ObjectHealth): void {
+    if (health.key === '') {
+      this.buckets++;
+    } else {
+      this.objects++;
+      this[health.state]++;
+    }
+    this.problems += health.problems.length;
+  }
+
+  /** @param unreadable folders that were met on the way to the objects */
+  report(unreadable: UnreadableFolder[]): HealthReport {
+    const { objects, whole, degraded, lost, buckets, bytes, problems } = this;
+    return { objects, whole, degraded, lost, buckets, bytes, problems, unreadable };
+  }
+}
+
+/** A document's copies, such that differences between them are not those of a commit that is on its way. @param lock of such commits */
+export async function readQuietCopies<T extends VersionedDocument>(
+  session: LockSession,
+  view: DiskView,
+  kind: DocumentKind<T>,
+  lock: string,
+  signal?: AbortSignal,
+): Promise<Copy<T>[]> {
+  const copies = await readCopies(view.online, kind);
+  const [first] = copies;
+  const areAlike = copies.every((copy) => copy.state === 'valid' && first?.state === 'valid' && copy.document === first.document);
+  if (areAlike) return copies;
+  await session.lock(lock, 'shared', signal);
+  try {
+    return await readCopies(view.online, kind);
+  } finally {
+    session.unlock(lock);
+  }
+}
+
+/** Whether the object has been deleted since its version was opened: no disk shows it any more. */
+export function isGone(copies: readonly Copy<Meta>[]): boolean {
+  return copies.every((copy) => copy.state === 'absent' || (copy.state === 'valid' && isTombstone(copy.document)));
+}
+
+/** Gathers what is wrong with an object, and comes to a conclusion. */
+export class Diagnosis {
+  readonly #context: StoreContext;
+  readonly #meta: ObjectMeta;
+  readonly #problems: Problem[] = [];
+  readonly #lost: { from: number; to: number }[] = [];
+  #survives: number;
+
+  /** @param copies the metas of the online disks of the view, read while nobody committed */
+  constructor(context: StoreContext, view: DiskView, meta: ObjectMeta, copies: readonly Copy<Meta>[]) {
+    this.#context = context;
+    this.#meta = meta;
+    const { path } = metaKind(meta.bucket, meta.key);
+    // Meanwhile a newer one may have come; what counts is whether all have it.
+    const newest = newestCopy(copies)?.document ?? meta;
+    let answers = 0;
+    let current = 0;
+    for (const copy of copies) {
+      const problem = judgeCopy(copy, newest);
+      if (problem === undefined) current++;
+      if (copy.state !== 'bad' && context.disks.isVoter(copy.disk)) answers++;
+      if (problem !== undefined) this.#problems.push({ part: 'meta', disk: copy.disk.name, path, ...problem });
+    }
+    for (const { disk, state } of view.offline) {
+      this.#problems.push({ part: 'meta', disk, path, state: 'offline', reason: `disk "${disk}" is ${state.status} (${state.reason})` });
+    }
+    this.#survives = Math.min(answers - context.disks.readQuorum, current - 1);
+  }
+
+  /** @param faultOf what is wrong with a shard; undefined for one that is whole, even if it has to leave its disk */
+  addStripe(stripe: Stripe, faultOf: (shard: ShardEntry) => StoreError | undefined): void {
+    const shards = shardsOf(stripe);
+    for (const shard of shards) {
+      const fault = faultOf(shard);
+      const common = { part: isParity(shard) ? 'parity' : 'chunk', disk: shard.disk, path: `${this.#meta.directory}/${shard.file}` } as const;
+      if (fault !== undefined) this.#problems.push({ ...common, state: stateOf(fault), reason: fault.message });
+      else if (mustLeave(this.#context, shard)) {
+        this.#problems.push({ ...common, state: 'leaving', reason: `${nameShard(shard)} is on disk "${shard.disk}", which is being drained` });
+      }
+    }
+    const spare = shards.filter((shard) => faultOf(shard) === undefined).length - stripe.chunks.length;
+    this.#survives = Math.min(this.#survives, spare);
+    const gone = stripe.chunks.filter((chunk) => faultOf(chunk) !== undefined);
+    if (spare < 0 && gone.length > 0) this.#addLost(stripe, gone);
+  }
+
+  conclude(): ObjectHealth {
+    const { bucket, key, version, redundancy, size } = this.#meta;
+    const isLost = this.#lost.length > 0;
+    return {
+      bucket,
+      key,
+      state: isLost ? 'lost' : this.#problems.length > 0 ? 'degraded' : 'whole',
+      version,
+      redundancy,
+      size,
+      survives: Math.max(0, this.#survives),
+      problems: this.#problems,
+      lost: this.#lost,
+    };
+  }
+
+  #addLost(stripe: Stripe, chunks: readonly ChunkEntry[]): void {
+    for (const chunk of chunks) {
+      const { from, to } = describeBytes(stripe, [chunk]);
+      const before = this.#lost.at(-1);
+      if (before?.to === from) before.to = to;
+      else this.#lost.push({ from, to });
+    }
+  }
+}
+
+/** The health of an object whose meta can't be read. */
+export function withoutMeta(bucket: string, key: string, copies: readonly Copy<Meta>[], reason: StoreError): ObjectHealth {
+  const { path } = metaKind(bucket, key);
+  const problems = copies.flatMap((copy): Problem[] => {
+    const problem = badCopy(copy);
+    return problem === undefined ? [] : [{ part: 'meta', disk: copy.disk.name, path, ...problem }];
+  });
+  if (problems.length === 0) problems.push({ part: 'meta', disk: reason.details.disk ?? '', path, state: 'unreadable', reason: reason.message });
+  return { bucket, key, state: 'lost', version: undefined, redundancy: undefined, size: undefined, survives: 0, problems, lost: [] };
+}
+
+/** The health of a bucket's own document, or without a bucket of the store's horizon; undefined where all is well, or where there is none. */
+export function healthOfDocument(
+  { disks }: StoreContext,
+  bucket: string,
+  path: string,
+  copies: readonly Copy<VersionedDocument & { deleted?: true | undefined }>[],
+): ObjectHealth | undefined {
+  const newest = newestCopy(copies)?.document;
+  const bad = copies.filter((copy) => copy.state === 'bad');
+  if (newest?.deleted === true || (newest === undefined && bad.length === 0)) return undefined;
+  const problems = copies.flatMap((copy): Problem[] => {
+    const problem = newest === undefined ? badCopy(copy) : judgeCopy(copy, newest);
+    return problem === undefined ? [] : [{ part: 'meta', disk: copy.disk.name, path, ...problem }];
+  });
+  if (problems.length === 0) return undefined;
+  const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length - disks.readQuorum;
+  const survives = Math.min(answers, copies.length - problems.length - 1);
+  const state = answers < 0 || newest === undefined ? 'lost' : 'degraded';
+  return { bucket, key: '', state, version: newest?.version, redundancy: undefined, size: undefined, survives: Math.max(0, survives), problems, lost: [] };
+}
+
+/** Whether a shard is on a disk that gives its chunks away, or that the store no longer has. */
+export function mustLeave({ disks }: StoreContext, shard: ShardEntry): boolean {
+  return disks.roleOf(shard.disk) === 'draining' || !disks.disks.some(({ name }) => name === shard.disk);
+}
+
+function judgeCopy<T extends VersionedDocument>(copy: Copy<T>, newest: T): Pick<Problem, 'state' | 'reason'> | undefined {
+  const on = `the meta on disk "${copy.disk.name}"`;
+  switch (copy.state) {
+    case 'valid':
+      if (compareAge(copy.document, newest) === 0) return undefined;
+      return { state: 'stale', reason: `${on} is of version ${copy.document.version}` };
+    case 'absent':
+      return { state: 'missing', reason: `${on} is missing` };
+    case 'other':
+      return { state: 'damaged', reason: `${on} is that of ${JSON.stringify(copy.name)}` };
+    case 'bad':
+      return badCopy(copy);
+  }
+}
+
+function badCopy(copy: Copy<unknown>): Pick<Problem, 'state' | 'reason'> | undefined {
+  if (copy.state !== 'bad') return undefined;
+  return { state: copy.bytes === undefined ? 'unreadable' : 'damaged', reason: copy.error.message };
+}
+
+function stateOf(fault: StoreError): Problem['state'] {
+  if (fault.code === 'CHUNK_DAMAGED') return 'damaged';
+  if (fault.details.errno === 'ENOENT') return 'missing';
+  return fault.details.errno === undefined ? 'offline' : 'unreadable';
+}

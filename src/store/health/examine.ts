@@ -1,0 +1,108 @@
+import type { Budget } from '../../chunks/budget.ts';
+import { ShardReader } from '../../chunks/shard-reader.ts';
+import { forEachAtOnce } from '../../chunks/workers.ts';
+import type { DiskView } from '../../disks/disk-set.ts';
+import { isDiskFault, isStoreError, throwIfAborted, type StoreError } from '../../errors.ts';
+import { lockName } from '../../locks/locks.ts';
+import { bucketKind, metaKind } from '../../metadata/catalog.ts';
+import { readCopies } from '../../metadata/copies.ts';
+import { horizonKind } from '../../metadata/horizon.ts';
+import type { ObjectMeta } from '../../metadata/meta.ts';
+import { stripesOf, type ShardEntry } from '../../metadata/stripes.ts';
+import type { StoreContext } from '../protocol/context.ts';
+import { Diagnosis, healthOfDocument, isGone, readQuietCopies, withoutMeta, type ObjectHealth } from './diagnosis.ts';
+import { openVersion } from '../protocol/open-version.ts';
+
+export interface ExamineOptions {
+  /** Look only whether files are there and as long as they should be. */
+  quick: boolean;
+  /** Bounds the shards in memory over all objects that are examined at once. */
+  budget: Budget;
+  signal?: AbortSignal | undefined;
+  /** Called with the size of every shard that has been looked at, and at once. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Shards of one object that are looked at side by side. */
+const AT_ONCE = 8;
+
+/** Looks at every chunk, parity chunk and meta copy of an object. Undefined where there is no such object. */
+export async function examine(context: StoreContext, bucket: string, key: string, options: ExamineOptions): Promise<ObjectHealth | undefined> {
+  let held: Awaited<ReturnType<typeof openVersion>>;
+  try {
+    held = await openVersion(context, bucket, key, false, options.signal);
+  } catch (error) {
+    return healthWithoutMeta(context, bucket, key, error);
+  }
+  try {
+    const { meta, view, session } = held;
+    const faults = await findFaults(meta, view, context, options);
+    const copies = await readQuietCopies(session, view, metaKind(bucket, key), lockName.key(bucket, key), options.signal);
+    if (isGone(copies)) {
+      await context.confirm(view);
+      return undefined;
+    }
+    const diagnosis = new Diagnosis(context, view, meta, copies);
+    for (const stripe of stripesOf(meta)) diagnosis.addStripe(stripe, (shard) => faults.get(shard));
+    return diagnosis.conclude();
+  } finally {
+    await held.release();
+  }
+}
+
+/** Looks at every copy of a bucket's own document; undefined where all is well. */
+export async function examineBucket(context: StoreContext, view: DiskView, bucket: string, signal?: AbortSignal): Promise<ObjectHealth | undefined> {
+  const session = await context.locks.open('read');
+  try {
+    return healthOfDocument(context, bucket, bucketKind(bucket).path, await readQuietCopies(session, view, bucketKind(bucket), lockName.bucket(bucket), signal));
+  } finally {
+    await session.close();
+  }
+}
+
+/** The same of the store's horizon. */
+export async function examineHorizon(context: StoreContext, view: DiskView, signal?: AbortSignal): Promise<ObjectHealth | undefined> {
+  const session = await context.locks.open('read');
+  try {
+    return healthOfDocument(context, '', horizonKind.path, await readQuietCopies(session, view, horizonKind, lockName.clock(), signal));
+  } finally {
+    await session.close();
+  }
+}
+
+/** What to say of an object whose version can't be opened; undefined where it has been deleted. @throws what concerns the whole store */
+export async function healthWithoutMeta(context: StoreContext, bucket: string, key: string, error: unknown): Promise<ObjectHealth | undefined> {
+  if (isStoreError(error, 'NO_SUCH_KEY', 'NO_SUCH_BUCKET')) return undefined;
+  if (!isStoreError(error, 'META_DAMAGED', 'UNKNOWN_FORMAT', 'TOO_FEW_DISKS_TO_READ')) throw error;
+  // Where too few disks are there at all, that is said once, and not of every object.
+  const view = await context.lookForReading();
+  return withoutMeta(bucket, key, await readCopies(view.online, metaKind(bucket, key)), error);
+}
+
+async function findFaults(meta: ObjectMeta, view: DiskView, context: StoreContext, options: ExamineOptions): Promise<Map<ShardEntry, StoreError>> {
+  const reader = new ShardReader(meta, view);
+  const faults = new Map<ShardEntry, StoreError>();
+  await forEachAtOnce([...meta.chunks, ...meta.parity], AT_ONCE, async (shard) => {
+    throwIfAborted(options.signal);
+    try {
+      await (options.quick ? reader.checkPresence(shard) : readAndCheck(reader, shard, context, options.budget));
+    } catch (error) {
+      if (!isDiskFault(error)) throw error;
+      faults.set(shard, error);
+    }
+    options.onBytes?.(shard.size);
+  });
+  return faults;
+}
+
+function readAndCheck(reader: ShardReader, shard: ShardEntry, { pool }: StoreContext, budget: Budget): Promise<void> {
+  reader.diskOf(shard);
+  return budget.spend(1, async () => {
+    const buffer = pool.take(shard.size + 1);
+    try {
+      await reader.check(shard, await reader.read(shard, buffer, true));
+    } finally {
+      pool.give(buffer);
+    }
+  });
+}

@@ -1,0 +1,276 @@
+import { basename } from 'node:path/posix';
+import { forEachAtOnce } from '../../chunks/workers.ts';
+import { STAGING_FOLDER, type Disk, type DiskEntry } from '../../disks/disk.ts';
+import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
+import { isDiskFault, throwIfAborted } from '../../errors.ts';
+import { lockName } from '../../locks/locks.ts';
+import { bucketFolder } from '../../metadata/catalog.ts';
+import { readKeyLevel } from '../../metadata/key-tree.ts';
+import { CHUNKS_FOLDER, SET_ASIDE } from '../../metadata/meta.ts';
+import { isVersion } from '../../metadata/version.ts';
+import { withWriter, type Writer } from '../protocol/commit.ts';
+import type { StoreContext } from '../protocol/context.ts';
+import { flushDisks } from '../protocol/flush.ts';
+import { judgeFailures, UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
+import { settleBucket, settleKey, type Settled } from './settle.ts';
+import { bucketFolders } from '../protocol/walk.ts';
+
+export interface GcOptions {
+  /** Look and report, change nothing. */
+  dryRun?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What `gc` removed or mended, or would have with `dryRun`. */
+export interface GcReport {
+  /** Chunk files that no meta refers to, and their bytes. */
+  leftoverChunks: number;
+  leftoverBytes: number;
+  /** Documents that an operation staged and died before it published them. */
+  stagedFiles: number;
+  /** Objects and buckets whose tombstone had reached all disks and is gone now. */
+  tombstones: number;
+  /** Objects and buckets whose copies differed, because a commit died or a disk was away, and agree now. */
+  settled: number;
+  /** Versions that somebody was writing or reading: left alone. */
+  inUse: number;
+  /** Why leftover chunks were kept, in words; none if they were not. */
+  kept: string[];
+  /** What could not be removed or mended, in words; the rest has been. */
+  failed: string[];
+}
+
+const AT_ONCE = 16;
+
+/**
+ * Reclaims what operations that died have left behind.
+ *
+ * The order of steps is what makes it safe beside live operations. An upload holds its version's lock from before its
+ * first file until after its commit. So a version's folder that is there, and that nobody locks, will never be committed
+ * later than now; if the walk over all metas, which comes after, does not meet it, nothing refers to it. The one
+ * exception is a commit that is taken back, after which the version before counts again: such a commit holds that
+ * version's lock, and leaves a mark that is looked for before anything is removed. And because metas that the walk has not
+ * met may come back when the power goes, the disks are flushed between the walk and the first removal.
+ */
+export async function gc(context: StoreContext, options: GcOptions): Promise<GcReport> {
+  return withWriter(context, { signal: options.signal }, (writer) => new Sweep(context, writer, options.dryRun ?? false).run());
+}
+
+class Sweep {
+  readonly #context: StoreContext;
+  readonly #writer: Writer;
+  readonly #dryRun: boolean;
+  readonly #report: GcReport = {
+    leftoverChunks: 0,
+    leftoverBytes: 0,
+    stagedFiles: 0,
+    tombstones: 0,
+    settled: 0,
+    inUse: 0,
+    kept: [],
+    failed: [],
+  };
+  /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
+  readonly #folders = new Map<string, Map<Disk, Set<string>>>();
+
+  readonly #unreadable = new UnreadableFolders();
+  /** A folder that can't be listed keeps the leftovers, and nothing else. */
+  readonly #rules: WalkRules = { onUnreadable: this.#unreadable.add, onTooFew: () => undefined };
+
+  /** What is no folder, in the place of a version's folder, by disk and path. */
+  readonly #misplaced = new Set<string>();
+
+  /** The locks' stamp at the beginning: it changes when a commit is taken back, and what that replaced counts again. */
+  #stamp = '';
+  /** A disk that has gone while the metas were walked. */
+  #lost: OfflineDisk | undefined;
+  #wasTakenBack = false;
+  /** Set where copies could not be brought into step, so that it is unknown what they will refer to. */
+  #isUnsettled = false;
+
+  constructor(context: StoreContext, writer: Writer, dryRun: boolean) {
+    this.#context = context;
+    this.#writer = writer;
+    this.#dryRun = dryRun;
+  }
+
+  async run(): Promise<GcReport> {
+    const { offline } = this.#writer.view;
+    this.#stamp = await this.#writer.session.stamp();
+    await this.#removeStaged();
+    await this.#findIdleVersions();
+    await this.#walkBuckets();
+    this.#report.kept.unshift(...this.#unreadable.reasons());
+    // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
+    const away = this.#lost === undefined ? offline : [...offline, this.#lost];
+    if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
+    if (this.#report.kept.length === 0 && this.#folders.size > 0 && !this.#dryRun) {
+      this.#report.kept.push(...(await flushDisks(this.#context, this.#writer.view.online)));
+    }
+    if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
+    if (this.#wasTakenBack) this.#report.kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
+    return this.#report;
+  }
+
+  async #removeStaged(): Promise<void> {
+    for (const disk of this.#writer.view.online) {
+      for (const { name } of await this.#list(disk, STAGING_FOLDER)) {
+        if (this.#isIdle(name) && (await this.#remove(disk, STAGING_FOLDER, name))) this.#report.stagedFiles++;
+      }
+    }
+  }
+
+  /** What is in a folder; one that can't be read keeps what no meta refers to, because it is not known. */
+  async #list(disk: Disk, folder: string): Promise<DiskEntry[]> {
+    try {
+      return await disk.list(folder);
+    } catch (error) {
+      if (!isDiskFault(error)) throw error;
+      this.#report.kept.push(error.message);
+      return [];
+    }
+  }
+
+  /** Nobody is at work on the id now; and since every operation mints its own, nobody will be. */
+  #isIdle(id: string): boolean {
+    const name = lockName.version(id);
+    if (id === this.#writer.id || !this.#writer.session.tryLock(name, 'exclusive')) return false;
+    this.#writer.session.unlock(name);
+    return true;
+  }
+
+  async #findIdleVersions(): Promise<void> {
+    const busy = new Set<string>();
+    for (const disk of this.#writer.view.online) {
+      for (const { name, isFolder } of await this.#list(disk, CHUNKS_FOLDER)) {
+        if (!isVersion(name) || busy.has(name)) continue;
+        const folder = `${CHUNKS_FOLDER}/${name}`;
+        if (!isFolder) this.#misplaced.add(`${disk.name}/${folder}`);
+        let disks = this.#folders.get(folder);
+        if (disks === undefined) {
+          if (!this.#isIdle(name)) {
+            busy.add(name);
+            continue;
+          }
+          disks = new Map();
+          this.#folders.set(folder, disks);
+        }
+        disks.set(disk, new Set());
+      }
+    }
+    this.#report.inUse = busy.size;
+  }
+
+  async #walkBuckets(): Promise<void> {
+    const { online } = this.#writer.view;
+    for (const bucket of await bucketFolders(this.#context, this.#writer.view, this.#rules)) {
+      await this.#walk(bucket, bucketFolder(bucket), '', online);
+      await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, { dryRun: this.#dryRun, mend: false }));
+    }
+  }
+
+  async #walk(bucket: string, folder: string, base: string, disks: readonly Disk[]): Promise<void> {
+    const { online } = this.#writer.view;
+    const { nodes, parts, failures } = await readKeyLevel(disks, folder, base);
+    judgeFailures(this.#context.disks, this.#writer.view, failures, this.#rules);
+    // A disk that has gone meanwhile reads as if it were empty.
+    this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) => online.some(({ name }) => name === disk));
+    const keys = nodes.filter((node) => node.folder === undefined);
+    await forEachAtOnce(keys, AT_ONCE, ({ name }) =>
+      this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false }), failures.length > 0),
+    );
+    const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
+    for (const node of below) await this.#walk(bucket, node.folder, node.name, node.disks);
+    if (this.#dryRun) return;
+    // Folders that lead to no key any more. One that an upload needs this moment it makes again.
+    for (const node of [...parts, ...below]) {
+      const disks = node.disks.filter((disk) => !this.#unreadable.has(disk, node.folder));
+      for (const disk of disks) await disk.removeFolder(node.folder).catch((error: unknown) => { this.#fail(error); });
+    }
+  }
+
+  /** @param isKept the folder's failure is a reason to keep leftovers already: that of each key in it would be one too many */
+  async #settle(settle: () => Promise<Settled>, isKept = false): Promise<void> {
+    throwIfAborted(this.#writer.signal);
+    let settled: Settled;
+    try {
+      settled = await settle();
+    } catch (error) {
+      this.#fail(error);
+      this.#isUnsettled = true;
+      return;
+    }
+    const { outcome, live, problem } = settled;
+    if (outcome === 'settled') this.#report.settled++;
+    if (outcome === 'removed') this.#report.tombstones++;
+    if (problem !== undefined && !isKept) this.#report.kept.push(problem);
+    for (const meta of live) {
+      const disks = this.#folders.get(meta.directory);
+      for (const { disk: name, file } of [...meta.chunks, ...meta.parity]) {
+        for (const [disk, files] of disks ?? []) if (disk.name === name) files.add(file).add(file + SET_ASIDE);
+      }
+    }
+  }
+
+  async #removeLeftovers(): Promise<void> {
+    await forEachAtOnce(this.#folders, AT_ONCE, ([folder, disks]) => this.#removeLeftover(folder, disks));
+  }
+
+  async #removeLeftover(folder: string, disks: Map<Disk, Set<string>>): Promise<void> {
+    throwIfAborted(this.#writer.signal);
+    const lock = lockName.version(folder.slice(CHUNKS_FOLDER.length + 1));
+    // A reader may have come to this version since it was found idle, and lost it to a newer one while it reads.
+    if (!this.#writer.session.tryLock(lock, 'exclusive')) {
+      this.#report.inUse++;
+      return;
+    }
+    try {
+      // A commit holds what it replaces, so with this lock held every such commit has ended, one way or the other.
+      if ((await this.#writer.session.stamp()) !== this.#stamp) {
+        this.#wasTakenBack = true;
+        return;
+      }
+      for (const [disk, referred] of disks) {
+        try {
+          if (this.#misplaced.has(`${disk.name}/${folder}`)) {
+            // Where it stands in the way of chunks, heal sets it aside.
+            if (referred.size === 0) await this.#removeChunk(disk, CHUNKS_FOLDER, basename(folder));
+            continue;
+          }
+          const entries = await disk.list(folder);
+          const leftovers = entries.filter(({ name }) => !referred.has(name));
+          for (const { name } of leftovers) await this.#removeChunk(disk, folder, name);
+          if (!this.#dryRun && referred.size === 0) await disk.removeFolder(folder);
+        } catch (error) {
+          this.#fail(error);
+        }
+      }
+    } finally {
+      this.#writer.session.unlock(lock);
+    }
+  }
+
+  async #removeChunk(disk: Disk, folder: string, name: string): Promise<void> {
+    const size = (await disk.stat(`${folder}/${name}`))?.size ?? 0;
+    if (!(await this.#remove(disk, folder, name))) return;
+    this.#report.leftoverBytes += size;
+    this.#report.leftoverChunks++;
+  }
+
+  /** Removes a file, or would, and tells whether it is gone. One that can't be removed must not keep the others. */
+  async #remove(disk: Disk, folder: string, name: string): Promise<boolean> {
+    if (this.#dryRun) return true;
+    try {
+      await disk.remove(`${folder}/${name}`, { within: folder, durable: false, evenFolder: folder !== STAGING_FOLDER });
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!isDiskFault(error)) throw error;
+    this.#report.failed.push(error.message);
+  }
+}

@@ -1,0 +1,309 @@
+import { dirname } from 'node:path/posix';
+import { Budget } from '../../chunks/budget.ts';
+import { Throttle } from '../../chunks/throttle.ts';
+import { forEachAtOnce } from '../../chunks/workers.ts';
+import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
+import { isDiskFault, throwIfAborted } from '../../errors.ts';
+import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
+import { horizonKind } from '../../metadata/horizon.ts';
+import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
+import { unblock, type BlockedDocument } from './blocked.ts';
+import { withWriter, type Writer } from '../protocol/commit.ts';
+import type { StoreContext } from '../protocol/context.ts';
+import { examine, examineBucket, examineHorizon } from './examine.ts';
+import { flushDisks } from '../protocol/flush.ts';
+import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
+import { gc, type GcReport } from './gc.ts';
+import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
+import { joinDisks } from './joining.ts';
+import { DISK_FOLDERS } from '../members/make-disk.ts';
+import { mend, type Mended } from './mend.ts';
+import { Obstacles } from './obstacles.ts';
+import { Relocation } from './relocation.ts';
+import { bucketsOf, mapKeys, type Scope } from '../protocol/scope.ts';
+import { settleBucket, settleHorizon, settleKey, type Settled, type SettleOptions } from './settle.ts';
+
+export interface HealOptions extends Scope {
+  /** Look and report, change nothing. */
+  dryRun?: boolean | undefined;
+  /** Take what the disks that are left say for the newest, even where they are too few to be sure. */
+  allowStale?: boolean | undefined;
+  /** Bytes a second, read and written, at most. */
+  rate?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called with each object's health once it has been healed as far as that goes; the most endangered come first. */
+  onObject?: ((health: ObjectHealth) => Promise<void> | void) | undefined;
+  /** Called with the bytes of all chunks and parity, once they are known. */
+  onTotal?: ((bytes: number) => void) | undefined;
+  /** Called with the size of chunks and parity chunks that are done with. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** The state after healing, and what was done. With `dryRun`, the state as it is. */
+export interface HealReport extends HealthReport {
+  /** Chunks and parity chunks that were missing or wrong, and have been written, read back and found right; and their bytes. */
+  rebuilt: number;
+  rebuiltBytes: number;
+  /** Those that were moved away from a disk that is drained or gone. */
+  moved: number;
+  movedBytes: number;
+  /** Objects and buckets whose meta copies have been brought into step. */
+  settled: number;
+  /** What was removed that no meta refers to; undefined where only a part of the store was healed. */
+  gc: GcReport | undefined;
+  /** Disks that have got everything they were lacking, and count from now on. */
+  joined: string[];
+  /** What stood in the way of files or folders of the store, and has this path now, below the store's folder. */
+  setAside: string[];
+  /** What could not be done, in words. */
+  failed: string[];
+}
+
+/** An object of which something is known to be missing. */
+interface Hurt {
+  bucket: string;
+  key: string;
+  survives: number;
+}
+
+/** What there is to settle where the folder of all buckets is to be made anew, and nothing else. */
+const NOTHING: Settled = { outcome: 'agreed', live: [], blocked: [], isVouchedFor: true };
+
+/** Chunks in memory. */
+const BUFFERS = 24;
+
+/** Objects that are mended side by side. */
+const AT_ONCE = 4;
+
+/**
+ * Brings every meta, chunk and parity chunk back to where it should be, whole.
+ *
+ * First all metas are brought into step and the files looked for; then the objects of which something is missing are
+ * mended, those with the least redundancy left before the others; then all the rest is read and, where it is wrong,
+ * mended; last, what no meta refers to is removed. All of it may be interrupted at any point and run again.
+ * @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, STORE_NOT_WRITABLE, ABORTED
+ */
+export async function heal(context: StoreContext, options: HealOptions): Promise<HealReport> {
+  return withWriter(context, { signal: options.signal }, async (writer) => new Healing(context, writer, options).run());
+}
+
+class Healing {
+  readonly #context: StoreContext;
+  readonly #writer: Writer;
+  readonly #options: HealOptions;
+  readonly #tally = new Tally();
+  readonly #budget = new Budget(BUFFERS);
+  readonly #done = { rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, settled: 0 };
+  readonly #failed: string[] = [];
+  readonly #joined: string[] = [];
+  #unreadable = new UnreadableFolders();
+  readonly #rules: WalkRules;
+  readonly #obstacles: Obstacles;
+  readonly #blocked = new Map<Disk, BlockedDocument[]>();
+  /** Whether so few disks could list a folder that objects in it may be overlooked. */
+  #isIncomplete = false;
+  /** Objects that are hurt, by address. */
+  readonly #hurt = new Map<string, Hurt>();
+
+  constructor(context: StoreContext, writer: Writer, options: HealOptions) {
+    this.#context = context;
+    this.#writer = writer;
+    this.#options = options;
+    this.#rules = { allowStale: options.allowStale, onUnreadable: (failure) => { this.#unreadable.add(failure); }, onTooFew: () => { this.#isIncomplete = true; } };
+    this.#obstacles = new Obstacles(context, options.signal);
+  }
+
+  async run(): Promise<HealReport> {
+    const { bucket, prefix, dryRun = false, allowStale = false, signal } = this.#options;
+    const isWhole = bucket === undefined && (prefix ?? '') === '';
+    const join = isWhole && !dryRun;
+    if (!dryRun) await this.#makeDiskFolders();
+    // Otherwise nothing could be read where more disks were replaced than a read can do without.
+    if (join && allowStale) await this.#join([]);
+    await this.#settleAll();
+    await this.#unblock(isWhole);
+    if (join && allowStale) await this.#join([]);
+    await this.#mendAll();
+    if (join) await this.#join(this.#failed);
+    const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
+    this.#failed.push(...(swept?.failed ?? []));
+    if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#writer.view.online)));
+    return { ...this.#tally.report(this.#unreadable.all()), ...this.#done, gc: swept, joined: this.#joined, setAside: this.#obstacles.setAside, failed: this.#failed };
+  }
+
+  async #join(failed: string[]): Promise<void> {
+    const options = { failed, allowStale: this.#options.allowStale ?? false, obstacles: this.#obstacles };
+    this.#joined.push(...(await joinDisks(this.#context, this.#writer, options)));
+  }
+
+  /** A disk that has its mark, but has lost the folders of every disk, can take nothing. */
+  async #makeDiskFolders(): Promise<void> {
+    for (const disk of this.#writer.view.online) {
+      for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) while (await this.#obstacles.clear(disk, `${folder}/`));
+      try {
+        for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) await disk.makeFolder(folder);
+        await disk.syncFolder('.');
+      } catch (error) {
+        this.#fail(error);
+      }
+      try {
+        await disk.list(BUCKETS_FOLDER);
+      } catch (error) {
+        // What else is wrong with it, the walk will tell.
+        if (!isDiskFault(error)) throw error;
+        if (error.details.errno !== 'ENOTDIR') continue;
+        // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
+        this.#block(disk, { path: 'all buckets', folder: BUCKETS_FOLDER, isVouchedFor: true, settle: () => Promise.resolve(NOTHING), look: () => Promise.resolve(NOTHING) });
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!isDiskFault(error)) throw error;
+    this.#failed.push(error.message);
+  }
+
+  /** Brings metas into step, and looks which objects lack something. */
+  async #settleAll(): Promise<void> {
+    const { view } = this.#writer;
+    await this.#settle(horizonKind.path, (writer, how) => settleHorizon(this.#context, writer, how));
+    for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
+      await this.#settle(bucketKind(bucket).path, (writer, how) => settleBucket(this.#context, writer, bucket, how));
+    }
+    let total = 0;
+    const quick = { quick: true, budget: this.#budget, signal: this.#options.signal, onBytes: (bytes: number) => { total += bytes; } };
+    const healths = mapKeys(this.#context, view, this.#options, async (bucket, key) => {
+      throwIfAborted(this.#options.signal);
+      await this.#settle(metaKind(bucket, key).path, (writer, how) => settleKey(this.#context, writer, bucket, key, how));
+      return examine(this.#context, bucket, key, quick);
+    }, this.#rules);
+    for await (const health of healths) {
+      if (health === undefined || health.state === 'whole') continue;
+      const { bucket, key, survives } = health;
+      this.#hurt.set(`${bucket}/${key}`, { bucket, key, survives });
+    }
+    this.#options.onTotal?.(total);
+  }
+
+  get #settling(): SettleOptions {
+    const { dryRun = false, allowStale } = this.#options;
+    return { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles };
+  }
+
+  async #settle(path: string, settle: (writer: Writer, how: SettleOptions) => Promise<Settled>): Promise<Settled | undefined> {
+    const writer = this.#writer;
+    const how = this.#settling;
+    try {
+      const settled = await settle(writer, how);
+      const { outcome, blocked, isVouchedFor } = settled;
+      if (outcome !== 'agreed' || (how.dryRun && isVouchedFor && blocked.length > 0)) this.#done.settled++;
+      for (const { disk, isAbove } of blocked) {
+        this.#block(disk, {
+          path,
+          folder: isAbove ? dirname(path) : undefined,
+          isVouchedFor,
+          settle: () => this.#settle(path, settle),
+          look: (view) => settle({ ...writer, view }, { ...how, dryRun: true, obstacles: undefined }),
+        });
+      }
+      return settled;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  #block(disk: Disk, document: BlockedDocument): void {
+    this.#blocked.set(disk, [...(this.#blocked.get(disk) ?? []), document]);
+  }
+
+  /** Makes way for what is blocked, one disk after the other: the others answer meanwhile. */
+  async #unblock(isWhole: boolean): Promise<void> {
+    const blocked = [...this.#blocked];
+    this.#blocked.clear();
+    const { dryRun = false, allowStale = false } = this.#options;
+    const makeFolders = async (disk: Disk): Promise<void> => {
+      for (const folder of DISK_FOLDERS) await disk.makeFolder(folder);
+      await disk.syncFolder('.');
+    };
+    const options = { obstacles: this.#obstacles, isWhole, isIncomplete: this.#isIncomplete, allowStale, makeFolders };
+    for (const [disk, documents] of dryRun ? [] : blocked) {
+      try {
+        this.#failed.push(...(await unblock(this.#context, this.#writer, disk, documents, options)));
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+
+  async #mendAll(): Promise<void> {
+    const { view } = this.#writer;
+    // What could not be listed before may be able to be now.
+    this.#unreadable = new UnreadableFolders();
+    const work = await this.#makeWork();
+    await this.#report(await examineHorizon(this.#context, view, this.#options.signal));
+    for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
+      await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
+    }
+    const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
+    await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => { await this.#report(await work(bucket, key)); });
+    const rest = mapKeys(this.#context, view, this.#options, async (bucket, key) =>
+      this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key),
+    this.#rules);
+    for await (const health of rest) await this.#report(health);
+  }
+
+  /** What is done with each object: mending, or only looking. */
+  async #makeWork(): Promise<(bucket: string, key: string) => Promise<ObjectHealth | undefined>> {
+    const { signal, rate } = this.#options;
+    const context = this.#context;
+    const budget = this.#budget;
+    const throttle = new Throttle(rate);
+    const onBytes = (bytes: number): void => {
+      this.#tally.bytes += bytes;
+      this.#options.onBytes?.(bytes);
+    };
+    if (this.#options.dryRun === true) return (bucket, key) => examine(context, bucket, key, { quick: false, budget, signal, onBytes });
+    const relocate = await Relocation.of(context, this.#writer.view);
+    const options = { budget, throttle, relocate, movesOnly: false, signal, onBytes };
+    return async (bucket, key) => {
+      throwIfAborted(signal);
+      try {
+        let mended = this.#count(await mend(context, bucket, key, options));
+        if (await this.#clearChunks(mended.health)) mended = this.#count(await mend(context, bucket, key, options));
+        this.#failed.push(...mended.failed);
+        return mended.health;
+      } catch (error) {
+        // One object that can't be mended must not keep the others waiting.
+        this.#fail(error);
+        return examine(context, bucket, key, { quick: false, budget, signal });
+      }
+    };
+  }
+
+  #count(mended: Mended): Mended {
+    this.#done.rebuilt += mended.rebuilt;
+    this.#done.rebuiltBytes += mended.rebuiltBytes;
+    this.#done.moved += mended.moved;
+    this.#done.movedBytes += mended.movedBytes;
+    return mended;
+  }
+
+  /** Makes way for the chunks that could not be read or written; tells whether it may work now. */
+  async #clearChunks(health: ObjectHealth | undefined): Promise<boolean> {
+    const { online } = this.#writer.view;
+    let isCleared = false;
+    for (const { part, disk: name, path, state } of health?.problems ?? []) {
+      const disk = online.find((candidate) => candidate.name === name);
+      if (part === 'meta' || state === 'leaving' || disk === undefined) continue;
+      if (await this.#obstacles.clearChunk(disk, path)) isCleared = true;
+    }
+    return isCleared;
+  }
+
+  async #report(health: ObjectHealth | undefined): Promise<void> {
+    if (health === undefined) return;
+    this.#tally.add(health);
+    await this.#options.onObject?.(health);
+  }
+}

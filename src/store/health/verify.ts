@@ -1,0 +1,48 @@
+import { Budget } from '../../chunks/budget.ts';
+import type { StoreContext } from '../protocol/context.ts';
+import { examine, examineBucket, examineHorizon } from './examine.ts';
+import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
+import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
+import { bucketsOf, mapKeys, type Scope } from '../protocol/scope.ts';
+
+export interface VerifyOptions extends Scope {
+  /** Look only whether files are there and as long as they should be. */
+  quick?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called with each object's health, in the order of buckets and keys. */
+  onObject?: ((health: ObjectHealth) => Promise<void> | void) | undefined;
+  /** Called with the size of every chunk and parity chunk that has been looked at. */
+  onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** Chunks in memory, a disk's worth of them in flight for every object that is examined. */
+const BUFFERS = 16;
+
+/**
+ * Reads every chunk, parity chunk and meta copy of every object of a scope, and compares each with its checksum.
+ * Changes nothing. Objects that come or go meanwhile may or may not be in the report. What can't be read, a folder of metas
+ * too, is in the report and doesn't keep the rest out of it.
+ * @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_READ
+ */
+export async function verify(context: StoreContext, options: VerifyOptions): Promise<HealthReport> {
+  const view = await context.lookForReading();
+  const tally = new Tally();
+  const budget = new Budget(BUFFERS);
+  const onBytes = (bytes: number): void => {
+    tally.bytes += bytes;
+    options.onBytes?.(bytes);
+  };
+  const look = (bucket: string, key: string): Promise<ObjectHealth | undefined> =>
+    examine(context, bucket, key, { quick: options.quick ?? false, budget, signal: options.signal, onBytes });
+  const report = async (health: ObjectHealth | undefined): Promise<void> => {
+    if (health === undefined) return;
+    tally.add(health);
+    await options.onObject?.(health);
+  };
+  const unreadable = new UnreadableFolders();
+  const rules: WalkRules = { onUnreadable: unreadable.add, onTooFew: () => undefined };
+  await report(await examineHorizon(context, view, options.signal));
+  for (const bucket of await bucketsOf(context, view, options, rules)) await report(await examineBucket(context, view, bucket, options.signal));
+  for await (const health of mapKeys(context, view, options, look, rules)) await report(health);
+  return tally.report(unreadable.all());
+}

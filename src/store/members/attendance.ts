@@ -1,0 +1,98 @@
+import * as path from 'node:path';
+import { ReadGates } from '../../chunks/read-gates.ts';
+import { SlowDisks } from '../../chunks/slow-disks.ts';
+import { CallGate, callsAtOnce } from '../../disks/call-gate.ts';
+import type { Disk } from '../../disks/disk.ts';
+import type { DiskIdentity } from '../../disks/identity.ts';
+import { LocalDisk } from '../../disks/local-disk.ts';
+import { NO_ANSWER, patienceOf, type Patience, type Waiting } from '../../disks/patience.ts';
+import { PatientDisk } from '../../disks/patient-disk.ts';
+import { KernelLocks } from '../../locks/kernel-locks.ts';
+import type { Locks } from '../../locks/locks.ts';
+import { OwedLocks } from './owed-locks.ts';
+
+/** The store's lock file. */
+export const LOCK_FILE = '.lock';
+
+export interface WaitOptions {
+  /** A disk that has not answered after so many milliseconds counts as hanging; 5,000 if not given. Reads and writes of chunks have six times as long. */
+  patience?: number | undefined;
+  /** Called with what is waited for, in words, when that has taken more than half of the patience. */
+  onWait?: ((what: string) => void) | undefined;
+  /** Once aborted, disks that do not answer are given up soon. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How a store waits, for its disks and for other commands: once for all operations of it. */
+export class Attendance {
+  readonly patience: Patience;
+  readonly locks: Locks;
+  /** Disks that have kept readers waiting. */
+  readonly slow = new SlowDisks();
+  /** So many disks may hang and the rest is still enough to read. */
+  hanging = 0;
+  readonly #options: WaitOptions;
+  readonly #owed: OwedLocks;
+  /** By folder and id: while a call of a disk hangs, nobody may hang one more thread on it. */
+  readonly #disks = new Map<string, Disk>();
+  /** The ways to folders, those of disks among them. */
+  readonly #gates = new Map<string, CallGate[]>();
+  #readGates: [hanging: number, gates: ReadGates] | undefined;
+
+  constructor(root: string, options: WaitOptions = {}, patience = patienceOf(options.patience)) {
+    this.#options = options;
+    this.patience = patience;
+    const { onWait } = options;
+    this.locks = new KernelLocks(path.join(root, LOCK_FILE), onWait === undefined ? undefined : { after: this.patience.notice, onWait });
+    this.#owed = new OwedLocks(this.locks);
+  }
+
+  /** Where readers wait for their turn at a disk without keeping memory for what they are going to read. */
+  get readGates(): ReadGates {
+    if (this.#readGates?.[0] !== this.hanging) this.#readGates = [this.hanging, new ReadGates(this.hanging)];
+    return this.#readGates[1];
+  }
+
+  /** A disk that is waited for with patience, and not for ever; the same one for whoever asks. @param root absolute path of its folder */
+  disk(root: string, identity: DiskIdentity): Disk {
+    const key = `${identity.id} ${root}`;
+    const known = this.#disks.get(key);
+    if (known !== undefined) return known;
+    const gate = this.#newGate(root);
+    const { onWait, signal } = this.#options;
+    const local = this.around(new LocalDisk(root, identity, gate));
+    const disk = new PatientDisk(local, { gate, owed: this.#owed.of(identity.id), patience: this.patience, onWait, hurry: signal });
+    this.#disks.set(key, disk);
+    return disk;
+  }
+
+  /**
+   * What a look at a folder comes to, or `NO_ANSWER` where that takes too long, or where the folder is, or is in, that of
+   * a disk that is known to hang.
+   * @param folder absolute path; of no disk's own documents, which only the disk itself reads
+   */
+  async ask<T>(folder: string, look: () => Promise<T>, milliseconds = this.patience.look): Promise<T | typeof NO_ANSWER> {
+    // All ways that lead there, the folder's own last.
+    const roots = [...this.#gates.keys()].filter((root) => `${folder}/`.startsWith(`${root}/`)).sort((a, b) => a.length - b.length);
+    const ways = roots.flatMap((root) => this.#gates.get(root) ?? []);
+    const gate = ways.find(({ isHanging }) => isHanging) ?? ways.at(-1) ?? this.#newGate(folder);
+    const { onWait, signal } = this.#options;
+    const waiting: Waiting = { milliseconds, notice: this.patience.notice, onNotice: () => onWait?.(`waiting for "${folder}", which does not answer`), hurry: signal };
+    const silence = new Error(`"${folder}" does not answer`);
+    return gate.pass<T | typeof NO_ANSWER>({ call: look, waiting, refusal: () => silence }).catch((error: unknown) => {
+      if (error === silence) return NO_ANSWER;
+      throw error;
+    });
+  }
+
+  #newGate(folder: string): CallGate {
+    const gate = new CallGate(() => callsAtOnce(this.hanging));
+    this.#gates.set(folder, [...(this.#gates.get(folder) ?? []), gate]);
+    return gate;
+  }
+
+  /** For tests: what is put between the disk and the waiting for it. */
+  protected around(disk: Disk): Disk {
+    return disk;
+  }
+}

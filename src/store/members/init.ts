@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { DISK_MARK, readDiskMark } from '../../disks/identity.ts';
+import { errnoOf, isStoreError, reasonOf, shortageError, StoreError, throwIfShort } from '../../errors.ts';
+import { except, rename, syncFileNow, syncFolderNow, unlink } from '../../files/calls.ts';
+import { lockName } from '../../locks/locks.ts';
+import { FORMAT } from '../../metadata/document.ts';
+import { checkDiskName } from '../../metadata/names.ts';
+import { checkRedundancy, DEFAULT_REDUNDANCY } from '../../metadata/redundancy.ts';
+import { Attendance, LOCK_FILE, type WaitOptions } from './attendance.ts';
+import { Made } from './made.ts';
+import { checkPlace, folderContent, makeDisk, readText } from './make-disk.ts';
+import { formatStoreDocument, parseStoreDocument, STORE_FILE, type Durability, type StoreDocument } from './store-document.ts';
+
+/** What an init is about to do. It becomes `store.json` when it is done, and an init that dies is gone on with from it. */
+const PLAN_FILE = '.store.json.plan';
+
+const DEFAULT_DISKS = 3;
+
+export interface InitOptions {
+  /** Number of disks to make, `disk1`, `disk2`, … */
+  disks?: number;
+  /** Disks by name, each an empty or missing folder: linked into the store's folder where it is elsewhere. */
+  places?: { name: string; path: string }[];
+  durability?: Durability;
+  /** `k+m` of objects whose bucket has none of its own; `1+0` if not given. */
+  redundancy?: string;
+  /** `k+m` that the store must have disks enough for, without making it the default. */
+  fit?: string;
+  /** How others are waited for who make the store at the same time. */
+  waiting?: WaitOptions;
+}
+
+/**
+ * Makes a store in `root`, whole or not at all. Without `disks` and `places`, the empty folders (or links to folders)
+ * named `disk…` that stand in `root` become its disks, and where there are none, `disk1` to `disk3` are made.
+ * @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, STORE_NOT_WRITABLE
+ */
+export async function initStore(root: string, options: InitOptions = {}): Promise<StoreDocument> {
+  const made = new Made();
+  try {
+    return await withStoreLock(root, made, options.waiting, () => initLocked(root, options, made));
+  } catch (error) {
+    await made.undo();
+    if (isStoreError(error)) throw error;
+    throw rootError(root, error);
+  }
+}
+
+/** @throws STORE_DAMAGED where disks of a store stand in the folder, but neither its `store.json` nor the plan of an init that died */
+export async function refuseHeadless(root: string): Promise<void> {
+  const names = (await folderContent(root).catch(ignoreUnlessShort)) ?? [];
+  const texts = await Promise.all(names.map((name) => readText(path.join(root, name, DISK_MARK)).catch(ignoreUnlessShort)));
+  if (!texts.some((text) => text !== undefined && readDiskMark(text) !== undefined)) return;
+  // In this order: the plan becomes the store's document, and whoever is making the disks has had one of them since before.
+  for (const file of [PLAN_FILE, STORE_FILE]) if (existsSync(path.join(root, file))) return;
+  throw new StoreError('STORE_DAMAGED', `there is no ${STORE_FILE} in "${root}", but disks of a store are`, { path: root });
+}
+
+/** What can't be looked at says nothing; where this process lacks something, nothing is known. */
+function ignoreUnlessShort(error: unknown): undefined {
+  throwIfShort(error, 'cannot look for disks of a store');
+}
+
+/** Runs `work` alone in the root, which is made if need be. What it made is taken back, still alone, if it fails. */
+async function withStoreLock<T>(root: string, made: Made, waiting: WaitOptions | undefined, work: () => Promise<T>): Promise<T> {
+  const lockFile = path.join(root, LOCK_FILE);
+  for (;;) {
+    await made.folder(root);
+    const isNew = (await except(fs.stat(lockFile), 'ENOENT')) === undefined;
+    const session = await new Attendance(root, waiting).locks.open('write');
+    try {
+      await session.lock(lockName.store(), 'exclusive', waiting?.signal);
+      // A failed init may have removed the lock file while we waited for its lock.
+      if (!(await session.isCurrent())) continue;
+      try {
+        return await work();
+      } catch (error) {
+        if (isNew && !isStoreError(error, 'STORE_EXISTS')) await unlink(lockFile).catch(() => undefined);
+        await made.undo();
+        throw error;
+      }
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+async function initLocked(root: string, options: InitOptions, made: Made): Promise<StoreDocument> {
+  const storeFile = path.join(root, STORE_FILE);
+  const planFile = path.join(root, PLAN_FILE);
+  if ((await readText(storeFile)) !== undefined) {
+    throw new StoreError('STORE_EXISTS', `there is a store in "${root}" already`, { path: root });
+  }
+  const unfinished = await readPlan(planFile);
+  const plan = unfinished ?? (await makePlan(root, options));
+  // The plan must be durable before the first disk is touched: a marked disk without it would look foreign.
+  if (unfinished === undefined) await made.file(planFile, Buffer.from(formatStoreDocument(plan)));
+  else await syncFileNow(planFile);
+  await syncFolderNow(root);
+  for (const disk of plan.disks) await makeDisk(root, plan.id, disk, made);
+  await syncFolderNow(root);
+  await rename(planFile, storeFile);
+  made.keep();
+  await syncFolderNow(root);
+  if (unfinished !== undefined && (options.disks !== undefined || options.places !== undefined)) {
+    throw new StoreError('STORE_EXISTS', `an unfinished store stood in "${root}"; it has been finished as it was begun`, {
+      path: root,
+    });
+  }
+  return plan;
+}
+
+/** A plan that an init left behind when it died; one that was not even whole says that no disk has been touched. */
+async function readPlan(planFile: string): Promise<StoreDocument | undefined> {
+  const text = await readText(planFile);
+  if (text === undefined) return undefined;
+  try {
+    return parseStoreDocument(text, planFile);
+  } catch {
+    return undefined;
+  }
+}
+
+async function makePlan(root: string, options: InitOptions): Promise<StoreDocument> {
+  const places = options.places ?? (options.disks === undefined ? await standingDisks(root) : numbered(options.disks));
+  if (places.length === 0) throw new StoreError('BAD_ROOT', 'a store needs at least one disk', { path: root });
+  const redundancy = options.redundancy ?? DEFAULT_REDUNDANCY;
+  for (const text of [redundancy, ...(options.fit === undefined ? [] : [options.fit])]) checkRedundancy(text, places.length);
+  const disks: StoreDocument['disks'] = [];
+  const taken = new Set<string>();
+  for (const place of places) {
+    checkDiskName(place.name);
+    const folder = path.resolve(options.places === undefined ? root : '.', place.path);
+    const real = (await except(fs.realpath(folder), 'ENOENT')) ?? folder;
+    if (disks.some((other) => other.name === place.name) || taken.has(real)) {
+      throw new StoreError('BAD_DISK_NAME', `disk "${place.name}" or its place is named twice`, { disk: place.name });
+    }
+    taken.add(real);
+    await checkPlace(root, place.name, folder);
+    disks.push({ name: place.name, id: randomUUID(), path: folder === path.join(root, place.name) ? place.name : folder });
+  }
+  return {
+    format: FORMAT,
+    id: randomUUID(),
+    createdAt: new Date().toISOString(),
+    redundancy,
+    durability: options.durability ?? 'fsync',
+    disks,
+  };
+}
+
+function numbered(count: number): { name: string; path: string }[] {
+  return Array.from({ length: count }, (_, index) => {
+    const name = `disk${String(index + 1)}`;
+    return { name, path: name };
+  });
+}
+
+/** The folders and links named `disk…` in the root, in the order of their numbers, or the default disks. */
+async function standingDisks(root: string): Promise<{ name: string; path: string }[]> {
+  const names: string[] = [];
+  for (const name of await fs.readdir(root)) {
+    // One that is not empty is refused later: a store that silently does without it is not what anybody meant.
+    if (name.startsWith('disk') && (await folderContent(path.join(root, name))) !== undefined) names.push(name);
+  }
+  names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return names.length > 0 ? names.map((name) => ({ name, path: name })) : numbered(DEFAULT_DISKS);
+}
+
+function rootError(root: string, error: unknown): StoreError {
+  const shortage = shortageError(error, `cannot make a store in "${root}"`);
+  if (shortage !== undefined) return shortage;
+  const errno = errnoOf(error);
+  const details = { path: root, ...(errno === undefined ? {} : { errno }) };
+  if (errno === 'EEXIST' || errno === 'ENOTDIR') {
+    return new StoreError('BAD_ROOT', `"${root}" is not a folder`, details, error);
+  }
+  return new StoreError('STORE_NOT_WRITABLE', `cannot make a store in "${root}": ${reasonOf(error)}`, details, error);
+}

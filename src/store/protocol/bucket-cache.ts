@@ -1,0 +1,62 @@
+import type { Disk } from '../../disks/disk.ts';
+import type { DiskView } from '../../disks/disk-set.ts';
+import type { BucketDocument } from '../../metadata/bucket-document.ts';
+import { isDiskFault } from '../../errors.ts';
+import { bucketKind } from '../../metadata/catalog.ts';
+
+type Stamps = Map<Disk, string>;
+
+/**
+ * Remembers for which buckets all disks had the same document, and by which stamps. As long as the stamps stay, the
+ * documents need not be read again: a commit asks for them every time.
+ */
+export class BucketCache {
+  readonly #agreed = new Map<string, { document: BucketDocument; stamps: Stamps; isDurable: boolean }>();
+
+  /** The document that all disks of the view still have, or undefined where they must be asked. */
+  async unchanged(view: DiskView, bucket: string): Promise<BucketDocument | undefined> {
+    const agreed = this.#agreed.get(bucket);
+    if (agreed === undefined) return undefined;
+    const stamps = await this.stamps(view, bucket);
+    const isUnchanged = view.online.every((disk) => agreed.stamps.has(disk) && agreed.stamps.get(disk) === stamps.get(disk));
+    if (isUnchanged) return agreed.document;
+    this.#agreed.delete(bucket);
+    return undefined;
+  }
+
+  /** The stamps of a bucket's documents. To be asked for before the documents are read, so that they are never newer. */
+  async stamps(view: DiskView, bucket: string): Promise<Stamps> {
+    const { path } = bucketKind(bucket);
+    const stamps: Stamps = new Map();
+    await Promise.all(
+      view.online.map(async (disk) => {
+        const stamp = await stampOf(disk, path);
+        if (stamp !== undefined) stamps.set(disk, stamp);
+      }),
+    );
+    return stamps;
+  }
+
+  remember(document: BucketDocument, stamps: Stamps): void {
+    this.#agreed.set(document.bucket, { document, stamps, isDurable: false });
+  }
+
+  /** Whether it is known that the folders that lead to the bucket are durable. */
+  isDurable(bucket: string): boolean {
+    return this.#agreed.get(bucket)?.isDurable === true;
+  }
+
+  setDurable(bucket: string): void {
+    const agreed = this.#agreed.get(bucket);
+    if (agreed !== undefined) agreed.isDurable = true;
+  }
+}
+
+async function stampOf(disk: Disk, path: string): Promise<string | undefined> {
+  try {
+    return (await disk.stat(path))?.stamp;
+  } catch (error) {
+    if (isDiskFault(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import { StoreError } from '../../errors.ts';
+import { lockName } from '../../locks/locks.ts';
+import { agreedDocument, newestCopy, readCopies, type Copy } from '../../metadata/copies.ts';
+import { formatDocument, type VersionedDocument } from '../../metadata/document.ts';
+import { HORIZON_FOLDER, horizonKind, makeHorizon } from '../../metadata/horizon.ts';
+import { publish } from '../../metadata/publish.ts';
+import { isVersion, versionAfter, versionBeyond } from '../../metadata/version.ts';
+import { throwAsDiskError, type Writer } from './commit.ts';
+import type { StoreContext } from './context.ts';
+
+/** So far the horizon is moved on at a time: a busy store writes it once in as many milliseconds. */
+const STEP_MS = 10 * 60 * 1000;
+
+/** What the processes of this machine tell one another: the last version minted, and a horizon that W disks have. */
+interface Minted {
+  last: string;
+  horizon: string;
+}
+
+/**
+ * A version that is later than every one minted before it, by anybody, and so than all that any disk can ever show. The
+ * caller holds the lock of what it is for. `docs/design.md` has the proof; it rests on locks and quorums, and on no clock.
+ *
+ * @param shown what the disks have under the name that the version is for
+ * @throws TOO_FEW_DISKS_TO_READ, META_DAMAGED, or the disks' error, where a horizon is needed that can't be read or written
+ */
+export async function mintVersion(context: StoreContext, writer: Writer, shown: readonly Copy<VersionedDocument>[]): Promise<string> {
+  const { session, signal } = writer;
+  const newest = newestCopy(shown)?.document;
+  const atLeast = later(newest?.version, newest?.revision);
+  await session.lock(lockName.clock(), 'exclusive', signal);
+  try {
+    let version: string | undefined;
+    let known: Minted | undefined;
+    await session.updateNote((note) => {
+      known = parseNote(note);
+      if (known === undefined) return note;
+      const next = versionAfter(later(known.last, atLeast));
+      if (next > known.horizon) return note;
+      version = next;
+      return formatNote({ ...known, last: next });
+    });
+    return version ?? (await mintBeyond(context, writer, known, atLeast));
+  } finally {
+    session.unlock(lockName.clock());
+  }
+}
+
+/**
+ * Mints beyond what is known, and moves the horizon first. The caller holds the clock's lock.
+ * @param known what the note says; without it, R disks must answer for the horizon
+ */
+async function mintBeyond(context: StoreContext, writer: Writer, known: Minted | undefined, atLeast: string | undefined): Promise<string> {
+  // Who had the clock before may have given up writing the horizon to a disk that hangs.
+  const view = await context.disks.narrow(writer.view);
+  const copies = await readCopies(view.online, horizonKind);
+  // Beyond it nothing has been minted; a copy that did not reach its quorum says so of more, which does no harm.
+  const agreed = known?.horizon ?? agreedDocument(context.disks, copies, false)?.version;
+  const before = known?.last ?? later(agreed, newestCopy(copies)?.document.version);
+  const version = versionAfter(later(before, atLeast));
+  const horizon = versionBeyond(later(version, agreed) ?? version, STEP_MS);
+  if (!isVersion(version) || version > horizon) throw new StoreError('STORE_DAMAGED', 'no later version can be made than those that are there', { path: horizonKind.path });
+  const { id, durable } = writer;
+  const options = { path: horizonKind.path, within: HORIZON_FOLDER, id, durable, quorum: context.disks.writeQuorum };
+  // What a later program has written is not to be touched.
+  const ours = copies.filter((copy) => copy.state !== 'bad' || copy.error.code !== 'UNKNOWN_FORMAT');
+  await publish(ours, Buffer.from(formatDocument(makeHorizon(horizon))), options).catch((error: unknown) => throwAsDiskError(context, error));
+  await writer.session.updateNote(() => formatNote({ last: version, horizon }));
+  return version;
+}
+
+function later(a: string | undefined, b: string | undefined): string | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a;
+}
+
+function formatNote({ last, horizon }: Minted): string {
+  return `${last} ${horizon}`;
+}
+
+function parseNote(note: string): Minted | undefined {
+  const [last = '', horizon = ''] = note.split(' ');
+  return isVersion(last) && isVersion(horizon) ? { last, horizon } : undefined;
+}

@@ -1,0 +1,62 @@
+import { BufferPool } from '../../chunks/buffer-pool.ts';
+import type { DiskSet, DiskView } from '../../disks/disk-set.ts';
+import type { Locks, LockSession } from '../../locks/locks.ts';
+import { lockName } from '../../locks/locks.ts';
+import { BucketCache } from './bucket-cache.ts';
+import type { Membership } from '../members/membership.ts';
+import type { Durability } from '../members/store-document.ts';
+
+/** What every operation of an open store works with. */
+export class StoreContext {
+  readonly members: Membership;
+  readonly locks: Locks;
+  /** Chunks in flight at most, for one operation. */
+  readonly concurrency: number;
+  readonly pool = new BufferPool();
+  readonly buckets = new BucketCache();
+
+  constructor(members: Membership, locks: Locks, concurrency: number) {
+    this.members = members;
+    this.locks = locks;
+    this.concurrency = concurrency;
+  }
+
+  get disks(): DiskSet {
+    return this.members.disks;
+  }
+
+  get durability(): Durability {
+    return this.members.document.durability;
+  }
+
+  /** The disks for a read, as the store has them now. @throws TOO_FEW_DISKS_TO_READ */
+  async lookForReading(allowStale = false): Promise<DiskView> {
+    await this.members.refresh();
+    return this.disks.lookForReading(allowStale);
+  }
+
+  /** The disks for a write, as the store has them now. @throws TOO_FEW_DISKS_TO_WRITE */
+  async lookForWriting(): Promise<DiskView> {
+    await this.members.refresh();
+    return this.disks.lookForWriting();
+  }
+
+  /**
+   * Looks once more after a read that found nothing: a disk that has gone meanwhile reads as if it were empty, and one that
+   * has become a joining disk may. @throws TOO_FEW_DISKS_TO_READ
+   */
+  async confirm(view: DiskView, allowStale = false): Promise<void> {
+    await this.members.refresh();
+    await this.disks.confirm(view, allowStale);
+  }
+
+  /** Begins a commit: until the session is closed, the store's disks stay the same. */
+  async lockDisks({ session, durable, signal }: { session: LockSession; durable: boolean; signal?: AbortSignal | undefined }): Promise<void> {
+    // The gate is a courtesy: who was stopped in it keeps nobody for ever.
+    const isInGate = await session.lockWithin(1.5 * this.members.attendance.patience.gate, lockName.disksGate(), 'shared', signal);
+    await session.lock(lockName.disks(), 'shared', signal);
+    if (isInGate) session.unlock(lockName.disksGate());
+    await this.members.refresh();
+    if (durable) await this.members.makeDurable();
+  }
+}

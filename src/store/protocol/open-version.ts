@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DiskView } from '../../disks/disk-set.ts';
+import { throwIfAborted } from '../../errors.ts';
+import { lockName, type LockSession } from '../../locks/locks.ts';
+import { directoryId, type ObjectMeta } from '../../metadata/meta.ts';
+import { checkBucketName, checkKey } from '../../metadata/names.ts';
+import type { StoreContext } from './context.ts';
+import { readObjectMeta } from './documents.ts';
+
+/** A version that is held for reading: nobody removes its chunks until `release`. */
+export interface OpenVersion {
+  meta: ObjectMeta;
+  view: DiskView;
+  session: LockSession;
+  release: () => Promise<void>;
+}
+
+const PAUSE_MS = 2;
+
+/**
+ * Finds the newest version of an object and holds it.
+ *
+ * Between finding and holding, another process may have replaced the version and begun to remove its chunks. Who
+ * removes holds the version's lock alone and does so only once a newer meta is committed; so when the version is still
+ * the newest after we have its lock, its chunks are all there and will stay.
+ */
+export async function openVersion(
+  context: StoreContext,
+  bucket: string,
+  key: string,
+  allowStale: boolean,
+  signal?: AbortSignal,
+): Promise<OpenVersion> {
+  checkBucketName(bucket);
+  checkKey(key);
+  const view = await context.lookForReading(allowStale);
+  const session = await context.locks.open('read');
+  try {
+    const meta = await holdVersion(context, session, view, bucket, key, allowStale, signal);
+    return { meta, view, session, release: () => session.close() };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** Finds an object's newest version and locks it, shared, in the session. @throws NO_SUCH_KEY, … */
+export async function holdVersion(
+  context: StoreContext,
+  session: LockSession,
+  view: DiskView,
+  bucket: string,
+  key: string,
+  allowStale: boolean,
+  signal: AbortSignal | undefined,
+): Promise<ObjectMeta> {
+  let meta = await readObjectMeta(context, view, bucket, key, allowStale);
+  for (;;) {
+    const name = lockName.version(directoryId(meta));
+    const held = session.tryLock(name, 'shared');
+    if (held && !session.effective) return meta;
+    // Somebody is removing this very version, so a newer one is there or will be in a moment.
+    if (!held) await sleep(PAUSE_MS);
+    throwIfAborted(signal);
+    const again = await readObjectMeta(context, view, bucket, key, allowStale);
+    if (held && again.version === meta.version) return again;
+    if (held) session.unlock(name);
+    meta = again;
+  }
+}
