@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { main } from '../src/cli/main.ts';
-import { downloadCommand } from '../src/cli/download-command.ts';
+import { main } from '../src/cli/commands/main.ts';
+import { downloadCommand } from '../src/cli/commands/download.ts';
 
 await main(downloadCommand);

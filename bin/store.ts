@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { main } from '../src/cli/main.ts';
-import { storeCommand } from '../src/cli/store-command.ts';
+import { main } from '../src/cli/commands/main.ts';
+import { storeCommand } from '../src/cli/commands/store.ts';
 
 await main(storeCommand);

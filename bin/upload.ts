@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { main } from '../src/cli/main.ts';
-import { uploadCommand } from '../src/cli/upload-command.ts';
+import { main } from '../src/cli/commands/main.ts';
+import { uploadCommand } from '../src/cli/commands/upload.ts';
 
 await main(uploadCommand);

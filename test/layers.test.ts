@@ -50,7 +50,7 @@ const LAYERS = [
   ['src/chunks/placement.ts'],
   ['src/store/object-store.ts'],
   ['src/index.ts'],
-  ['src/cli/upload.ts'],
+  ['src/cli/actions/upload.ts'],
   ['bin/upload.ts'],
 ];
 const FILES = LAYERS.flatMap((files, layer) => files.map((file) => ({ file, layer })));

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { targetBelow } from '../../src/cli/target.ts';
+import { targetBelow } from '../../src/cli/input/target.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { Cli } from '../support/cli.ts';
 import { runDoor, runProgram, start, startDoor, until, type Ended } from '../support/processes.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ANSWERS, EXIT } from '../../src/cli/exit-codes.ts';
+import { ANSWERS, EXIT } from '../../src/cli/terminal/exit-codes.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { asNobody } from '../disks/as-nobody.ts';
 import { Cli, type Ran } from '../support/cli.ts';

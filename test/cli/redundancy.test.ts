@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { describeRedundancy } from '../../src/cli/redundancy.ts';
+import { describeRedundancy } from '../../src/cli/input/redundancy.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { Cli, parseLines } from '../support/cli.ts';
 import { BIG, readBig, redundantStore, unplug } from './redundant-store.ts';

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { downloadCommand } from '../../src/cli/download-command.ts';
-import type { CommandFactory } from '../../src/cli/main.ts';
-import { storeCommand } from '../../src/cli/store-command.ts';
-import { uploadCommand } from '../../src/cli/upload-command.ts';
+import { downloadCommand } from '../../src/cli/commands/download.ts';
+import type { CommandFactory } from '../../src/cli/commands/main.ts';
+import { storeCommand } from '../../src/cli/commands/store.ts';
+import { uploadCommand } from '../../src/cli/commands/upload.ts';
 import { Cli, runCommand } from '../support/cli.ts';
 import { runDoor } from '../support/processes.ts';
 

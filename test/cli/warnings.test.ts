@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { printNote, printWarnings } from '../../src/cli/failure.ts';
-import { Output, type Io } from '../../src/cli/io.ts';
+import { printNote, printWarnings } from '../../src/cli/terminal/failure.ts';
+import { Output, type Io } from '../../src/cli/terminal/io.ts';
 
 /** What a function writes to stderr. */
 async function stderrOf(print: (io: Io) => Promise<void>, isTTY = false): Promise<string> {

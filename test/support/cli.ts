@@ -1,10 +1,10 @@
 import * as path from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { downloadCommand } from '../../src/cli/download-command.ts';
-import { Output, type Io } from '../../src/cli/io.ts';
-import { run, type CommandFactory } from '../../src/cli/main.ts';
-import { storeCommand } from '../../src/cli/store-command.ts';
-import { uploadCommand } from '../../src/cli/upload-command.ts';
+import { downloadCommand } from '../../src/cli/commands/download.ts';
+import { Output, type Io } from '../../src/cli/terminal/io.ts';
+import { run, type CommandFactory } from '../../src/cli/commands/main.ts';
+import { storeCommand } from '../../src/cli/commands/store.ts';
+import { uploadCommand } from '../../src/cli/commands/upload.ts';
 import { tempFolder } from './temp.ts';
 
 /** A stream that keeps what is written to it, and may claim to be a terminal. */

@@ -1,0 +1,203 @@
+import * as path from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import pMap from 'p-map';
+import { isStoreError, type ObjectStore, StoreError, type ByteRange, type GetOptions, type ObjectMeta } from '../../index.ts';
+import { parseAddress } from '../input/address.ts';
+import { openDevice } from '../input/device.ts';
+import type { DownloadOptions } from '../commands/download.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { printError, printNote, UsageError } from '../terminal/failure.ts';
+import { formatSummary, formatTransfer, printable } from '../terminal/format.ts';
+import type { Io } from '../terminal/io.ts';
+import { LaterLines } from '../terminal/later-lines.ts';
+import { openStore } from '../input/open-store.ts';
+import { startProgress } from '../terminal/progress.ts';
+import { Rebuilt } from '../terminal/rebuilt.ts';
+import { resolveTarget, targetBelow, targetError, type Target } from '../input/target.ts';
+
+export const DEFAULT_FOLDER = 'downloaded_files';
+
+const FILES_AT_ONCE = 4;
+
+/** Downloads an object, or everything under a prefix, and tells the exit code. */
+export async function runDownload(address: string, options: DownloadOptions, io: Io): Promise<number> {
+  const isMany = options.recursive === true || options.prefix !== undefined;
+  const { bucket, key } = parseAddress(address);
+  if (isMany && options.range !== undefined) throw new UsageError('--range goes with one object');
+  if (isMany && options.output === '-') throw new UsageError('-o - (standard output) goes with one object');
+  if (options.prefix !== undefined && key !== undefined) throw new UsageError('--prefix goes with a bucket alone');
+  if (!isMany && (key === undefined || key === '')) throw new UsageError(`"${address}" names no object; it needs <bucket>/<key>`);
+  const range = options.range === undefined ? undefined : parseRange(options.range);
+  const store = await openStore(options, io, { concurrency: options.concurrency });
+  if (isMany) return downloadMany(store, bucket, options.prefix ?? key ?? '', options, io);
+  return downloadOne(store, bucket, key ?? '', range, options, io);
+}
+
+/** @throws UsageError */
+function parseRange(text: string): ByteRange {
+  const match = /^(\d*)-(\d*)$/.exec(text);
+  const [from, to] = [match?.[1], match?.[2]].map((end) => (end === undefined || end === '' ? undefined : Number(end)));
+  if (match === null || (from === undefined && to === undefined)) {
+    throw new UsageError(`bad range "${text}": ranges are like 0-99, 100- or -100`);
+  }
+  return { from, to };
+}
+
+async function downloadOne(
+  store: ObjectStore,
+  bucket: string,
+  key: string,
+  range: ByteRange | undefined,
+  options: DownloadOptions,
+  io: Io,
+): Promise<number> {
+  const rebuilt = new Rebuilt();
+  const common = { range, allowStale: options.allowStale, signal: io.signal, onRebuilt: rebuilt.add };
+  if (options.output === '-') {
+    await copyToOutput(store, bucket, key, common, io);
+    await noteRebuilt(rebuilt, options, io);
+    return EXIT.done;
+  }
+  const target: Target =
+    options.output === undefined
+      ? { kind: 'file', path: await targetBelow(DEFAULT_FOLDER, key) }
+      : await resolveTarget(options.output);
+  const file = target.kind === 'folder' ? await targetBelow(target.path, path.posix.basename(key)) : target.path;
+  const began = performance.now();
+  const isQuiet = options.quiet === true || !io.stderr.isTerminal;
+  const total = isQuiet || range !== undefined ? undefined : (await store.head(bucket, key, common)).size;
+  const progress = await startProgress(io.stderr, printable(key), total, isQuiet);
+  try {
+    const onBytes = progress.add;
+    let meta: ObjectMeta;
+    let bytes = 0;
+    const count = (read: number): void => {
+      bytes += read;
+      onBytes(read);
+    };
+    if (target.kind === 'stream') {
+      meta = await copyToDevice(store, bucket, key, file, { ...common, onBytes: count });
+    } else {
+      meta = await store.getToFile(bucket, key, file, { ...common, onBytes: count });
+    }
+    progress.stop();
+    await report(meta, file, { bytes, milliseconds: performance.now() - began, rebuilt: rebuilt.count }, options, io);
+    await noteRebuilt(rebuilt, options, io);
+    return EXIT.done;
+  } finally {
+    progress.stop();
+  }
+}
+
+async function downloadMany(store: ObjectStore, bucket: string, prefix: string, options: DownloadOptions, io: Io): Promise<number> {
+  const folder = options.output ?? DEFAULT_FOLDER;
+  const began = performance.now();
+  const progress = await startProgress(io.stderr, printable(`${bucket}/${prefix}`), undefined, options.quiet === true);
+  let files = 0;
+  let bytes = 0;
+  let failed = 0;
+  const rebuiltInAll = new Rebuilt();
+  const lines = new LaterLines(io);
+  const fail = async (error: StoreError): Promise<void> => {
+    failed++;
+    await lines.add(() => printError(error, io));
+  };
+  try {
+    await pMap(
+      store.list(bucket, { prefix, allowStale: options.allowStale, onDamaged: (_, error) => void fail(error) }),
+      async ({ key }) => {
+        if (io.signal.aborted) return;
+        const start = performance.now();
+        const rebuilt = new Rebuilt(rebuiltInAll);
+        try {
+          const file = await targetBelow(folder, key);
+          const meta = await store.getToFile(bucket, key, file, {
+            allowStale: options.allowStale,
+            signal: io.signal,
+            onBytes: progress.add,
+            onRebuilt: rebuilt.add,
+          });
+          files++;
+          bytes += meta.size;
+          const milliseconds = performance.now() - start;
+          await lines.add(() => report(meta, file, { bytes: meta.size, milliseconds, rebuilt: rebuilt.count }, options, io));
+        } catch (error) {
+          // Deleted since it was listed: it is not there, as asked.
+          if (isStoreError(error, 'NO_SUCH_KEY')) return;
+          if (!isStoreError(error)) throw error;
+          if (error.code !== 'ABORTED') await fail(error);
+        }
+      },
+      { concurrency: FILES_AT_ONCE },
+    );
+  } finally {
+    progress.stop();
+  }
+  await lines.flush();
+  if (io.signal.aborted) return EXIT.interrupted;
+  if (files + failed === 0) {
+    throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, { bucket, key: prefix });
+  }
+  if (options.quiet !== true && options.json !== true) {
+    await io.stdout.line(formatSummary(files, bytes, failed, performance.now() - began));
+  }
+  await noteRebuilt(rebuiltInAll, options, io);
+  return failed === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** Writes an object to a stream, in order and no faster than it takes. */
+async function copyTo(store: ObjectStore, bucket: string, key: string, open: () => Promise<Writable> | Writable, options: GetOptions, end: boolean): Promise<ObjectMeta> {
+  const { meta, body } = await store.get(bucket, key, options);
+  // While what it goes to is being opened, nobody else listens; the pipeline tells of it.
+  body.on('error', () => undefined);
+  try {
+    await pipeline(body, await open(), { end });
+  } catch (error) {
+    body.destroy();
+    if (options.signal?.aborted === true) throw new StoreError('ABORTED', 'interrupted', {}, error);
+    throw error;
+  }
+  return meta;
+}
+
+/** The same to something that stands there and must stay, such as a device or FIFO. @throws TARGET_IO */
+async function copyToDevice(store: ObjectStore, bucket: string, key: string, file: string, options: GetOptions): Promise<ObjectMeta> {
+  try {
+    return await copyTo(store, bucket, key, () => openDevice(file, options.signal), options, true);
+  } catch (error) {
+    if (isStoreError(error)) throw error;
+    throw targetError(file, error);
+  }
+}
+
+/** The same to standard output: whoever closes the pipe has had enough. */
+async function copyToOutput(store: ObjectStore, bucket: string, key: string, options: GetOptions, io: Io): Promise<void> {
+  try {
+    await copyTo(store, bucket, key, () => io.stdout.stream, options, false);
+  } catch (error) {
+    if (isStoreError(error) || !io.stdout.broken) throw error;
+  }
+}
+
+interface Transfer {
+  bytes: number;
+  milliseconds: number;
+  /** Chunks that were computed from parity. */
+  rebuilt: number;
+}
+
+async function report(meta: ObjectMeta, file: string, { bytes, milliseconds, rebuilt }: Transfer, options: DownloadOptions, io: Io): Promise<void> {
+  const { bucket, key, version, size, contentType } = meta;
+  if (options.json === true) {
+    const bytesPerSecond = Math.round((bytes / Math.max(milliseconds, 1)) * 1000);
+    await io.stdout.json({ bucket, key, version, size, contentType, file, bytes, rebuilt, seconds: milliseconds / 1000, bytesPerSecond });
+  } else if (options.quiet !== true) {
+    await io.stdout.line(`${printable(`${bucket}/${key}`)} → ${printable(file)}  ${formatTransfer(bytes, milliseconds)}`);
+  }
+}
+
+async function noteRebuilt(rebuilt: Rebuilt, options: DownloadOptions, io: Io): Promise<void> {
+  const note = rebuilt.describe();
+  if (note !== undefined && options.quiet !== true) await printNote(note, io);
+}

@@ -1,0 +1,35 @@
+import { Chalk } from 'chalk';
+import { parseObjectAddress } from '../input/address.ts';
+import { drawChunks } from '../terminal/chunk-picture.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { formatBytes, plural, printable } from '../terminal/format.ts';
+import type { Io } from '../terminal/io.ts';
+import { openStore } from '../input/open-store.ts';
+import { describeRedundancy } from '../input/redundancy.ts';
+import type { ListCommandOptions } from '../commands/store.ts';
+
+/** Shows an object's meta; for people with a picture of its chunks. */
+export async function runStat(address: string, options: ListCommandOptions, io: Io): Promise<number> {
+  const { bucket, key } = parseObjectAddress(address);
+  const store = await openStore(options, io);
+  const meta = await store.head(bucket, key, options);
+  if (options.json === true) {
+    await io.stdout.json(meta);
+    return EXIT.done;
+  }
+  const chalk = io.stdout.isTerminal ? new Chalk() : new Chalk({ level: 0 });
+  const disks = store.document.disks.map((disk) => disk.name);
+  const parity = meta.parity.length === 0 ? '' : ` and ${plural(meta.parity.length, 'parity chunk')}`;
+  const rows = [
+    ['object', printable(`${meta.bucket}/${meta.key}`)],
+    ['size', `${formatBytes(meta.size)} (${String(meta.size)} bytes)`],
+    ['type', printable(meta.contentType)],
+    ['version', meta.version],
+    ['created', meta.createdAt],
+    ['redundancy', describeRedundancy(meta.redundancy, disks.length)],
+    ['chunks', `${plural(meta.chunks.length, 'chunk')}${parity} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`],
+  ] as const;
+  for (const [name, value] of rows) await io.stdout.line(`${chalk.dim(name.padEnd(10))}  ${value}`);
+  for (const line of drawChunks(meta, disks, io.stdout.columns, chalk)) await io.stdout.line(line);
+  return EXIT.done;
+}

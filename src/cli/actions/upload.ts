@@ -1,0 +1,180 @@
+import pMap from 'p-map';
+import { checkBucketName, checkKey, isStoreError, type ObjectStore, type PutResult } from '../../index.ts';
+import { EXIT } from '../terminal/exit-codes.ts';
+import { printError, printNote, printWarning, UsageError } from '../terminal/failure.ts';
+import { findFiles, identityOf, type Found } from '../input/find-files.ts';
+import { formatSummary, formatTransfer, plural, printable } from '../terminal/format.ts';
+import type { Io } from '../terminal/io.ts';
+import { LaterLines } from '../terminal/later-lines.ts';
+import { openStore } from '../input/open-store.ts';
+import { startProgress, type Progress } from '../terminal/progress.ts';
+import { checkedRedundancy } from '../input/redundancy.ts';
+import type { UploadOptions } from '../commands/upload.ts';
+
+/** Files on their way at once; each has chunks of its own in flight. */
+const FILES_AT_ONCE = 4;
+
+interface Job {
+  /** A path, or undefined for standard input. */
+  path: string | undefined;
+  key: string;
+  size: number | undefined;
+}
+
+/** Uploads files into a bucket, and tells the exit code. A file that fails does not stop the others. */
+export async function runUpload(bucket: string, files: readonly string[], options: UploadOptions, io: Io): Promise<number> {
+  checkBucketName(bucket);
+  checkedRedundancy(options.redundancy);
+  const { jobs, failures } = await findJobs(files, options);
+  const isSingle = jobs.length + failures.length === 1;
+  const [first] = failures;
+  if (isSingle && first !== undefined) throw first.error;
+  for (const { error } of failures) await printError(error, io);
+  if (jobs.length === 0 && failures.length === 0) await printWarning('there is nothing to upload', io);
+  if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
+
+  const store = await openStore(options, io, { create: true, concurrency: options.concurrency, redundancy: options.redundancy });
+  await store.ensureBucket(bucket, { signal: io.signal });
+  const total = jobs.every((job) => job.size !== undefined) ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
+  const progress = await startProgress(io.stderr, isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
+  const began = performance.now();
+  const done: PutResult[] = [];
+  const failed: unknown[] = [];
+  const lines = new LaterLines(io);
+  const warned = new Set<string>();
+  try {
+    await pMap(
+      jobs,
+      async (job) => {
+        if (io.signal.aborted) return;
+        try {
+          const start = performance.now();
+          const result = await upload(store, bucket, job, options, progress, io);
+          done.push(result);
+          const milliseconds = performance.now() - start;
+          await lines.add(() => report(result, milliseconds, warned, options, io));
+        } catch (error) {
+          failed.push(error);
+          if (!isSingle && !isStoreError(error, 'ABORTED')) await lines.add(() => printError(error, io));
+        }
+      },
+      { concurrency: FILES_AT_ONCE },
+    );
+  } finally {
+    progress.stop();
+  }
+  await lines.flush();
+  if (io.signal.aborted) return EXIT.interrupted;
+  if (isSingle) {
+    if (failed.length > 0) throw failed[0];
+    await noteUnprotected(done, store, options, io);
+    return EXIT.done;
+  }
+  const failedCount = failed.length + failures.length;
+  if (options.quiet !== true && options.json !== true) {
+    const bytes = done.reduce((sum, { meta }) => sum + meta.size, 0);
+    await io.stdout.line(formatSummary(done.length, bytes, failedCount, performance.now() - began));
+  }
+  await noteUnprotected(done, store, options, io);
+  return failedCount === 0 ? EXIT.done : EXIT.failed;
+}
+
+async function findJobs(
+  files: readonly string[],
+  options: UploadOptions,
+): Promise<{ jobs: Job[]; failures: Extract<Found, { error: unknown }>[] }> {
+  const prefix = options.prefix ?? '';
+  const fromInput = files.includes('-');
+  if (options.key !== undefined && (files.length > 1 || options.recursive === true)) throw new UsageError('--key goes with one file');
+  if (fromInput && (files.length > 1 || options.key === undefined)) throw new UsageError('- (standard input) stands alone and needs --key');
+  if (fromInput) {
+    const key = prefix + (options.key ?? '');
+    checkKey(key);
+    return { jobs: [{ path: undefined, key, size: undefined }], failures: [] };
+  }
+  const jobs: Job[] = [];
+  const failures: Extract<Found, { error: unknown }>[] = [];
+  const keys = new Map<string, string>();
+  const root = await identityOf(options.root).catch(() => undefined);
+  for await (const found of findFiles(files, { recursive: options.recursive === true, prefix, root })) {
+    if ('error' in found) {
+      failures.push(found);
+      continue;
+    }
+    const key = options.key === undefined ? found.key : prefix + options.key;
+    const other = keys.get(key);
+    if (other !== undefined) throw new UsageError(`"${other}" and "${found.path}" would have one key, ${JSON.stringify(key)}`);
+    keys.set(key, found.path);
+    try {
+      checkKey(key);
+      jobs.push({ path: found.path, key, size: found.size });
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      failures.push({ path: found.path, error });
+    }
+  }
+  return { jobs, failures };
+}
+
+async function upload(store: ObjectStore, bucket: string, job: Job, options: UploadOptions, progress: Progress, io: Io): Promise<PutResult> {
+  return store.put(bucket, job.key, job.path ?? io.stdin, {
+    contentType: options.contentType ?? (await guessType(job.key)),
+    redundancy: options.redundancy,
+    durability: options.durability,
+    signal: io.signal,
+    onBytes: progress.add,
+  });
+}
+
+async function guessType(key: string): Promise<string | undefined> {
+  const { default: mime } = await import('mime/lite');
+  return mime.getType(key) ?? undefined;
+}
+
+/** @param warned what has been said of disks, which is said once for all files */
+async function report(result: PutResult, milliseconds: number, warned: Set<string>, options: UploadOptions, io: Io): Promise<void> {
+  const { meta, offline, failed, unwritten } = result;
+  const warn = async (reason: string): Promise<void> => {
+    if (warned.has(reason)) return;
+    warned.add(reason);
+    await printWarning(`${reason}; the upload went on without it`, io);
+  };
+  const chunks: Record<string, number> = {};
+  for (const { disk } of meta.chunks) chunks[disk] = (chunks[disk] ?? 0) + 1;
+  for (const { disk, state } of offline) await warn(`disk "${disk}" is ${state.status} (${state.reason})`);
+  for (const { reason } of failed) await warn(reason);
+  if (unwritten.length > 0) await printWarning(describeUnwritten(result), io);
+  if (options.json === true) {
+    const { bucket, key, version, size, contentType, redundancy } = meta;
+    const bytesPerSecond = Math.round((size / Math.max(milliseconds, 1)) * 1000);
+    const protection = { redundancy, parity: meta.parity.length, unwritten: unwritten.length };
+    await io.stdout.json({ bucket, key, version, size, contentType, chunks, ...protection, seconds: milliseconds / 1000, bytesPerSecond, offline, failed });
+  } else if (options.quiet !== true) {
+    const spread = Object.entries(chunks)
+      .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
+      .map(([disk, count]) => `${disk}: ${String(count)}`);
+    const where = spread.length === 0 ? '' : ` (${spread.join(', ')})`;
+    const name = printable(`${meta.bucket}/${meta.key}`);
+    const parity = meta.parity.length === 0 ? '' : `  ${meta.redundancy}: ${String(meta.parity.length)} parity`;
+    const count = plural(meta.chunks.length, 'chunk') + where;
+    await io.stdout.line(`${name}  ${count}${parity}  ${formatTransfer(meta.size, milliseconds)}`);
+  }
+}
+
+function describeUnwritten({ meta, unwritten }: PutResult): string {
+  const name = `${meta.bucket}/${meta.key}`;
+  return `${name} is not yet fully protected: ${plural(unwritten.length, 'chunk')} had no disk to go to; "store heal" mends that`;
+}
+
+/** Once for all: objects that a lost disk takes with it, and how to change that. */
+async function noteUnprotected(done: readonly PutResult[], store: ObjectStore, options: UploadOptions, io: Io): Promise<void> {
+  const bare = done.filter(({ meta }) => meta.chunks.length > 0 && meta.parity.length === 0);
+  const [first] = bare;
+  if (first === undefined || options.quiet === true) return;
+  const who = bare.length === 1 ? `${first.meta.bucket}/${first.meta.key}` : plural(bare.length, 'object');
+  const how =
+    store.document.disks.length === 1
+      ? '"store disk add" adds a second disk, and then --redundancy 1+1 keeps two copies'
+      : '--redundancy 1+1 keeps two copies ("store bucket create" and "store init" take it too)';
+  await printNote(`${who} would not survive the loss of a disk: ${how}`, io);
+}

@@ -1,0 +1,80 @@
+import { realpath, stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import { errnoOf, reasonOf, StoreError } from '../../errors.ts';
+
+/** Longest file name, in bytes, that usual file systems take. */
+const MAX_NAME_BYTES = 255;
+
+/**
+ * The file below `folder` for a key. A key may hold anything; one that is no plain relative path is refused, so that
+ * nothing lands outside the folder or under another name than its own. @throws BAD_TARGET, TARGET_IO
+ */
+export async function targetBelow(folder: string, key: string): Promise<string> {
+  const segments = key.split('/');
+  for (const segment of segments) {
+    const reason = whyNoFileName(segment);
+    if (reason !== undefined) {
+      throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} cannot be a file below "${folder}": ${reason}`, { key, path: folder });
+    }
+  }
+  const file = path.join(folder, ...segments);
+  await checkInside(folder, file, key);
+  return file;
+}
+
+function whyNoFileName(segment: string): string | undefined {
+  if (segment === '') return 'it has an empty part between slashes';
+  if (segment === '.' || segment === '..') return `"${segment}" is no file name`;
+  if (segment.includes('\0')) return 'it has a NUL character';
+  if (path.sep !== '/' && segment.includes(path.sep)) return `it has a "${path.sep}"`;
+  if (Buffer.byteLength(segment) > MAX_NAME_BYTES) return `a part is longer than ${String(MAX_NAME_BYTES)} bytes`;
+  return undefined;
+}
+
+/** A link that stands below the folder may lead anywhere; a key must not follow it out. */
+async function checkInside(folder: string, file: string, key: string): Promise<void> {
+  let base: string;
+  let real: string;
+  try {
+    base = await realpathOfExisting(folder);
+    real = await realpathOfExisting(path.dirname(file));
+  } catch (error) {
+    throw targetError(file, error);
+  }
+  if (real === base || real.startsWith(base.endsWith(path.sep) ? base : base + path.sep)) return;
+  throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`, { key, path: file });
+}
+
+async function realpathOfExisting(folder: string): Promise<string> {
+  try {
+    return await realpath(folder);
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if (errnoOf(error) !== 'ENOENT' || parent === folder) throw error;
+    return path.join(await realpathOfExisting(parent), path.basename(folder));
+  }
+}
+
+/**
+ * Where `-o` leads: a new or regular file (through links), a folder, or something that is written to as it is.
+ * @throws TARGET_IO
+ */
+export type Target = { kind: 'file'; path: string } | { kind: 'folder'; path: string } | { kind: 'stream'; path: string };
+
+export async function resolveTarget(output: string): Promise<Target> {
+  try {
+    const stats = await stat(output);
+    if (stats.isDirectory()) return { kind: 'folder', path: output };
+    // A device or FIFO must not be renamed over.
+    if (!stats.isFile()) return { kind: 'stream', path: output };
+    return { kind: 'file', path: await realpath(output) };
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw targetError(output, error);
+    if (output.endsWith('/')) return { kind: 'folder', path: output };
+    return { kind: 'file', path: output };
+  }
+}
+
+export function targetError(file: string, cause: unknown): StoreError {
+  return new StoreError('TARGET_IO', `cannot write "${file}": ${reasonOf(cause)}`, { path: file }, cause);
+}
