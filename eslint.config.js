@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
  * src/cli, and src/cli knows the store only as a user of the library does, through src/index.ts (and src/errors.ts). So a lower layer can
  * be read, tested and replaced without the ones above it.
  */
-const layers = [['errors.ts'], ['files'], ['erasure', 'disks', 'locks'], ['metadata'], ['chunks'], ['store'], ['index.ts'], ['cli']];
+const layers = [['errors.ts'], ['concurrency', 'memory'], ['files'], ['erasure', 'disks', 'locks'], ['metadata'], ['chunks'], ['store'], ['index.ts'], ['cli']];
 
 function mayNotImport(names, message) {
   const group = names.flatMap((name) => [`**/${name}`, `**/${name}/**`]);

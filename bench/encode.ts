@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { combine } from '../src/erasure/combine.ts';
 import { recoveryMatrix } from '../src/erasure/matrix.ts';
-import { alignedBuffers } from '../src/files/aligned.ts';
+import { alignedBuffers } from '../src/memory/aligned.ts';
 import type { Benchmark, Row } from './support/benchmark.ts';
 import { compare, contest, type Comparison, type Contender, type Times } from './support/contest.ts';
 import { median } from './support/statistics.ts';

@@ -44,6 +44,7 @@ function every(to: readonly string[], ways = Object.keys(WAYS)): string[] {
 /** One file of every layer, from the bottom up; those of one line do not know one another. */
 const LAYERS = [
   ['src/errors.ts'],
+  ['src/concurrency/workers.ts', 'src/memory/aligned.ts'],
   ['src/files/calls.ts'],
   ['src/erasure/combine.ts', 'src/disks/disk.ts', 'src/locks/locks.ts'],
   ['src/metadata/meta.ts'],

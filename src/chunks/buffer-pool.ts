@@ -1,5 +1,5 @@
-import { untilFree } from '../disks/lent-memory.ts';
-import { alignedBuffers, BLOCK_SIZE } from '../files/aligned.ts';
+import { untilFree } from '../memory/lent-memory.ts';
+import { alignedBuffers, BLOCK_SIZE } from '../memory/aligned.ts';
 import { CHUNK_SIZE } from '../metadata/meta.ts';
 
 /** More than a chunk, so that one read tells a chunk that is too long from one that is right. */

@@ -11,7 +11,7 @@ import { removeChunks } from './remove-chunks.ts';
 import { sha256 } from './sha256.ts';
 import { StripePlaces } from './stripe-places.ts';
 import { StripeSource, type ReadStripe } from './stripe-source.ts';
-import { runWorkers } from './workers.ts';
+import { runWorkers } from '../concurrency/workers.ts';
 import type { ChunkSource } from './source.ts';
 import { leastShards, loseShards, type WrittenChunks } from './written-chunks.ts';
 

@@ -1,5 +1,5 @@
 import type { Disk } from '../disks/disk.ts';
-import { forEachAtOnce } from './workers.ts';
+import { forEachAtOnce } from '../concurrency/workers.ts';
 
 const AT_ONCE = 16;
 

@@ -1,5 +1,5 @@
 import type { Turns } from '../files/folder-sync.ts';
-import { answerWithin, NO_ANSWER, type Waiting } from './patience.ts';
+import { answerWithin, NO_ANSWER, type Waiting } from '../concurrency/patience.ts';
 
 /** Threads that Node does file work with. A call to a disk that hangs keeps one for itself. */
 const THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? '') || 4);

@@ -14,8 +14,8 @@ import type {
   StageOptions,
   WriteOptions,
 } from './disk.ts';
-import { lend } from './lent-memory.ts';
-import type { Patience } from './patience.ts';
+import { lend } from '../memory/lent-memory.ts';
+import type { Patience } from '../concurrency/patience.ts';
 
 /** What tells everybody, other processes too, that a disk owes something: a change that was given up, and may still be made. */
 export interface Owed {

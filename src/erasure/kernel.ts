@@ -1,4 +1,4 @@
-import type { WasmMemory } from '../files/aligned.ts';
+import type { WasmMemory } from '../memory/aligned.ts';
 import { multiply } from './gf256.ts';
 import { KERNEL_BINARY } from './kernel-binary.ts';
 

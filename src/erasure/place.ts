@@ -1,4 +1,4 @@
-import { alignedBuffers, memoryOf, type WasmMemory } from '../files/aligned.ts';
+import { alignedBuffers, memoryOf, type WasmMemory } from '../memory/aligned.ts';
 import { MAX_SHARDS } from './shape.ts';
 
 /**

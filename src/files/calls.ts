@@ -3,7 +3,7 @@ import { readdir as readdirOnce, rm as rmOnce } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf } from '../errors.ts';
-import { isAligned } from './aligned.ts';
+import { isAligned } from '../memory/aligned.ts';
 import { patiently } from './patiently.ts';
 
 // Plain descriptors through the callback API: a FileHandle per file costs about as much again as a small file itself.

@@ -1,5 +1,5 @@
 import { errnoOf } from '../errors.ts';
-import { isAligned } from './aligned.ts';
+import { isAligned } from '../memory/aligned.ts';
 import { except, fstat, lstat, READ, READ_DIRECT, readFully, readOnce, withFile } from './calls.ts';
 import { wrongKind } from './file-kind.ts';
 

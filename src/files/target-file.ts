@@ -1,4 +1,4 @@
-import { BLOCK_SIZE, isAligned } from './aligned.ts';
+import { BLOCK_SIZE, isAligned } from '../memory/aligned.ts';
 import { close, except, fsync, ftruncate, WRITE_FLAGS, open, openForWriting, writeFully } from './calls.ts';
 
 /** Below this size a file is written through the page cache, which is as fast and takes one descriptor. */

@@ -5,7 +5,7 @@ import { ChunkWriter, type ChunkWriterOptions } from '../../src/chunks/chunk-wri
 import { startOf } from '../../src/chunks/placement.ts';
 import { openSource, type PutSource } from '../../src/chunks/source.ts';
 import type { Disk } from '../../src/disks/disk.ts';
-import { FaultyDisk, type FaultEffect, type PlannedFault } from '../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type FaultEffect, type PlannedFault } from '../support/faulty-disk.ts';
 import { CHUNK_SIZE, type ChunkEntry } from '../../src/metadata/meta.ts';
 import { deferred } from '../disks/deferred.ts';
 import { makeDisks } from '../disks/make-disks.ts';

@@ -6,7 +6,7 @@ import { openSource, type PutSource } from '../../src/chunks/source.ts';
 import { startOf } from '../../src/chunks/placement.ts';
 import { leastShards, type WrittenChunks } from '../../src/chunks/written-chunks.ts';
 import type { Disk, DiskRoom } from '../../src/disks/disk.ts';
-import { FaultyDisk, type PlannedFault } from '../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { coefficient } from '../../src/erasure/matrix.ts';
 import * as reference from '../../src/erasure/reference.ts';
 import { CHUNK_SIZE, type ChunkEntry } from '../../src/metadata/meta.ts';

@@ -6,7 +6,7 @@ import * as reference from '../../src/erasure/reference.ts';
 import { parseRedundancy } from '../../src/metadata/redundancy.ts';
 import { shardsOf, stripesOf, type ShardEntry, type Stripe } from '../../src/metadata/stripes.ts';
 import type { Disk } from '../../src/disks/disk.ts';
-import { FaultyDisk, type PlannedFault } from '../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
 import { objectMeta } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';

@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import type * as Os from 'node:os';
 import type * as Threads from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { alignedBuffers } from '../../src/files/aligned.ts';
+import { alignedBuffers } from '../../src/memory/aligned.ts';
 import type * as Sha256 from '../../src/chunks/sha256.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { MIB } from '../support/store.ts';

@@ -6,7 +6,7 @@ import { ShardReader } from '../../src/chunks/shard-reader.ts';
 import { StripeReader } from '../../src/chunks/stripe-reader.ts';
 import type { OfflineDisk } from '../../src/disks/disk-set.ts';
 import type { Disk } from '../../src/disks/disk.ts';
-import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
+import { FaultyDisk } from '../support/faulty-disk.ts';
 import { parityFile, type ParityEntry } from '../../src/metadata/meta.ts';
 import { stripesOf } from '../../src/metadata/stripes.ts';
 import { makeDisks } from '../disks/make-disks.ts';

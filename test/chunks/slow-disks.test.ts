@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { StripeReader, type StripeReaderOptions } from '../../src/chunks/stripe-reader.ts';
 import type { Disk } from '../../src/disks/disk.ts';
-import type { PlannedFault } from '../../src/disks/faulty-disk.ts';
+import type { PlannedFault } from '../support/faulty-disk.ts';
 import type { StoreError } from '../../src/errors.ts';
 import type { ChunkEntry } from '../../src/metadata/meta.ts';
 import type { ShardEntry } from '../../src/metadata/stripes.ts';

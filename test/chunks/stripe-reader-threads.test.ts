@@ -6,7 +6,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import { sha256 } from '../../src/chunks/sha256.ts';
 import { StripeReader } from '../../src/chunks/stripe-reader.ts';
 import type { Disk } from '../../src/disks/disk.ts';
-import { alignedBuffers } from '../../src/files/aligned.ts';
+import { alignedBuffers } from '../../src/memory/aligned.ts';
 import { shardsOf, type ShardEntry } from '../../src/metadata/stripes.ts';
 import { Dice } from '../support/shards.ts';
 import { MIB } from '../support/store.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChunkWriter } from '../../src/chunks/chunk-writer.ts';
 import { openSource } from '../../src/chunks/source.ts';
-import { FaultyDisk, type PlannedFault } from '../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { CHUNK_SIZE } from '../../src/metadata/meta.ts';
 import { parseRedundancy } from '../../src/metadata/redundancy.ts';
 import { shardsOf, stripesOf } from '../../src/metadata/stripes.ts';

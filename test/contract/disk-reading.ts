@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { errnoOf, StoreError } from '../../src/errors.ts';
-import { alignedBuffers, BLOCK_SIZE } from '../../src/files/aligned.ts';
+import { alignedBuffers, BLOCK_SIZE } from '../../src/memory/aligned.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { AREA, type DiskTest } from './disk-test.ts';
 

@@ -1,7 +1,7 @@
 import { CallGate } from '../../src/disks/call-gate.ts';
-import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
-import { LocalDisk } from '../../src/disks/local-disk.ts';
-import { patienceOf } from '../../src/disks/patience.ts';
+import { FaultyDisk } from '../support/faulty-disk.ts';
+import { LocalDisk } from '../../src/disks/local/local-disk.ts';
+import { patienceOf } from '../../src/concurrency/patience.ts';
 import { PatientDisk } from '../../src/disks/patient-disk.ts';
 import { describeDisk } from '../contract/disk-contract.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';

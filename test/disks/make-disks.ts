@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DISK_MARK, formatDiskMark, type DiskIdentity } from '../../src/disks/identity.ts';
-import { LocalDisk } from '../../src/disks/local-disk.ts';
+import { LocalDisk } from '../../src/disks/local/local-disk.ts';
 import { tempFolder } from '../support/temp.ts';
 
 const STORE_ID = '11111111-1111-4111-8111-111111111111';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Disk, DiskRoom } from '../../src/disks/disk.ts';
-import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
+import { FaultyDisk } from '../support/faulty-disk.ts';
 import { reserveOf, roomOf, Rooms } from '../../src/disks/rooms.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addMultiple, combine } from '../../src/erasure/combine.ts';
 import { kernelOn } from '../../src/erasure/kernel.ts';
 import * as reference from '../../src/erasure/reference.ts';
-import { alignedBuffers, memoryOf } from '../../src/files/aligned.ts';
+import { alignedBuffers, memoryOf } from '../../src/memory/aligned.ts';
 import { fc } from '../metadata/property.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { slowProduct } from './slow-field.ts';

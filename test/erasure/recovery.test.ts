@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { combine } from '../../src/erasure/combine.ts';
 import { recoveryMatrix } from '../../src/erasure/matrix.ts';
 import { MAX_SHARDS } from '../../src/erasure/shape.ts';
-import { alignedBuffers, BLOCK_SIZE } from '../../src/files/aligned.ts';
+import { alignedBuffers, BLOCK_SIZE } from '../../src/memory/aligned.ts';
 import { fc } from '../metadata/property.ts';
 import { seededBytes } from '../support/bytes.ts';
 

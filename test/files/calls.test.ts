@@ -1,7 +1,7 @@
 import * as nodeFs from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { alignedBuffers, isAligned } from '../../src/files/aligned.ts';
+import { alignedBuffers, isAligned } from '../../src/memory/aligned.ts';
 import { except, readFully, withFile, writeFully, writeNewFile, WRITE_FLAGS } from '../../src/files/calls.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { tempFolder } from '../support/temp.ts';

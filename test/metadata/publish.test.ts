@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Disk } from '../../src/disks/disk.ts';
-import { FaultyDisk, type PlannedFault } from '../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { metaKind } from '../../src/metadata/catalog.ts';
 import { newestCopy, readCopies } from '../../src/metadata/copies.ts';
 import { formatDocument } from '../../src/metadata/document.ts';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CallGate } from '../../src/disks/call-gate.ts';
 import type { Disk } from '../../src/disks/disk.ts';
-import { FaultyDisk } from '../../src/disks/faulty-disk.ts';
-import { PATIENCE_MS, patienceOf } from '../../src/disks/patience.ts';
+import { FaultyDisk } from '../support/faulty-disk.ts';
+import { PATIENCE_MS, patienceOf } from '../../src/concurrency/patience.ts';
 import { PatientDisk } from '../../src/disks/patient-disk.ts';
 import { bucketKind, metaKind } from '../../src/metadata/catalog.ts';
 import { newestCopy, readCopies } from '../../src/metadata/copies.ts';

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { DiskSet } from '../../src/disks/disk-set.ts';
 import type { Disk } from '../../src/disks/disk.ts';
-import type { Patience } from '../../src/disks/patience.ts';
+import type { Patience } from '../../src/concurrency/patience.ts';
 import type { ObjectStore } from '../../src/index.ts';
 import { KernelLocks } from '../../src/locks/kernel-locks.ts';
 import { Attendance, LOCK_FILE, type WaitOptions } from '../../src/store/members/attendance.ts';

@@ -1,5 +1,5 @@
-import { Budget } from '../../chunks/budget.ts';
-import { Throttle } from '../../chunks/throttle.ts';
+import { Budget } from '../../concurrency/budget.ts';
+import { Throttle } from '../../concurrency/throttle.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';
 import { withWriter } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';

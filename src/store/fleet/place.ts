@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { NO_ANSWER } from '../../disks/patience.ts';
+import { NO_ANSWER } from '../../concurrency/patience.ts';
 import { errnoOf, reasonOf, StoreError, throwIfShort } from '../../errors.ts';
 import { except, syncFolderNow } from '../../files/calls.ts';
 import type { Made } from '../members/made.ts';

@@ -1,6 +1,6 @@
-import type { Budget } from '../../chunks/budget.ts';
+import type { Budget } from '../../concurrency/budget.ts';
 import { ShardReader } from '../../chunks/shard-reader.ts';
-import { forEachAtOnce } from '../../chunks/workers.ts';
+import { forEachAtOnce } from '../../concurrency/workers.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { isDiskFault, isStoreError, throwIfAborted, type StoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';

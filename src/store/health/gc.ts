@@ -1,5 +1,5 @@
 import { basename } from 'node:path/posix';
-import { forEachAtOnce } from '../../chunks/workers.ts';
+import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { STAGING_FOLDER, type Disk, type DiskEntry } from '../../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path/posix';
-import { Budget } from '../../chunks/budget.ts';
-import { Throttle } from '../../chunks/throttle.ts';
-import { forEachAtOnce } from '../../chunks/workers.ts';
+import { Budget } from '../../concurrency/budget.ts';
+import { Throttle } from '../../concurrency/throttle.ts';
+import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';

@@ -1,7 +1,7 @@
-import type { Budget } from '../../chunks/budget.ts';
+import type { Budget } from '../../concurrency/budget.ts';
 import type { ShardReader } from '../../chunks/shard-reader.ts';
 import { StripeInspector } from '../../chunks/stripe-inspector.ts';
-import type { Throttle } from '../../chunks/throttle.ts';
+import type { Throttle } from '../../concurrency/throttle.ts';
 import type { Disk } from '../../disks/disk.ts';
 import { isDiskFault, StoreError } from '../../errors.ts';
 import type { ObjectMeta } from '../../metadata/meta.ts';

@@ -1,6 +1,6 @@
 import { removeChunks } from '../../chunks/remove-chunks.ts';
 import { ShardReader } from '../../chunks/shard-reader.ts';
-import { runWorkers } from '../../chunks/workers.ts';
+import { runWorkers } from '../../concurrency/workers.ts';
 import type { Disk } from '../../disks/disk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { isDiskFault, isStoreError, StoreError, throwIfAborted } from '../../errors.ts';

@@ -1,4 +1,4 @@
-import { Budget } from '../../chunks/budget.ts';
+import { Budget } from '../../concurrency/budget.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineBucket, examineHorizon } from './examine.ts';
 import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';

@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { STAGING_FOLDER } from '../../disks/disk.ts';
 import { DISK_MARK, formatDiskMark, judgeDiskMark, readDiskMark, type DiskIdentity } from '../../disks/identity.ts';
-import { IGNORED_NAMES } from '../../disks/local-disk.ts';
+import { IGNORED_NAMES } from '../../disks/local/local-disk.ts';
 import { StoreError } from '../../errors.ts';
 import { except, syncFileNow, syncFolderNow } from '../../files/calls.ts';
 import { readText as readFileText } from '../../files/read-file.ts';

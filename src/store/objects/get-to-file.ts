@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
-import { runWorkers } from '../../chunks/workers.ts';
+import { runWorkers } from '../../concurrency/workers.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError, throwIfAborted, throwIfShort } from '../../errors.ts';
 import * as files from '../../files/calls.ts';
 import { TargetFile } from '../../files/target-file.ts';

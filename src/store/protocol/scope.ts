@@ -1,5 +1,5 @@
 import { pMapIterable } from 'p-map';
-import { forEachAtOnce } from '../../chunks/workers.ts';
+import { forEachAtOnce } from '../../concurrency/workers.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { checkBucketName } from '../../metadata/names.ts';
 import type { StoreContext } from './context.ts';

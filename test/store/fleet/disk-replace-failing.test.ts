@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
-import { FaultyDisk, type PlannedFault } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import type { ObjectStore } from '../../../src/index.ts';
 import { replaceDisk } from '../../../src/store/fleet/disks.ts';
 import { seededBytes } from '../../support/bytes.ts';

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { FaultyDisk } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk } from '../../support/faulty-disk.ts';
 import { ObjectStore } from '../../../src/index.ts';
 import { lockName } from '../../../src/locks/locks.ts';
 import { gc } from '../../../src/store/health/gc.ts';

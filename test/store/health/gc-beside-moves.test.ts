@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FaultyDisk } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk } from '../../support/faulty-disk.ts';
 import { setDraining } from '../../../src/store/fleet/disks.ts';
 import { gc } from '../../../src/store/health/gc.ts';
 import { moveAll } from '../../../src/store/fleet/move.ts';

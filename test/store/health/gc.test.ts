@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { FaultyDisk, type PlannedFault } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import type { GcReport, ObjectStore } from '../../../src/index.ts';
 import { gc } from '../../../src/store/health/gc.ts';
 import { chunkPath, metaCopies, MIB, newStore, objectFiles, read, takeAway, tree } from '../../support/store.ts';

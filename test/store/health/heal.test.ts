@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
-import { FaultyDisk, type PlannedFault } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import { stripesOf, type ObjectHealth, type ObjectStore, type ShardEntry } from '../../../src/index.ts';
 import { heal } from '../../../src/store/health/heal.ts';
 import { seededBytes } from '../../support/bytes.ts';

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Disk } from '../../../src/disks/disk.ts';
-import { FaultyDisk, type PlannedFault } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import { deleteBucket } from '../../../src/store/objects/buckets.ts';
 import { deleteObject } from '../../../src/store/objects/delete.ts';
 import { replaceDisk } from '../../../src/store/fleet/disks.ts';

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
-import { FaultyDisk } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk } from '../../support/faulty-disk.ts';
 import { getToFile } from '../../../src/store/objects/get-to-file.ts';
 import { contextOf, gate } from '../../support/context.ts';
 import { chunkPath, failure, MIB, newStore, tree } from '../../support/store.ts';

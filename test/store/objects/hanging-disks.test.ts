@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Disk } from '../../../src/disks/disk.ts';
-import { FaultyDisk, type PlannedFault } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import type { ObjectStore } from '../../../src/index.ts';
 import { lockName } from '../../../src/locks/locks.ts';
 import type { WaitOptions } from '../../../src/store/members/attendance.ts';

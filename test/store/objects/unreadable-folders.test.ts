@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
-import { FaultyDisk, type FaultyOperation, type PlannedFault } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk, type FaultyOperation, type PlannedFault } from '../../support/faulty-disk.ts';
 import type { ObjectStore } from '../../../src/index.ts';
 import { rebalance } from '../../../src/store/fleet/balance.ts';
 import { deleteBucket, listBuckets } from '../../../src/store/objects/buckets.ts';

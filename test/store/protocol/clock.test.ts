@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { FaultyDisk } from '../../../src/disks/faulty-disk.ts';
+import { FaultyDisk } from '../../support/faulty-disk.ts';
 import { isStoreError } from '../../../src/errors.ts';
 import { KernelLocks } from '../../../src/locks/kernel-locks.ts';
 import { SharedNote } from '../../../src/locks/shared-note.ts';

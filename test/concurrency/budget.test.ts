@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Budget } from '../../src/chunks/budget.ts';
+import { Budget } from '../../src/concurrency/budget.ts';
 import { deferred } from '../disks/deferred.ts';
 import { fc } from '../metadata/property.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alignedBuffers, BLOCK_SIZE, isAligned, memoryOf } from '../../src/files/aligned.ts';
+import { alignedBuffers, BLOCK_SIZE, isAligned, memoryOf } from '../../src/memory/aligned.ts';
 
 describe('aligned buffers', () => {
   it.each([[1, BLOCK_SIZE], [4, 1024 * 1024 + BLOCK_SIZE], [3, 16 * BLOCK_SIZE], [40, BLOCK_SIZE], [0, BLOCK_SIZE]])('are %i of %i bytes, fit for direct I/O', (count, size) => {

@@ -1,8 +1,8 @@
 import type * as fs from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { roomOf } from '../../src/disks/rooms.ts';
-import { makeDisk } from './make-disks.ts';
+import { roomOf } from '../../../src/disks/rooms.ts';
+import { makeDisk } from '../make-disks.ts';
 
 /** What the system says about a file system: `bavail` is what others than root may use of `bfree`. */
 interface Facts {

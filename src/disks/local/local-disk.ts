@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path/posix';
-import { errnoOf, isStoreError, reasonOf } from '../errors.ts';
-import { diskError } from './disk-error.ts';
+import { errnoOf, isStoreError, reasonOf } from '../../errors.ts';
+import { diskError } from '../disk-error.ts';
 import {
   MAX_DOCUMENT_BYTES,
   STAGING_FOLDER,
@@ -15,14 +15,14 @@ import {
   type StagedFile,
   type StageOptions,
   type WriteOptions,
-} from './disk.ts';
-import * as files from '../files/calls.ts';
-import { syncFileSystem } from '../files/file-system-sync.ts';
-import { FolderSync, type Turns } from '../files/folder-sync.ts';
-import { patiently } from '../files/patiently.ts';
-import { readRegularFile } from '../files/read-file.ts';
+} from '../disk.ts';
+import * as files from '../../files/calls.ts';
+import { syncFileSystem } from '../../files/file-system-sync.ts';
+import { FolderSync, type Turns } from '../../files/folder-sync.ts';
+import { patiently } from '../../files/patiently.ts';
+import { readRegularFile } from '../../files/read-file.ts';
 import { FolderGuard } from './folder-guard.ts';
-import { DISK_MARK, judgeDiskMark, MAX_MARK_BYTES, type DiskIdentity } from './identity.ts';
+import { DISK_MARK, judgeDiskMark, MAX_MARK_BYTES, type DiskIdentity } from '../identity.ts';
 import { setAside } from './set-aside.ts';
 
 /** So many files must be left to make, so that metas and tombstones find room when chunks no longer do. */

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
-import { except, lstat } from '../files/calls.ts';
-import { wrongKind } from '../files/file-kind.ts';
+import { except, lstat } from '../../files/calls.ts';
+import { wrongKind } from '../../files/file-kind.ts';
 
 /** A folder that has been found to be one is not looked at again for so long, unless something is changed in it. */
 const KNOWN_MS = 5000;

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { tempFolder } from '../support/temp.ts';
-import { makeDisk } from './make-disks.ts';
+import { tempFolder } from '../../support/temp.ts';
+import { makeDisk } from '../make-disks.ts';
 
 it('changes nothing through a link that has just taken the place of a folder', async () => {
   const { disk, root } = makeDisk();

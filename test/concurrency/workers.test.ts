@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { forEachAtOnce, runWorkers } from '../../src/chunks/workers.ts';
+import { forEachAtOnce, runWorkers } from '../../src/concurrency/workers.ts';
 
 async function* counting(to: number): AsyncGenerator<number> {
   for (let index = 0; index < to; index++) {

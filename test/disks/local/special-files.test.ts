@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DISK_MARK } from '../../src/disks/identity.ts';
-import { alignedBuffers } from '../../src/files/aligned.ts';
-import { NO_FOLDERS, SPECIALS } from '../support/special-files.ts';
-import { asNobody } from './as-nobody.ts';
-import { makeDisk } from './make-disks.ts';
+import { DISK_MARK } from '../../../src/disks/identity.ts';
+import { alignedBuffers } from '../../../src/memory/aligned.ts';
+import { NO_FOLDERS, SPECIALS } from '../../support/special-files.ts';
+import { asNobody } from '../as-nobody.ts';
+import { makeDisk } from '../make-disks.ts';
 
 const STAGE = { id: 'id', within: 'buckets', durable: true };
 const failed = { code: 'DISK_IO', details: { disk: 'disk1' }, cause: { code: expect.any(String) as string } };

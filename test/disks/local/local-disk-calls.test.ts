@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import type * as fs from 'node:fs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { SystemCalls } from '../files/system-calls.ts';
-import { deferred } from './deferred.ts';
-import { makeDisk } from './make-disks.ts';
+import { SystemCalls } from '../../files/system-calls.ts';
+import { deferred } from '../deferred.ts';
+import { makeDisk } from '../make-disks.ts';
 
-const system = await vi.hoisted(async () => new (await import('../files/system-calls.ts')).SystemCalls());
+const system = await vi.hoisted(async () => new (await import('../../files/system-calls.ts')).SystemCalls());
 vi.mock('node:fs', async (original) => system.watched(await original<typeof fs>()));
 
 const PATH = 'buckets/one/two/file';

@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DISK_MARK, formatDiskMark } from '../../src/disks/identity.ts';
-import { LocalDisk } from '../../src/disks/local-disk.ts';
-import { tempFolder } from '../support/temp.ts';
-import { asNobody } from './as-nobody.ts';
-import { identityOf, makeDisk } from './make-disks.ts';
+import { DISK_MARK, formatDiskMark } from '../../../src/disks/identity.ts';
+import { LocalDisk } from '../../../src/disks/local/local-disk.ts';
+import { tempFolder } from '../../support/temp.ts';
+import { asNobody } from '../as-nobody.ts';
+import { identityOf, makeDisk } from '../make-disks.ts';
 
 describe('the state of a LocalDisk', () => {
   it.each([

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Disk } from '../../src/disks/disk.ts';
-import { FaultyDisk, type FaultyOperation } from '../../src/disks/faulty-disk.ts';
-import { deferred } from './deferred.ts';
-import { makeDisk } from './make-disks.ts';
+import { FaultyDisk, type FaultyOperation } from './faulty-disk.ts';
+import { deferred } from '../disks/deferred.ts';
+import { makeDisk } from '../disks/make-disks.ts';
 
 const BYTES = Buffer.from('bytes');
 const STAGE = { id: 'id', within: 'buckets', durable: false };

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path/posix';
-import { chmod, except, lstat, rename } from '../files/calls.ts';
+import { chmod, except, lstat, rename } from '../../files/calls.ts';
 
 /** What the owner of a folder or file must be allowed for it to be read, and what it is opened to. */
 const READABLE = { folder: 0o500, file: 0o400 };

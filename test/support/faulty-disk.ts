@@ -1,4 +1,4 @@
-import { diskError } from './disk-error.ts';
+import { diskError } from '../../src/disks/disk-error.ts';
 import type {
   Disk,
   DiskCapabilities,
@@ -11,7 +11,7 @@ import type {
   StagedFile,
   StageOptions,
   WriteOptions,
-} from './disk.ts';
+} from '../../src/disks/disk.ts';
 
 /** The calls that a fault can be planned for. `publish` and `discard` are those of a staged file, under its path. */
 export type FaultyOperation = Exclude<keyof Disk, 'name' | 'capabilities' | 'state'> | keyof StagedFile;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Throttle } from '../../src/chunks/throttle.ts';
+import { Throttle } from '../../src/concurrency/throttle.ts';
 
 test('a throttle without a rate never waits', async () => {
   const throttle = new Throttle(undefined);
