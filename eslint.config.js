@@ -46,6 +46,8 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // A number in a template says what it looks like.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       // To take a member out of an object is to name it.
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],

@@ -44,7 +44,7 @@ export const encode: Benchmark = {
       digitaldefiance: await subspace(NAMES.digitaldefiance),
       wasm: wasm(NAMES.wasm),
     });
-    const what = `encode ${String(DATA_SHARDS)}+${String(PARITY_SHARDS)} of 1 MiB`;
+    const what = `encode ${DATA_SHARDS}+${PARITY_SHARDS} of 1 MiB`;
     return {
       rows: [
         rate(times, { what, ours: 'one memory', peer: 'subspace', against: NAMES.subspace, goal: GOAL }),
@@ -53,7 +53,7 @@ export const encode: Benchmark = {
         rate(times, { what: `${what}, any buffers`, ours: 'any buffers', peer: 'subspace', against: NAMES.subspace, goal: GOAL }),
       ],
       notes: [
-        `encode: the parity shards of ${String(STRIPES)} stripes of ${String(DATA_SHARDS)} data and ${String(PARITY_SHARDS)} parity
+        `encode: the parity shards of ${STRIPES} stripes of ${DATA_SHARDS} data and ${PARITY_SHARDS} parity
          shards of 1 MiB, one after the other on one core, in GiB of data a second. The same stripe is encoded again and again,
          so that it is in the processor's cache, for both sides; a round to warm up comes first.`,
         'any buffers: the shards lie in buffers of Node instead of buffers from `alignedBuffers`.',
@@ -81,7 +81,7 @@ async function subspace(name: string): Promise<Contender> {
   fill([shards]);
   return everyStripe(() => {
     const code = codec.encode(shards, DATA_SHARDS, PARITY_SHARDS);
-    if (code !== 0) throw new Error(`${name} failed with ${String(code)}`);
+    if (code !== 0) throw new Error(`${name} failed with ${code}`);
   });
 }
 
@@ -91,7 +91,7 @@ function wasm(name: string): Contender {
   fill(data);
   return everyStripe(() => {
     const { length } = codec.encode(data, PARITY_SHARDS);
-    if (length !== DATA_SHARDS + PARITY_SHARDS) throw new Error(`${name} gave ${String(length)} shards`);
+    if (length !== DATA_SHARDS + PARITY_SHARDS) throw new Error(`${name} gave ${length} shards`);
   });
 }
 

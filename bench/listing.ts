@@ -45,9 +45,9 @@ async function fillStore(root: string, { objects, signal }: Setting): Promise<Ob
   const store = await ObjectStore.init(root, { durability: 'none' });
   await store.createBucket(BUCKET);
   const byte = Buffer.from('x');
-  process.stderr.write(`  putting ${String(objects)} objects\n`);
+  process.stderr.write(`  putting ${objects} objects\n`);
   const put = (_: unknown, index: number): Promise<unknown> =>
-    store.put(BUCKET, `folder-${String(Math.floor(index / KEYS_PER_FOLDER))}/object-${String(index)}`, byte);
+    store.put(BUCKET, `folder-${Math.floor(index / KEYS_PER_FOLDER)}/object-${index}`, byte);
   await pMap(Array.from({ length: objects }), put, { concurrency: 64, signal });
   return store;
 }
@@ -58,5 +58,5 @@ async function countAll(store: ObjectStore, { objects, signal }: Setting): Promi
     signal.throwIfAborted();
     if (object.size === 1) count++;
   }
-  if (count !== objects) throw new Error(`the list has ${String(count)} objects, ${String(objects)} were put`);
+  if (count !== objects) throw new Error(`the list has ${count} objects, ${objects} were put`);
 }

@@ -58,7 +58,7 @@ async function measure(setting: Setting, file: string, mebibytes: number, size: 
     const streaming = await peakOf(setting, downloadArgs(setting, root, KEY, '-'));
     const store = await ObjectStore.open(root);
     const { chunks } = await store.head(BUCKET, KEY);
-    if (chunks.length !== mebibytes) throw new Error(`${String(chunks.length)} chunks where ${String(mebibytes)} should be`);
+    if (chunks.length !== mebibytes) throw new Error(`${chunks.length} chunks where ${mebibytes} should be`);
     const meta = await fs.stat(path.join(root, `disk1/buckets/${BUCKET}/${KEY}.meta.json`));
     return [
       memoryRow(`peak memory, upload ${size}`, uploading),
@@ -93,7 +93,7 @@ function limitRow(what: string, found: number, limit: number, unit: string): Row
     ours: `${found.toFixed(0)} ${unit}`,
     peer: '',
     ratio: '',
-    goal: `< ${String(limit)} ${unit}`,
+    goal: `< ${limit} ${unit}`,
     verdict: found < limit ? 'met' : 'not met',
   };
 }

@@ -29,15 +29,15 @@ export const smallObjects: Benchmark = {
       put: async (folder) => {
         const store = await ObjectStore.init(path.join(folder, 'store'));
         await store.createBucket(BUCKET);
-        return each((bytes, index) => store.put(BUCKET, `object-${String(index)}`, bytes));
+        return each((bytes, index) => store.put(BUCKET, `object-${index}`, bytes));
       },
       'bare operations': async (folder) => {
         bare = await BareStore.make(folder);
-        return each((bytes, index) => bare.put(`object-${String(index)}`, bytes));
+        return each((bytes, index) => bare.put(`object-${index}`, bytes));
       },
       'bare, shared syncs': async (folder) => {
         const shared = await BareStore.make(folder, { shareFolderSyncs: true });
-        return each((bytes, index) => shared.put(`object-${String(index)}`, bytes));
+        return each((bytes, index) => shared.put(`object-${index}`, bytes));
       },
     });
     const what = `put of ${OBJECTS.toLocaleString('en')} objects of 4 KiB`;
@@ -48,10 +48,10 @@ export const smallObjects: Benchmark = {
         compare(times, { what, ours: 'put', peer: 'bare, shared syncs', against: 'bare, shared syncs' }),
       ],
       notes: [
-        `put: \`ObjectStore.put\` of buffers, ${String(AT_A_TIME)} at a time, durable, into an empty store of 3 disks (folders of one
+        `put: \`ObjectStore.put\` of buffers, ${AT_A_TIME} at a time, durable, into an empty store of 3 disks (folders of one
          file system). Both sides run in the benchmark's own process, after a round to warm up.`,
         `bare operations: the file operations that the guarantees need and nothing else, ${perObject.toFixed(0)} calls an object
-         (counted), ${String(AT_A_TIME)} objects at a time: ${OPERATIONS}.`,
+         (counted), ${AT_A_TIME} objects at a time: ${OPERATIONS}.`,
         'bare, shared syncs: the same, but objects that sync one folder at the same time share one sync, as the library does.',
       ],
     };

@@ -68,7 +68,7 @@ describe('what the README shows', () => {
   test('takes folders named disk… as the disks', async () => {
     const folder = checkout();
     await run(block('disk{1..5}'), folder);
-    for (const disk of [1, 2, 3, 4, 5]) expect(existsSync(join(folder, `my-store/disk${String(disk)}/disk.json`))).toBe(true);
+    for (const disk of [1, 2, 3, 4, 5]) expect(existsSync(join(folder, `my-store/disk${disk}/disk.json`))).toBe(true);
   });
 
   test('survives a dead disk and a rotten one, and changes disks', async () => {

@@ -41,7 +41,7 @@ export async function contest<Name extends string>(
         await level(setting, (options.writes ?? 0) * 1.5);
         const milliseconds = await contenders[name](folder);
         if (round > 0) times[name].push(milliseconds);
-        const label = round > 0 ? `round ${String(round)} of ${String(rounds)}` : 'warming up';
+        const label = round > 0 ? `round ${round} of ${rounds}` : 'warming up';
         process.stderr.write(`  ${label}: ${name} ${milliseconds.toFixed(0)} ms\n`);
       } finally {
         if (options.keep !== true) await fs.rm(folder, { recursive: true, force: true });

@@ -31,5 +31,5 @@ export function chunkPaths({ directory, chunks }: ObjectMeta): string[] {
 }
 
 export function formatSize(mebibytes: number): string {
-  return mebibytes % 1024 === 0 ? `${String(mebibytes / 1024)} GiB` : `${String(mebibytes)} MiB`;
+  return mebibytes % 1024 === 0 ? `${mebibytes / 1024} GiB` : `${mebibytes} MiB`;
 }

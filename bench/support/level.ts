@@ -21,7 +21,7 @@ export async function level({ cold, signal }: Setting, mebibytes: number): Promi
   if (cold) return sleep(REST_MS, undefined, { signal });
   const free = os.freemem() / 1024 ** 2;
   const pieces = Math.ceil(Math.min(mebibytes, free / 2) / 64);
-  const touch = `Array.from({ length: ${String(pieces)} }, () => Buffer.alloc(${String(64 * 1024 ** 2)}, 1))`;
+  const touch = `Array.from({ length: ${pieces} }, () => Buffer.alloc(${64 * 1024 ** 2}, 1))`;
   await run('node', ['-e', touch], { signal });
 }
 

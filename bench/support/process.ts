@@ -23,7 +23,7 @@ export function run(program: string, args: readonly string[], { signal, cwd, env
     child.on('error', reject);
     child.on('close', (code, killedBy) => {
       if (code === 0) resolve(performance.now() - start);
-      else reject(new Error(`${program} ended with ${String(code ?? killedBy)}: ${complaint.trim()}`));
+      else reject(new Error(`${program} ended with ${code ?? killedBy}: ${complaint.trim()}`));
     });
   });
 }

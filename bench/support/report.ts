@@ -37,8 +37,8 @@ export function describeMachine(fileSystem: string): string {
   const cores = os.cpus();
   const memory = Math.round(os.totalmem() / 1024 ** 3);
   return [
-    `${String(cores.length)} cores (${cores[0]?.model.trim() ?? 'unknown'})`,
-    `${String(memory)} GiB of memory`,
+    `${cores.length} cores (${cores[0]?.model.trim() ?? 'unknown'})`,
+    `${memory} GiB of memory`,
     `${os.type()} ${os.release()}`,
     `Node ${process.versions.node}`,
     fileSystem,

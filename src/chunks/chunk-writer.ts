@@ -110,7 +110,7 @@ export class ChunkWriter {
     const { chunks } = stripe;
     const last = chunks.at(-1)?.order ?? 0;
     if ((last + 1) * (1 + redundancy.parity / this.#width) > MAX_CHUNKS) {
-      throw new StoreError('BAD_SOURCE', `an object has at most ${String(MAX_CHUNKS)} chunks of ${String(CHUNK_SIZE)} bytes, parity included`);
+      throw new StoreError('BAD_SOURCE', `an object has at most ${MAX_CHUNKS} chunks of ${CHUNK_SIZE} bytes, parity included`);
     }
     const places = new StripePlaces(this.#orderedDisks(stripe.index, chunks.length + redundancy.parity));
     const writes = chunks.map(async ({ order, bytes, sha256 }) => {

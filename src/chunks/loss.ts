@@ -14,7 +14,7 @@ export function describeBytes(stripe: Stripe, chunks: readonly ChunkEntry[]): { 
     }
     start += chunk.size;
   }
-  return { from, to, text: `bytes ${String(from)}-${String(to - 1)}` };
+  return { from, to, text: `bytes ${from}-${to - 1}` };
 }
 
 /**

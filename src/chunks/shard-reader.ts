@@ -101,7 +101,7 @@ export class ShardReader {
   }
 
   #wrongSize(shard: ShardEntry, found: number | undefined, cause?: unknown): StoreError {
-    const what = found === undefined || found > shard.size ? 'too long' : `only ${String(found)} of ${String(shard.size)} bytes long`;
+    const what = found === undefined || found > shard.size ? 'too long' : `only ${found} of ${shard.size} bytes long`;
     return this.error('CHUNK_DAMAGED', shard, `is damaged: it is ${what}`, { expected: shard.size, ...(found === undefined ? {} : { found }) }, cause);
   }
 }

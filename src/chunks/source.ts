@@ -107,7 +107,7 @@ class FileSource implements ChunkSource {
     if (same && this.#position === this.size) return;
     throw new StoreError(
       'SOURCE_CHANGED',
-      `"${this.#path}" changed while it was being read (${String(this.size)} bytes before, ${String(now.size)} now)`,
+      `"${this.#path}" changed while it was being read (${this.size} bytes before, ${now.size} now)`,
       { path: this.#path, expected: this.size, found: now.size },
     );
   }

@@ -114,7 +114,7 @@ export class DiskSet {
     const found = view.online.length - joining.length;
     throw new StoreError(
       'TOO_FEW_DISKS_TO_WRITE',
-      `a write needs ${String(this.readQuorum)} disks that have all metas, and ${String(found)} of those online have: ${joining.join(', ')} must join first ("store heal")`,
+      `a write needs ${this.readQuorum} disks that have all metas, and ${found} of those online have: ${joining.join(', ')} must join first ("store heal")`,
       { expected: this.readQuorum, found },
     );
   }
@@ -153,7 +153,7 @@ export class DiskSet {
     const reasons = [...joining, ...(offline.length === 0 ? [] : [describeOffline(offline)])].join(', ');
     return new StoreError(
       code,
-      `${String(found)} of ${String(this.disks.length)} disks are online, a ${what} needs ${String(needed)}: ${reasons}`,
+      `${found} of ${this.disks.length} disks are online, a ${what} needs ${needed}: ${reasons}`,
       { expected: needed, found },
     );
   }

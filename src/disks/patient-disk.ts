@@ -69,7 +69,7 @@ export class PatientDisk implements Disk {
 
   async state(): Promise<DiskState> {
     const { owed, patience } = this.#options;
-    const silent: DiskState = { status: 'hanging', reason: `it has not answered for ${String(patience.look / 1000)} s` };
+    const silent: DiskState = { status: 'hanging', reason: `it has not answered for ${patience.look / 1000} s` };
     const asked = await this.#look('look at', 'it', () => this.#disk.state()).catch((error: unknown) => {
       // A disk has no other way to fail to say how it is.
       if (isDiskFault(error)) return silent;

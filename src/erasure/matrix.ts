@@ -16,7 +16,7 @@ const y = (column: number): number => 255 - column;
  */
 export function coefficient(row: number, column: number): number {
   if (!isIndex(row) || !isIndex(column) || row + column + 2 > MAX_SHARDS) {
-    throw new RangeError(`no stripe has parity row ${String(row)} of data shard ${String(column)}`);
+    throw new RangeError(`no stripe has parity row ${row} of data shard ${column}`);
   }
   const scale = multiply(x(0) ^ y(column), x(row) ^ y(0));
   return multiply(scale, inverse(multiply(x(row) ^ y(column), x(0) ^ y(0))));
@@ -28,8 +28,8 @@ export function coefficient(row: number, column: number): number {
  * wanted = Σ coefficients[i] · sources[i]. RangeError for other numbers of sources, and for shards that no stripe has.
  */
 export function recoveryMatrix(dataCount: number, sources: readonly number[], wanted: readonly number[]): Uint8Array[] {
-  if (!isIndex(dataCount) || dataCount === 0) throw new RangeError(`a stripe cannot have ${String(dataCount)} data shards`);
-  if (sources.length !== dataCount) throw new RangeError(`${String(dataCount)} sources are needed, not ${String(sources.length)}`);
+  if (!isIndex(dataCount) || dataCount === 0) throw new RangeError(`a stripe cannot have ${dataCount} data shards`);
+  if (sources.length !== dataCount) throw new RangeError(`${dataCount} sources are needed, not ${sources.length}`);
   if (new Set(sources).size !== sources.length) throw new RangeError('the sources must be different shards');
   const fromSources = invert(sources.map((shard) => fromData(dataCount, shard)));
   return wanted.map((shard) => {
@@ -43,7 +43,7 @@ export function recoveryMatrix(dataCount: number, sources: readonly number[], wa
 
 /** The coefficients that make a shard from the data shards. */
 function fromData(dataCount: number, shard: number): Uint8Array {
-  if (!isIndex(shard)) throw new RangeError(`a stripe has no shard ${String(shard)}`);
+  if (!isIndex(shard)) throw new RangeError(`a stripe has no shard ${shard}`);
   return Uint8Array.from({ length: dataCount }, (_, column) => {
     if (shard < dataCount) return shard === column ? 1 : 0;
     return coefficient(shard - dataCount, column);

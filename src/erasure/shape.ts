@@ -5,18 +5,18 @@ export const MAX_SHARDS = 32;
 
 /** Throws a RangeError unless `output ^= coefficient · input` can be done. */
 export function checkMultiple(output: Uint8Array, input: Uint8Array, coefficient: number): void {
-  if (!isElement(coefficient)) throw new RangeError(`${String(coefficient)} is not a coefficient`);
+  if (!isElement(coefficient)) throw new RangeError(`${coefficient} is not a coefficient`);
   if (input.length > output.length) throw new RangeError('the input is longer than the output');
 }
 
 /** Throws a RangeError unless the matrix has a row for each output, with a coefficient for each of `MAX_SHARDS` inputs at most. */
 export function checkShape(matrix: readonly Uint8Array[], inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): void {
   if (matrix.length !== outputs.length) {
-    throw new RangeError(`${String(matrix.length)} rows cannot make ${String(outputs.length)} outputs`);
+    throw new RangeError(`${matrix.length} rows cannot make ${outputs.length} outputs`);
   }
-  if (inputs.length > MAX_SHARDS) throw new RangeError(`${String(inputs.length)} inputs are more than a stripe has shards`);
+  if (inputs.length > MAX_SHARDS) throw new RangeError(`${inputs.length} inputs are more than a stripe has shards`);
   const wrong = matrix.find((row) => row.length !== inputs.length);
   if (wrong !== undefined) {
-    throw new RangeError(`${String(wrong.length)} coefficients do not fit ${String(inputs.length)} inputs`);
+    throw new RangeError(`${wrong.length} coefficients do not fit ${inputs.length} inputs`);
   }
 }

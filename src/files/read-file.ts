@@ -76,5 +76,5 @@ async function sizeOf(fd: number): Promise<number> {
 }
 
 function tooLong(size: number, limit: number): Error {
-  return Object.assign(new Error(`EFBIG: ${String(size)} bytes, more than ${String(limit)}`), { code: 'EFBIG' });
+  return Object.assign(new Error(`EFBIG: ${size} bytes, more than ${limit}`), { code: 'EFBIG' });
 }

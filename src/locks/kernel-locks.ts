@@ -148,7 +148,7 @@ class KernelLockSession implements LockSession {
   async stamp(): Promise<string> {
     if (this.#fd === undefined) return '';
     const { mtimeNs, size } = await fstatBig(this.#fd);
-    return `${String(mtimeNs)} ${String(size)}`;
+    return `${mtimeNs} ${size}`;
   }
 
   updateNote(change: (note: string) => string): Promise<void> {

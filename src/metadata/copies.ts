@@ -107,7 +107,7 @@ export function agreedDocument<T extends VersionedDocument>(
     const reason = first === undefined ? '' : `: ${first.message}`;
     throw new StoreError(
       'TOO_FEW_DISKS_TO_READ',
-      `${String(answers)} of ${String(set.disks.length)} disks answered, a read needs ${String(needed)}${reason}`,
+      `${answers} of ${set.disks.length} disks answered, a read needs ${needed}${reason}`,
       { ...first?.details, expected: needed, found: answers },
       first,
     );

@@ -71,7 +71,7 @@ function understand<T>(bytes: Buffer, schema: v.GenericSchema<unknown, T>, detai
   if (content['format'] !== FORMAT) {
     throw new StoreError(
       'UNKNOWN_FORMAT',
-      `${details.path ?? 'document'} has format ${JSON.stringify(content['format'])}; this program knows format ${String(FORMAT)}`,
+      `${details.path ?? 'document'} has format ${JSON.stringify(content['format'])}; this program knows format ${FORMAT}`,
       details,
     );
   }

@@ -64,7 +64,7 @@ function areStripes(chunks: readonly { size: number }[], parity: readonly { prot
       return false;
     }
     if (protects.length + row >= MAX_SHARDS) return false;
-    const name = `${String(first)} ${String(row)}`;
+    const name = `${first} ${row}`;
     if (rows.has(name) || length !== Math.max(...protects.map((order) => chunks[order]?.size ?? 0))) return false;
     rows.add(name);
   }
@@ -168,7 +168,7 @@ export function chunkFile(order: number): string {
 
 /** File name of parity row `row` of the stripe that begins with chunk `order`. */
 export function parityFile(order: number, row: number): string {
-  return `${String(order).padStart(6, '0')}.parity${String(row)}`;
+  return `${String(order).padStart(6, '0')}.parity${row}`;
 }
 
 /** What a damaged chunk's file is called while its repair is not yet proven. */

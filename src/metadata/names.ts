@@ -37,7 +37,7 @@ export function checkKey(key: string): void {
   // A lone surrogate has no UTF-8 form; `isWellFormed` is not in Node 20's type library.
   if (/\p{Surrogate}/u.test(key)) fail('it is not valid Unicode');
   const bytes = Buffer.byteLength(key, 'utf8');
-  if (bytes > MAX_KEY_BYTES) fail(`it has ${String(bytes)} bytes, at most ${String(MAX_KEY_BYTES)} are allowed`);
+  if (bytes > MAX_KEY_BYTES) fail(`it has ${bytes} bytes, at most ${MAX_KEY_BYTES} are allowed`);
 }
 
 export function isKey(key: string): boolean {

@@ -21,7 +21,7 @@ export function parseRedundancy(text: string): Redundancy {
   if (data !== undefined && redundancy.data + redundancy.parity <= MAX_SHARDS) return redundancy;
   throw new StoreError(
     'BAD_REDUNDANCY',
-    `bad redundancy ${JSON.stringify(text)}: it is k+m, with k from 1, m from 0, and k + m at most ${String(MAX_SHARDS)}`,
+    `bad redundancy ${JSON.stringify(text)}: it is k+m, with k from 1, m from 0, and k + m at most ${MAX_SHARDS}`,
     { found: text },
   );
 }
@@ -42,7 +42,7 @@ export function checkRedundancy(text: string, disks: number): Redundancy {
   if (needed <= disks) return redundancy;
   throw new StoreError(
     'BAD_REDUNDANCY',
-    `redundancy ${text} needs ${String(needed)} disks; there are ${String(disks)}`,
+    `redundancy ${text} needs ${needed} disks; there are ${disks}`,
     { expected: needed, found: disks },
   );
 }

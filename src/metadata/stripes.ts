@@ -51,7 +51,7 @@ export function shardNumber(stripe: Stripe, shard: ShardEntry): number {
 
 /** A shard in words: `chunk 3`, `parity 0 of chunks 2-3`. */
 export function nameShard(shard: ShardEntry): string {
-  if (!isParity(shard)) return `chunk ${String(shard.order)}`;
+  if (!isParity(shard)) return `chunk ${shard.order}`;
   const [first, last] = [shard.protects[0] ?? 0, shard.protects.at(-1) ?? 0];
-  return `parity ${String(shard.row)} of ${first === last ? `chunk ${String(first)}` : `chunks ${String(first)}-${String(last)}`}`;
+  return `parity ${shard.row} of ${first === last ? `chunk ${first}` : `chunks ${first}-${last}`}`;
 }

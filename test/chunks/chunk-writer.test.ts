@@ -73,7 +73,7 @@ describe('writing chunks', () => {
       const bytes = BYTES.subarray(order * CHUNK_SIZE, (order + 1) * CHUNK_SIZE);
       expect(chunk).toEqual({
         order,
-        disk: `disk${String(((startOf(VERSION) + order) % 3) + 1)}`,
+        disk: `disk${((startOf(VERSION) + order) % 3) + 1}`,
         file: `${String(order).padStart(6, '0')}.chunk`,
         size: bytes.length,
         sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -156,7 +156,7 @@ describe('a disk that fails while chunks are written', () => {
   ];
   for (const [name, fault] of faults) {
     for (const concurrency of [1, 4]) {
-      it(`and is ${name} leaves its share to the others, and is named (${String(concurrency)} at a time)`, async () => {
+      it(`and is ${name} leaves its share to the others, and is named (${concurrency} at a time)`, async () => {
         const test = prepare([[], [fault], []], { concurrency });
         const chunks = await test.write();
         expect(chunks.map(({ order }) => order)).toEqual([0, 1, 2, 3, 4, 5, 6]);

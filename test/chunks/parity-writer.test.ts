@@ -54,7 +54,7 @@ interface Setting {
 
 function prepare({ redundancy, disks: count, away = [], faults = {}, rooms = {}, inner: given, options = {} }: Setting) {
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
-  const inner = given ?? numbers.map((number): Disk => new RoomyDisk(`disk${String(number)}`, rooms[number]));
+  const inner = given ?? numbers.map((number): Disk => new RoomyDisk(`disk${number}`, rooms[number]));
   const disks = inner.map((disk, index) => new FaultyDisk(disk, faults[index + 1] ?? []));
   const pool = new CountingPool();
   const there = disks.filter((_, index) => !away.includes(index + 1));
@@ -127,14 +127,14 @@ async function expectRight(test: Test, bytes: Buffer, redundancy: string, writte
         protects,
         row: entry.row,
         disk: entry.disk,
-        file: `${String(protects[0]).padStart(6, '0')}.parity${String(entry.row)}`,
+        file: `${String(protects[0]).padStart(6, '0')}.parity${entry.row}`,
         size: expected.length,
         sha256: sha256(expected),
       });
     }
     const shards = shardsOf(stripe);
     const disks = shards.map(({ disk }) => disk);
-    expect(new Set(disks).size, `the disks of stripe ${String(stripe.index)}: ${disks.join(' ')}`).toBe(disks.length);
+    expect(new Set(disks).size, `the disks of stripe ${stripe.index}: ${disks.join(' ')}`).toBe(disks.length);
     for (const disk of disks) expect(test.inner.map(({ name }) => name)).toContain(disk);
     const there = shards.filter((shard) => !unwritten.has(shard));
     expect(there.length).toBeGreaterThanOrEqual(leastShards(stripe.chunks.length, parity));
@@ -166,7 +166,7 @@ describe('writing chunks and their parity', () => {
     ['10+4', 14],
   ];
   for (const [redundancy, disks] of settings) {
-    it.each(sizes)(`with ${redundancy} on ${String(disks)} disks makes of %i bytes the stripes that a plain computation makes`, async (size) => {
+    it.each(sizes)(`with ${redundancy} on ${disks} disks makes of %i bytes the stripes that a plain computation makes`, async (size) => {
       const bytes = BYTES.subarray(0, size);
       for (const source of [bytes, Readable.from([bytes], { objectMode: false })]) {
         const test = prepare({ redundancy, disks });
@@ -205,14 +205,14 @@ describe('writing chunks and their parity', () => {
     const written = await test.write(BYTES.subarray(0, 6 * MIB));
     await expectRight(test, BYTES.subarray(0, 6 * MIB), '4+0', written);
     expect(written.parity).toEqual([]);
-    expect(written.chunks.map(({ disk }) => disk)).toEqual(written.chunks.map(({ order }) => `disk${String(((START + order) % 4) + 1)}`));
+    expect(written.chunks.map(({ disk }) => disk)).toEqual(written.chunks.map(({ order }) => `disk${((START + order) % 4) + 1}`));
   });
 
   it('puts shard j of stripe s on disk (start + s + j) mod n, where all have about as much room', async () => {
     const test = prepare({ redundancy: '2+1', disks: 5, rooms: { 1: { total: 1e12, free: 1e12 }, 2: { total: 1e12, free: 0.95e12 }, 3: { total: 1e12, free: 0.9e12 }, 4: { total: 1e12, free: 1e12 }, 5: { total: 1e12, free: 0.99e12 } } });
     const written = await test.write(BYTES);
     for (const stripe of stripesOf(written)) {
-      expect(shardsOf(stripe).map(({ disk }) => disk)).toEqual([0, 1, 2].slice(0, stripe.chunks.length + 1).map((shard) => `disk${String(((START + stripe.index + shard) % 5) + 1)}`));
+      expect(shardsOf(stripe).map(({ disk }) => disk)).toEqual([0, 1, 2].slice(0, stripe.chunks.length + 1).map((shard) => `disk${((START + stripe.index + shard) % 5) + 1}`));
     }
   });
 
@@ -505,7 +505,7 @@ describe('whatever disks fail, are full or away', () => {
           const lacking = shardsOf(stripe).filter((shard) => written.unwritten.includes(shard));
           if (lacking.length === 0) continue;
           const has = shardsOf(stripe).filter((shard) => !lacking.includes(shard)).map((shard) => shard.disk);
-          for (const { kind, number } of numbered) if (kind === 'sound') expect(has).toContain(`disk${String(number)}`);
+          for (const { kind, number } of numbered) if (kind === 'sound') expect(has).toContain(`disk${number}`);
         }
       }),
       { numRuns: 100 },

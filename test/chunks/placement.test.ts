@@ -118,7 +118,7 @@ describe('placement on disks of different room', () => {
         const stripes = 2000;
         const { parts } = count(rooms.length, Array.from({ length: stripes }, (_, stripe) => placeStripe(first, stripe, shards, rooms)));
         shares.forEach((share, disk) => {
-          expect(Math.abs((parts[disk] ?? 0) / stripes - share), `disk ${String(disk)} from ${String(first)}`).toBeLessThan(0.01);
+          expect(Math.abs((parts[disk] ?? 0) / stripes - share), `disk ${disk} from ${first}`).toBeLessThan(0.01);
         });
       }
     });
@@ -144,7 +144,7 @@ describe('placement on disks of different room', () => {
     for (const shards of [2, 3]) {
       const { parts, last } = count(4, Array.from({ length: 6000 }, (_, stripe) => placeStripe(7, stripe, shards, rooms)));
       last.forEach((times, disk) => {
-        expect(Math.abs(times / (parts[disk] ?? 0) - 1 / shards), `disk ${String(disk)}`).toBeLessThan(0.03);
+        expect(Math.abs(times / (parts[disk] ?? 0) - 1 / shards), `disk ${disk}`).toBeLessThan(0.03);
       });
     }
   });

@@ -46,7 +46,7 @@ export class SampleObject {
     const pieces = sizes.map((size, order) => seededBytes(size, order));
     for (let first = 0, stripe = 0; first < sizes.length; first += data, stripe++) {
       const own = pieces.slice(first, first + data);
-      const diskOf = (shard: number): string => `disk${String(((stripe + shard) % this.#count) + 1)}`;
+      const diskOf = (shard: number): string => `disk${((stripe + shard) % this.#count) + 1}`;
       own.forEach((bytes, index) => {
         chunks.push(this.#keep({ order: first + index, disk: diskOf(index), file: chunkFile(first + index), size: bytes.length, sha256: sha256(bytes) }, bytes));
       });
@@ -64,7 +64,7 @@ export class SampleObject {
 
   stripe(index: number): Stripe {
     const stripe = this.stripes[index];
-    if (stripe === undefined) throw new Error(`there is no stripe ${String(index)}`);
+    if (stripe === undefined) throw new Error(`there is no stripe ${index}`);
     return stripe;
   }
 
@@ -75,7 +75,7 @@ export class SampleObject {
 
   /** Fresh disks with all of it, but for what is lost; and with planned faults, by name of the disk. */
   async disks(lost: ReadonlyMap<ShardEntry, Loss> = new Map(), faults: Record<string, PlannedFault[]> = {}): Promise<{ all: FaultyDisk[]; online: Disk[]; inner: MemoryDisk[] }> {
-    const inner = Array.from({ length: this.#count }, (_, index) => new MemoryDisk(`disk${String(index + 1)}`));
+    const inner = Array.from({ length: this.#count }, (_, index) => new MemoryDisk(`disk${index + 1}`));
     const planned = new Map(inner.map(({ name }) => [name, [...(faults[name] ?? [])]]));
     const offline = new Set<string>();
     for (const shard of this.stripes.flatMap(shardsOf)) {

@@ -62,7 +62,7 @@ describe('reading a stripe', () => {
   for (const redundancy of REDUNDANCIES) {
     const { data, parity } = parseRedundancy(redundancy);
 
-    it(`with ${redundancy} gives the right bytes after every loss of up to ${String(parity)} shards, and tells exactly what was computed`, async () => {
+    it(`with ${redundancy} gives the right bytes after every loss of up to ${parity} shards, and tells exactly what was computed`, async () => {
       const object = new SampleObject(redundancy, sizesOf(redundancy));
       const { chunks } = object.stripe(0);
       let patterns = 0;
@@ -83,7 +83,7 @@ describe('reading a stripe', () => {
       expect(patterns).toBe(parity === 1 ? 1 + n * ways : 1 + n * ways + ((n * (n - 1)) / 2) * ways ** 2);
     });
 
-    it(`with ${redundancy} gives each chunk by itself, after every loss of up to ${String(parity)} shards`, async () => {
+    it(`with ${redundancy} gives each chunk by itself, after every loss of up to ${parity} shards`, async () => {
       const object = new SampleObject(redundancy, sizesOf(redundancy));
       const { chunks } = object.stripe(0);
       for (const wanted of chunks) {
@@ -98,7 +98,7 @@ describe('reading a stripe', () => {
       }
     });
 
-    it(`with ${redundancy} fails after every loss of ${String(parity + 1)} shards, and says what of which object is lost where and why`, async () => {
+    it(`with ${redundancy} fails after every loss of ${parity + 1} shards, and says what of which object is lost where and why`, async () => {
       const object = new SampleObject(redundancy, sizesOf(redundancy));
       const { chunks } = object.stripe(0);
       const ways: readonly Loss[] = parity === 1 ? LOSSES : ['missing', 'corrupt', 'offline'];
@@ -117,7 +117,7 @@ describe('reading a stripe', () => {
           details: { bucket: 'my-bucket', key: 'folder/demo.txt', chunk: first.order, from, to, disk: first.disk },
         });
         if (!isStoreError(error)) throw error;
-        expect(error.message).toMatch(new RegExp(`^bytes ${String(from)}-${String(to - 1)} of my-bucket/folder/demo\\.txt cannot be read: chunk ${String(first.order)} of `));
+        expect(error.message).toMatch(new RegExp(`^bytes ${from}-${to - 1} of my-bucket/folder/demo\\.txt cannot be read: chunk ${first.order} of `));
         expect([...(error.details.disks ?? [])].sort(), describeLoss(lost)).toEqual([...lost.keys()].map(({ disk }) => disk).sort());
         for (const shard of lost.keys()) expect(error.message).toContain(`on disk "${shard.disk}" `);
       }

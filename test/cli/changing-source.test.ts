@@ -34,7 +34,7 @@ async function uploadWhile(cli: Cli, change: (file: string) => void): Promise<En
     if (isUnderWay) return ended;
     await cli.store('rm', 'my-bucket/other');
   }
-  throw new Error(`${String(TRIES)} uploads were done too quickly`);
+  throw new Error(`${TRIES} uploads were done too quickly`);
 }
 
 describe('a file that changes while it is read is refused with exit code 1, and nothing of it stays', () => {

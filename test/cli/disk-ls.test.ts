@@ -49,7 +49,7 @@ describe('store disk ls', () => {
     const share = lines.reduce((sum, line) => sum + Number(line['share']), 0);
     expect(share).toBeCloseTo(1);
     for (const [index, line] of lines.entries()) {
-      const name = `disk${String(index + 1)}`;
+      const name = `disk${index + 1}`;
       expect(line).toMatchObject({ disk: name, path: path.join(cli.root, name), state: { status: 'online' }, states: ['online'], role: 'member', isFull: false, staleMetas: 0 });
       for (const member of ['total', 'free', 'used', 'objects', 'chunks']) expect(line[member]).toBeTypeOf('number');
     }

@@ -143,7 +143,7 @@ describe('store disk drain', () => {
     const chunks = shardsOn(cli, 'disk2').length;
     const { code, stdout, stderr } = await cli.store('disk', 'drain', 'disk2');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(new RegExp(`^moved ${String(chunks)} chunks? \\([\\d.]+ MiB\\) off disk "disk2", each read back; "store disk remove disk2" can follow\n$`));
+    expect(stdout).toMatch(new RegExp(`^moved ${chunks} chunks? \\([\\d.]+ MiB\\) off disk "disk2", each read back; "store disk remove disk2" can follow\n$`));
     await cli.with({ stdin: BIG }).upload('photos', '-', '--key', 'more');
     expect(shardsOn(cli, 'disk2')).toEqual([]);
     expect(await cli.store('verify')).toMatchObject({ code: 0 });

@@ -12,7 +12,7 @@ const MIB = 1024 * 1024;
 
 /** What a process has open at this moment. */
 function openFiles(pid: number): string[] {
-  const folder = `/proc/${String(pid)}/fd`;
+  const folder = `/proc/${pid}/fd`;
   return readdirSync(folder).flatMap((fd) => {
     try {
       return [readlinkSync(`${folder}/${fd}`)];

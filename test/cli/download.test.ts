@@ -82,8 +82,8 @@ describe('--range', () => {
   test.each([
     ['0-0', 0, 1],
     ['0-99', 0, 100],
-    [`${String(MIB - 1)}-${String(MIB)}`, MIB - 1, MIB + 1],
-    [`${String(2 * MIB)}-`, 2 * MIB, 2 * MIB + 100],
+    [`${MIB - 1}-${MIB}`, MIB - 1, MIB + 1],
+    [`${2 * MIB}-`, 2 * MIB, 2 * MIB + 100],
     ['-100', 2 * MIB, 2 * MIB + 100],
     ['-99999999', 0, 2 * MIB + 100],
     ['5-99999999', 5, 2 * MIB + 100],

@@ -17,7 +17,7 @@ if (problem !== undefined) console.warn(`SKIPPED, nothing is proved about comman
 /** What the kernel says of a process: its state (`Z` once it has ended, as far as its threads let it), and who traces it. */
 function statusOf(pid: number): { state: string; tracer: number } {
   try {
-    const text = readFileSync(`/proc/${String(pid)}/status`, 'utf8');
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
     return { state: /^State:\t(\w)/m.exec(text)?.[1] ?? '', tracer: Number(/^TracerPid:\t(\d+)/m.exec(text)?.[1] ?? 0) };
   } catch {
     return { state: 'Z', tracer: 0 };
@@ -32,7 +32,7 @@ interface Hangs {
 
 /** A compiled command of which some calls hang: its threads are held in front of them, as by a disk. */
 function startHanging(door: Door, args: readonly string[], cli: Cli, { call, paths }: Hangs, env: Record<string, string> = PATIENCE) {
-  const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:delay_enter=${String(HANGS_US)}`];
+  const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:delay_enter=${HANGS_US}`];
   const flags = ['-D', '-f', '-qq', '-o', cli.path(`${door}.trace`), ...paths.flatMap((file) => ['-P', cli.path(file)]), ...inject];
   const running = start('strace', [...flags, process.execPath, compiledDoor(door), '--root', cli.root, ...args], { env });
   running.stdin.end();
@@ -46,7 +46,7 @@ function startHanging(door: Door, args: readonly string[], cli: Cli, { call, pat
     running,
     hangs: () => until('a call hangs', () => {
       tracer ||= statusOf(running.pid).tracer;
-      return tracer !== 0 && readdirSync(`/proc/${String(running.pid)}/fd`).length > 0 && readFileSync(cli.path(`${door}.trace`), 'utf8').includes(`${call}(`);
+      return tracer !== 0 && readdirSync(`/proc/${running.pid}/fd`).length > 0 && readFileSync(cli.path(`${door}.trace`), 'utf8').includes(`${call}(`);
     }),
     /** Ends the thread that hangs, once all else of the process has ended, and tells how that ended. */
     ended: async (): Promise<Ended> => {

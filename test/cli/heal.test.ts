@@ -35,7 +35,7 @@ describe('store heal', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^brought the copies of 1 document into step\nsomething stood in the way; it is disk1\/buckets\/photos\/\.big\.meta\.json\.corrupt now\n2 objects: 2 whole/);
     expect(readlinkSync(path.join(folder, '.big.meta.json.corrupt'))).toBe('/dev/zero');
-    for (const name of Array.from({ length: 12 }, (_, number) => `k${String(number)}`)) {
+    for (const name of Array.from({ length: 12 }, (_, number) => `k${number}`)) {
       await cli.with({ stdin: name }).upload('photos', '-', '--key', name);
       rmSync(path.join(folder, `${name}.meta.json`));
       mkdirSync(path.join(folder, `${name}.meta.json`));

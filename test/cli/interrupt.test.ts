@@ -36,7 +36,7 @@ async function expectUntouched(cli: Cli, before: readonly string[]): Promise<voi
 }
 
 function hasOpen(running: Running, file: string): boolean {
-  const folder = `/proc/${String(running.pid)}/fd`;
+  const folder = `/proc/${running.pid}/fd`;
   return readdirSync(folder).some((fd) => {
     try {
       return readlinkSync(path.join(folder, fd)) === file;

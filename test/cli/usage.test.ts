@@ -114,7 +114,7 @@ describe('--help', () => {
     for (const option of ['--root <dir>', 'MINI_OBJECT_STORE_ROOT', '--json', '--debug', '-h, --help', '--version']) expect(stdout).toContain(option);
     expect(stdout).toMatch(new RegExp(`\nExamples:\n(.*\n)*? +.*\\b${line}( |\n)`));
     expect(stdout).toMatch(/\nExit codes:\n/);
-    for (const exitCode of [0, 1, 2, 3, 4, 5, 130]) expect(stdout).toMatch(new RegExp(`^( {2}|.* {2})${String(exitCode)} {2}\\S`, 'm'));
+    for (const exitCode of [0, 1, 2, 3, 4, 5, 130]) expect(stdout).toMatch(new RegExp(`^( {2}|.* {2})${exitCode} {2}\\S`, 'm'));
   });
 
   test('shows only examples that the commands take', async () => {

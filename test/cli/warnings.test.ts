@@ -18,7 +18,7 @@ describe('warnings', () => {
   });
 
   test('are never a flood', async () => {
-    const lines = (await stderrOf((io) => printWarnings(Array.from({ length: 5000 }, (_, index) => `chunk ${String(index)}`), io))).split('\n');
+    const lines = (await stderrOf((io) => printWarnings(Array.from({ length: 5000 }, (_, index) => `chunk ${index}`), io))).split('\n');
     expect(lines).toHaveLength(12);
     expect(lines[10]).toBe('warning: … and 4990 more like these');
   });

@@ -56,7 +56,7 @@ test('no item of a slow source is begun after a failure, and the source is close
   const work = forEachAtOnce(slow(), 8, async (item) => {
     begun.push(item);
     await turn();
-    throw new Error(`item ${String(item)}`);
+    throw new Error(`item ${item}`);
   });
   await expect(work).rejects.toThrow('item 0');
   expect(begun).toEqual([0]);

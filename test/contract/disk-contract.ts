@@ -27,7 +27,7 @@ export function describeDisk(name: string, make: () => Promise<Disk> | Disk): vo
       },
       everything: async () => [...(await walk(disk, AREA)), ...(await walk(disk, 'tmp'))].sort(),
       publish: async (path, bytes) => {
-        const staged = await disk.stage(path, bytes, { id: `contract-${String(++ids)}`, within: AREA, durable: false });
+        const staged = await disk.stage(path, bytes, { id: `contract-${++ids}`, within: AREA, durable: false });
         await staged.publish();
       },
     };

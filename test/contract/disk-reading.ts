@@ -59,7 +59,7 @@ export function describeReading(test: DiskTest): void {
       const outcome = test.disk.read(`${AREA}/file`, { buffer, limit, direct: true });
       // A disk may give what fits into the buffer; whoever asked sees that it is more than the limit.
       const told = await outcome.then((bytes) => bytes?.length, (error: unknown) => errnoOf(error instanceof StoreError ? error.cause : error));
-      expect(['EFBIG', 10_000], `limit ${String(limit)}`).toContain(told);
+      expect(['EFBIG', 10_000], `limit ${limit}`).toContain(told);
     }
   });
 
@@ -106,7 +106,7 @@ export function describeReading(test: DiskTest): void {
   });
 
   it('takes many calls at once', async () => {
-    const names = Array.from({ length: 40 }, (_, index) => `${AREA}/file${String(index)}`);
+    const names = Array.from({ length: 40 }, (_, index) => `${AREA}/file${index}`);
     await Promise.all(names.map((name) => test.disk.create(name, Buffer.from(name), { durable: true })));
     await test.disk.syncFolder(AREA);
     const read = await Promise.all(names.map((name) => test.disk.read(name)));

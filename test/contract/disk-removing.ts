@@ -37,7 +37,7 @@ export function describeRemoving(test: DiskTest): void {
 
   it('removes many files of one folder at once, durably', async () => {
     for (let round = 0; round < 60; round++) {
-      const paths = Array.from({ length: 8 }, (_, index) => `${AREA}/one/two/file${String(index)}`);
+      const paths = Array.from({ length: 8 }, (_, index) => `${AREA}/one/two/file${index}`);
       await Promise.all(paths.map((path) => test.publish(path, seededBytes(1, 1))));
       await Promise.all(paths.map((path) => test.disk.remove(path, { within: AREA, durable: true })));
       expect(await test.everything()).toEqual([]);

@@ -72,10 +72,10 @@ export function describeStaging(test: DiskTest): void {
   it('publishes although others keep removing the same folders as empty', async () => {
     await Promise.all(
       Array.from({ length: 8 }, async (_, worker) => {
-        const path = `${AREA}/one/two/file${String(worker)}`;
+        const path = `${AREA}/one/two/file${worker}`;
         for (let round = 0; round < 25; round++) {
-          const bytes = Buffer.from(`${String(worker)} ${String(round)}`);
-          const staged = await test.disk.stage(path, bytes, options(`race-${String(worker)}`, round % 2 === 0));
+          const bytes = Buffer.from(`${worker} ${round}`);
+          const staged = await test.disk.stage(path, bytes, options(`race-${worker}`, round % 2 === 0));
           await staged.publish();
           expect((await test.disk.read(path))?.equals(bytes)).toBe(true);
           await test.disk.remove(path, { within: AREA, durable: false });
@@ -89,8 +89,8 @@ export function describeStaging(test: DiskTest): void {
     await Promise.all(
       Array.from({ length: 8 }, async (_, worker) => {
         for (let round = 0; round < 25; round++) {
-          const path = `${AREA}/one/two/file${String(worker)}`;
-          const staged = await test.disk.stage(path, Buffer.from('x'), options(`race-${String(worker)}`, false));
+          const path = `${AREA}/one/two/file${worker}`;
+          const staged = await test.disk.stage(path, Buffer.from('x'), options(`race-${worker}`, false));
           await staged.discard();
         }
       }),

@@ -65,8 +65,8 @@ export function describeLocks(name: string, make: () => LocksUnderTest): void {
     it('different names do not meet', async () => {
       const [first, second] = [await open(), await open()];
       for (let index = 0; index < 200; index++) {
-        expect(first.tryLock(`name ${String(index)}`, 'exclusive')).toBe(true);
-        expect(second.tryLock(`other ${String(index)}`, 'exclusive')).toBe(true);
+        expect(first.tryLock(`name ${index}`, 'exclusive')).toBe(true);
+        expect(second.tryLock(`other ${index}`, 'exclusive')).toBe(true);
       }
     });
 

@@ -50,7 +50,7 @@ describe('the roles of disks', () => {
   it('keep the promise of the quorums: whatever W disks took, R voters include one of them, with any disks joining', () => {
     for (let count = 1; count <= 7; count++) {
       for (let joining = 0; joining <= count; joining++) {
-        const { set, disks } = setOf(count, Object.fromEntries(Array.from({ length: joining }, (_, index) => [`disk${String(index + 1)}`, 'joining'])));
+        const { set, disks } = setOf(count, Object.fromEntries(Array.from({ length: joining }, (_, index) => [`disk${index + 1}`, 'joining'])));
         const voters = disks.filter((disk) => set.isVoter(disk)).length;
         // The worst case: all joining disks are among those that took the write.
         const holders = Math.max(0, set.writeQuorum - joining);

@@ -47,7 +47,7 @@ describe('a set of disks', () => {
       const online = count - away;
       const writes = online >= Math.floor(count / 2) + 1;
       const reads = online >= Math.ceil(count / 2);
-      it(`with ${String(online)} of ${String(count)} disks online ${writes ? 'takes' : 'refuses'} writes and ${reads ? 'takes' : 'refuses'} reads`, async () => {
+      it(`with ${online} of ${count} disks online ${writes ? 'takes' : 'refuses'} writes and ${reads ? 'takes' : 'refuses'} reads`, async () => {
         const set = setOf(count, away);
         const facts = { name: 'StoreError', details: { found: online } };
         const writing = set.lookForWriting();

@@ -24,7 +24,7 @@ export class StubDisk extends MemoryDisk {
 
 /** `disk1` up to `disk<count>`. */
 export function stubDisks(count: number): StubDisk[] {
-  return Array.from({ length: count }, (_, index) => new StubDisk(`disk${String(index + 1)}`));
+  return Array.from({ length: count }, (_, index) => new StubDisk(`disk${index + 1}`));
 }
 
 export function namesOf(disks: readonly Disk[]): string[] {

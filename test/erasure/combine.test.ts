@@ -42,15 +42,15 @@ describe.each(WHERE)('sums of products of bytes %s', (where) => {
   /** Fills the n-th buffer, and gives the part of it that a call is to use. */
   function part(index: number, { length, offset }: { length: number; offset: number }, seed: string): Buffer {
     const buffer = room[index] ?? Buffer.alloc(0);
-    buffer.set(seededBytes(offset + length + 70, `${seed} ${String(index)}`));
+    buffer.set(seededBytes(offset + length + 70, `${seed} ${index}`));
     return buffer.subarray(offset, offset + length);
   }
 
   it('are those of the reference, at any lengths and offsets, and nothing else is written', () => {
     fc.assert(
       fc.property(calls, ({ call, matrix }) => {
-        const inputs = call.inputs.map((input, index) => part(index, input, `input ${String(call.seed)}`));
-        const outputs = call.outputs.map((output, index) => part(6 + index, output, `output ${String(call.seed)}`));
+        const inputs = call.inputs.map((input, index) => part(index, input, `input ${call.seed}`));
+        const outputs = call.outputs.map((output, index) => part(6 + index, output, `output ${call.seed}`));
         const before = room.map((buffer) => Buffer.from(buffer));
         const expected = outputs.map((output) => Buffer.from(output));
         reference.combine(matrix, inputs, expected);
@@ -76,8 +76,8 @@ describe.each(WHERE)('sums of products of bytes %s', (where) => {
   it('are added to what is there, over the length of the input', () => {
     fc.assert(
       fc.property(bytesAt, lengths, coefficients, fc.nat(), ({ length, offset }, more, coefficient, seed) => {
-        const input = part(0, { length, offset }, `input ${String(seed)}`);
-        const output = part(1, { length: Math.min(length + more, LARGE), offset: 70 - offset }, `output ${String(seed)}`);
+        const input = part(0, { length, offset }, `input ${seed}`);
+        const output = part(1, { length: Math.min(length + more, LARGE), offset: 70 - offset }, `output ${seed}`);
         const expected = Buffer.from(output);
         reference.addMultiple(expected, input, coefficient);
         addMultiple(output, input, coefficient);

@@ -20,8 +20,8 @@ describe('the field of 256 elements', () => {
     for (const a of some) {
       for (const b of some) {
         for (const c of some) {
-          if (multiply(multiply(a, b), c) !== multiply(a, multiply(b, c))) expect.fail(`(${String(a)}·${String(b)})·${String(c)}`);
-          if (multiply(a, b ^ c) !== (multiply(a, b) ^ multiply(a, c))) expect.fail(`${String(a)}·(${String(b)}+${String(c)})`);
+          if (multiply(multiply(a, b), c) !== multiply(a, multiply(b, c))) expect.fail(`(${a}·${b})·${c}`);
+          if (multiply(a, b ^ c) !== (multiply(a, b) ^ multiply(a, c))) expect.fail(`${a}·(${b}+${c})`);
         }
       }
     }

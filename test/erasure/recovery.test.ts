@@ -19,7 +19,7 @@ function stripe(lengths: readonly number[], parityCount: number, seed: string | 
   const dataCount = lengths.length;
   const data = lengths.map((length, shard) => {
     const bytes = (room[shard] ?? Buffer.alloc(0)).subarray(0, length);
-    bytes.set(seededBytes(length, `${String(seed)} ${String(shard)}`));
+    bytes.set(seededBytes(length, `${seed} ${shard}`));
     return bytes;
   });
   const parity = room.slice(dataCount, dataCount + parityCount).map((bytes) => bytes.subarray(0, Math.max(...lengths)));
@@ -33,7 +33,7 @@ function recoverAll(shards: readonly Uint8Array[], dataCount: number, survivors:
   const recovered = shards.map((shard, index) => (room[MAX_SHARDS + index] ?? Buffer.alloc(0)).subarray(0, shard.length).fill(0xa5));
   combine(recoveryMatrix(dataCount, survivors, all), survivors.map((shard) => shards[shard] ?? new Uint8Array()), recovered);
   const wrong = all.filter((shard) => Buffer.compare(recovered[shard] ?? Buffer.alloc(0), shards[shard] ?? Buffer.alloc(0)) !== 0);
-  if (wrong.length > 0) expect.fail(`${String(dataCount)} data shards, from ${survivors.join(', ')}: ${wrong.join(', ')} are wrong`);
+  if (wrong.length > 0) expect.fail(`${dataCount} data shards, from ${survivors.join(', ')}: ${wrong.join(', ')} are wrong`);
 }
 
 /** All ways to choose `count` of the numbers below `total`. */
@@ -50,7 +50,7 @@ describe('a stripe', () => {
   it.each(numbers(10, 1))('of %i shards comes back from every choice of enough survivors, however many are data', (total) => {
     let patterns = 0;
     for (let dataCount = 1; dataCount <= total; dataCount++) {
-      const shards = stripe(numbers(dataCount).fill(LENGTH), total - dataCount, `${String(dataCount)} of ${String(total)}`);
+      const shards = stripe(numbers(dataCount).fill(LENGTH), total - dataCount, `${dataCount} of ${total}`);
       for (const survivors of choices(total, dataCount)) {
         recoverAll(shards, dataCount, survivors);
         patterns++;

@@ -32,7 +32,7 @@ describe.skipIf(problem !== undefined)('after kill -9 at any call that changes t
       await completeIt(scenario, root);
       if (visited++ % LOSE_AFTER === 0) await loseEach(scenario, root, path.join(folder, 'copy'));
     });
-    console.log(`crash points visited: ${String(points.length)} in ${scenario.name}`);
+    console.log(`crash points visited: ${points.length} in ${scenario.name}`);
     expect(points.length).toBeGreaterThanOrEqual(scenario.least);
   }, LIMIT_MS);
 });

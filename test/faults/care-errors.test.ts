@@ -40,7 +40,7 @@ describe.skipIf(problem !== undefined)('an I/O error at a call that changes the 
         await completeIt(scenario, struck.root);
         if (visited++ % LOSE_AFTER === 0) await loseEach(scenario, struck.root, path.join(struck.folder, 'copy'));
       });
-      console.log(`I/O errors injected: ${String(faults.length)} in ${scenario.name}; all done in spite of it: ${String(ends.whole)}, not all: ${String(ends.failed)}`);
+      console.log(`I/O errors injected: ${faults.length} in ${scenario.name}; all done in spite of it: ${ends.whole}, not all: ${ends.failed}`);
     },
     LIMIT_MS,
   );
@@ -55,7 +55,7 @@ async function checkClaim({ care, objects }: CareScenario, { root, ended }: Stru
   if (care.do === 'heal') {
     const verified = await store.verify();
     expect(count).toBe(verified.objects);
-    expect(verified.whole, `heal says that ${String(whole)} objects are whole`).toBeGreaterThanOrEqual(whole ?? 0);
+    expect(verified.whole, `heal says that ${whole} objects are whole`).toBeGreaterThanOrEqual(whole ?? 0);
     return whole === count;
   }
   if (failed.length > 0 || care.do !== 'drain disk') return false;

@@ -32,5 +32,5 @@ export function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
 }
 
 export function expectSame(found: Buffer | undefined, expected: Buffer | undefined): void {
-  expect(isSame(found, expected), `${String(found?.length)} bytes found, ${String(expected?.length)} expected`).toBe(true);
+  expect(isSame(found, expected), `${found?.length} bytes found, ${expected?.length} expected`).toBe(true);
 }

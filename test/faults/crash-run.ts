@@ -88,7 +88,7 @@ export class Rig<S extends Runnable> {
     );
     if (failures.length === 0) return;
     const shown = failures.slice(0, SHOWN).join('\n\n');
-    throw new Error(`${String(failures.length)} of ${String(faults.length)} faults in ${this.scenario.name} failed the test\n\n${shown}`);
+    throw new Error(`${failures.length} of ${faults.length} faults in ${this.scenario.name} failed the test\n\n${shown}`);
   }
 
   /** Strikes until the call that was struck is the one that was meant. */
@@ -99,13 +99,13 @@ export class Rig<S extends Runnable> {
       if (met === fault.point.label) return;
       missed.push(met);
     }
-    throw new Error(`${String(TRIES)} runs missed it and met ${missed.join(', ')}`);
+    throw new Error(`${TRIES} runs missed it and met ${missed.join(', ')}`);
   }
 
   /** @returns the label of the call that was struck, whether it is the one that was meant or not */
   async #strike(fault: Fault, check: (struck: Struck, fault: Fault) => Promise<void>): Promise<string> {
     const { point, what, persistent } = fault;
-    const inject = `${point.syscall}:${what}:when=${String(point.ordinal)}${persistent === true ? '+' : ''}`;
+    const inject = `${point.syscall}:${what}:when=${point.ordinal}${persistent === true ? '+' : ''}`;
     // A sync that failed must not be tried again, so the calls that end a file's life are of interest too.
     const trace = point.syscall === 'fsync' ? ['fsync', 'fdatasync', 'unlink', 'unlinkat'] : [point.syscall];
     return this.#run(trace, inject, async (folder, root, ended) => {
@@ -121,7 +121,7 @@ export class Rig<S extends Runnable> {
     inject: string | undefined,
     work: (folder: string, root: string, ended: Traced) => Promise<T>,
   ): Promise<T> {
-    const folder = path.join(this.#work, `run-${String(this.#runs++)}`);
+    const folder = path.join(this.#work, `run-${this.#runs++}`);
     const root = path.join(folder, 'store');
     const log = `${folder}.log`;
     mkdirSync(folder);
@@ -153,5 +153,5 @@ function wasStruck(call: Call, { point, what }: Fault): boolean {
 }
 
 export function describeFault({ point, what, persistent }: Fault): string {
-  return `${what} at ${point.label} (number ${String(point.ordinal)}${persistent === true ? ' and later' : ''})`;
+  return `${what} at ${point.label} (number ${point.ordinal}${persistent === true ? ' and later' : ''})`;
 }

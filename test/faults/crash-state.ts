@@ -60,7 +60,7 @@ export function findDanglingMetas(root: string): string[] {
       const file = path.join(root, chunk.disk, meta.directory, chunk.file);
       const sum = sums.get(file) ?? sumOf(file);
       sums.set(file, sum);
-      return sum === `${String(chunk.size)} ${chunk.sha256}` ? [] : [`${disk}/${name} refers to ${file}: ${sum}`];
+      return sum === `${chunk.size} ${chunk.sha256}` ? [] : [`${disk}/${name} refers to ${file}: ${sum}`];
     });
   });
 }
@@ -68,7 +68,7 @@ export function findDanglingMetas(root: string): string[] {
 function sumOf(file: string): string {
   if (!fs.existsSync(file)) return 'missing';
   const bytes = fs.readFileSync(file);
-  return `${String(bytes.length)} ${createHash('sha256').update(bytes).digest('hex')}`;
+  return `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 /** How many disks show this version of the key, looked at with plain file calls; without a version, no meta at all. */

@@ -19,7 +19,7 @@ describe.skipIf(problem !== undefined)('after kill -9 at any call that changes t
     const rig = await Rig.make(scenario, tempFolder(), true);
     const points = await rig.runWhole(undefined, ['rename', 'unlink']);
     await rig.strikeAll(toKills(points), (struck) => checkAfterKill(scenario, struck));
-    console.log(`crash points visited: ${String(points.length)} in ${scenario.name} through tsx`);
+    console.log(`crash points visited: ${points.length} in ${scenario.name} through tsx`);
     expect(points.length).toBeGreaterThanOrEqual(6);
   }, LIMIT_MS);
 
@@ -36,7 +36,7 @@ describe.skipIf(problem !== undefined)('after kill -9 at any call that changes t
       if (struck.ended.stdout !== '') acknowledged++;
       await checkAfterKill(scenario, struck);
     });
-    console.log(`crash points visited: ${String(points.length)} in ${scenario.name} (${String(acknowledged)} after its result was out)`);
+    console.log(`crash points visited: ${points.length} in ${scenario.name} (${acknowledged} after its result was out)`);
     expect(points.length).toBeGreaterThanOrEqual(scenario.least);
   }, LIMIT_MS);
 });

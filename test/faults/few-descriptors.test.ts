@@ -16,7 +16,7 @@ function limited(descriptors: number, args: readonly string[]): ReturnType<typeo
 
 async function filled(objects: number): Promise<ObjectStore> {
   const store = await newStore(4, { redundancy: '2+1' });
-  for (let index = 0; index < objects; index++) await store.put('bucket', `key ${String(index)}`, seededBytes(10 + index, index));
+  for (let index = 0; index < objects; index++) await store.put('bucket', `key ${index}`, seededBytes(10 + index, index));
   await store.put('bucket', 'large', seededBytes(20 * MIB, 'large'));
   return store;
 }

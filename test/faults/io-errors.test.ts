@@ -42,7 +42,7 @@ describe.skipIf(problem !== undefined)('an I/O error at any call that changes th
       ...full.map((point) => ({ point, what: 'error=ENOSPC' })),
     ];
     const ends = await strike(rig, faults);
-    console.log(`I/O errors injected: ${String(points.length)} EIO and ${String(full.length)} ENOSPC in ${scenario.name}; ${ends}`);
+    console.log(`I/O errors injected: ${points.length} EIO and ${full.length} ENOSPC in ${scenario.name}; ${ends}`);
     expect(points.length).toBeGreaterThanOrEqual(scenario.least);
   }, LIMIT_MS);
 
@@ -56,7 +56,7 @@ describe.skipIf(problem !== undefined)('an I/O error at any call that changes th
         ...(NEEDS_ROOM.has(point.syscall) ? [{ point, what: 'error=ENOSPC', persistent: true }] : []),
       ]);
       const ends = await strike(rig, faults);
-      console.log(`lasting I/O errors injected: ${String(faults.length)} in ${scenario.name}; ${ends}`);
+      console.log(`lasting I/O errors injected: ${faults.length} in ${scenario.name}; ${ends}`);
     },
     LIMIT_MS,
   );
@@ -66,15 +66,15 @@ async function strike(rig: Rig<Scenario>, faults: readonly Fault[]): Promise<str
   const codes = new Map<string, number>();
   await rig.strikeAll(faults, async (struck, fault) => {
     await checkAfterError(rig.scenario, struck, fault.persistent === true);
-    const code = `exit code ${String(struck.ended.code)}`;
+    const code = `exit code ${struck.ended.code}`;
     codes.set(code, (codes.get(code) ?? 0) + 1);
   });
-  return [...codes].map(([code, count]) => `${code}: ${String(count)}`).sort().join(', ');
+  return [...codes].map(([code, count]) => `${code}: ${count}`).sort().join(', ');
 }
 
 async function checkAfterError(scenario: Scenario, { root, folder, ended, call }: Struck, persistent: boolean): Promise<void> {
   const { code, stderr } = ended;
-  expect([0, 1, 5], `exit code ${String(code)}: ${stderr}`).toContain(code);
+  expect([0, 1, 5], `exit code ${code}: ${stderr}`).toContain(code);
   expect(stderr, 'no stack trace').not.toMatch(/^\s+at |node:internal/m);
   if (code !== 0) {
     expect(stderr.trimEnd().split('\n').length, stderr).toBeLessThanOrEqual(2);

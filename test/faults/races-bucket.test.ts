@@ -17,7 +17,7 @@ test('deleting a bucket while objects are put into it: either it is gone and eve
   const crew = Crew.start(folder, 4);
   let gone = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const place = { root, bucket: `bucket-${String(round)}` };
+    const place = { root, bucket: `bucket-${round}` };
     await store.createBucket(place.bucket);
     const puts = ['a', 'b/c'].map((key, index) => ({ key, seed: 2 * (seed + round * 10 + index) }));
     const { done } = await crew.run([
@@ -37,7 +37,7 @@ test('deleting a bucket while objects are put into it: either it is gone and eve
       for (const put of puts) expect((await readObject(root, place.bucket, put.key))?.equals(makeContent(put.seed))).toBe(true);
     }
   }
-  console.log(`of ${String(ROUNDS)} buckets, ${String(gone)} went and ${String(ROUNDS - gone)} stayed`);
+  console.log(`of ${ROUNDS} buckets, ${gone} went and ${ROUNDS - gone} stayed`);
   expect(gone).toBeGreaterThan(0);
   expect(gone).toBeLessThan(ROUNDS);
   expect(await store.gc()).toEqual(NOTHING_TO_DO);

@@ -23,7 +23,7 @@ test.each([
   const stay = KEYS.map((key) => `stay/${key}`);
   const crew = Crew.start(folder, 9);
   await crew.run([{ ...place, do: 'write', keys: stay, seeds: seedsFrom(seed, stay.length) }]);
-  const churned = Array.from({ length: 6 }, (_, index) => `churn/${String(index)}`);
+  const churned = Array.from({ length: 6 }, (_, index) => `churn/${index}`);
   const { meanwhile } = await crew.run(
     [
       { ...place, do: 'write', keys: KEYS, seeds: seedsFrom(seed + 1000, 9), verify: true, beside: true },

@@ -19,16 +19,16 @@ export function makeContent(seed: number): Buffer {
 
 /** The content type that belongs to the content, so that a meta and bytes of different versions are told apart. */
 export function contentTypeOf(seed: number): string {
-  return `x-seed/${String(seed)}`;
+  return `x-seed/${seed}`;
 }
 
 /** Why these bytes are not one whole version, or undefined where they are. */
 export function whyNotWhole(bytes: Buffer, contentType: string): string | undefined {
-  if (bytes.length < HEAD_BYTES) return `only ${String(bytes.length)} bytes`;
+  if (bytes.length < HEAD_BYTES) return `only ${bytes.length} bytes`;
   const seed = bytes.readUInt32LE(0);
-  if (contentType !== contentTypeOf(seed)) return `the bytes of seed ${String(seed)} came with the meta of ${contentType}`;
+  if (contentType !== contentTypeOf(seed)) return `the bytes of seed ${seed} came with the meta of ${contentType}`;
   const expected = makeContent(seed);
   if (bytes.equals(expected)) return undefined;
   const at = bytes.findIndex((byte, index) => byte !== expected[index]);
-  return `the bytes of seed ${String(seed)} (${String(expected.length)}) differ from byte ${String(at)} on; there are ${String(bytes.length)}`;
+  return `the bytes of seed ${seed} (${expected.length}) differ from byte ${at} on; there are ${bytes.length}`;
 }

@@ -30,7 +30,7 @@ export class Crew {
     for (const index of meanwhile.keys()) this.#worker(tasks.length + index).stop();
     const beside = await Promise.all(background);
     const problems = [...done, ...beside].flatMap((answer) => answer.problems);
-    if (problems.length > 0) throw new Error(`${String(problems.length)} problems\n${problems.slice(0, 10).join('\n')}`);
+    if (problems.length > 0) throw new Error(`${problems.length} problems\n${problems.slice(0, 10).join('\n')}`);
     return { done, meanwhile: beside };
   }
 
@@ -64,7 +64,7 @@ class Worker {
       };
       this.#running.stdout?.on('data', look);
       this.#running.ended.then(({ code, signal, stderr }) => {
-        reject(new Error(`a worker ended (${String(code ?? signal)}): ${stderr}`));
+        reject(new Error(`a worker ended (${code ?? signal}): ${stderr}`));
       }, reject);
     });
     return JSON.parse(line) as Answer;
@@ -83,7 +83,7 @@ class Worker {
 export function raceSeed(): number {
   const given = process.env['RACE_SEED'];
   const seed = given === undefined ? randomInt(2 ** 30) : Number(given);
-  console.log(`RACE_SEED=${String(seed)}`);
+  console.log(`RACE_SEED=${seed}`);
   return seed;
 }
 

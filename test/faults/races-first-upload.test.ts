@@ -31,8 +31,8 @@ test.each([2, 8])('%i first uploads at once, of the command line, make one store
   const objects: Record<string, Buffer> = {};
   for (let index = 0; index < count; index++) {
     const bytes = makeContent(seed + index);
-    objects[`f${String(index)}`] = bytes;
-    writeFileSync(path.join(folder, `f${String(index)}`), bytes);
+    objects[`f${index}`] = bytes;
+    writeFileSync(path.join(folder, `f${index}`), bytes);
   }
   const results = await Promise.all(Object.keys(objects).map((name) => runDoor('upload', ['my-bucket', name], { cwd: folder })));
   for (const result of results) expect(result).toMatchObject({ code: 0, stderr: '' });
@@ -45,10 +45,10 @@ test('eight first uploads at the same instant, again and again, make one store e
   const crew = Crew.start(folder, 8);
   for (let round = 0; round < 6; round++) {
     // In a folder that is not there either, and in one that is.
-    const root = path.join(folder, `round-${String(round)}`, ...(round % 2 === 0 ? ['deep', 'store'] : []));
+    const root = path.join(folder, `round-${round}`, ...(round % 2 === 0 ? ['deep', 'store'] : []));
     const seeds = Array.from({ length: 8 }, (_, index) => seed + round * 100 + index * 2);
-    const { done } = await crew.run(seeds.map((own) => ({ root, bucket: 'my-bucket', do: 'put', key: `k${String(own)}`, seed: own, create: true })));
+    const { done } = await crew.run(seeds.map((own) => ({ root, bucket: 'my-bucket', do: 'put', key: `k${own}`, seed: own, create: true })));
     expect(done.map((answer) => answer.done)).toEqual(Array.from({ length: 8 }, () => 1));
-    await expectOneStore(root, Object.fromEntries(seeds.map((own) => [`k${String(own)}`, makeContent(own)])));
+    await expectOneStore(root, Object.fromEntries(seeds.map((own) => [`k${own}`, makeContent(own)])));
   }
 });

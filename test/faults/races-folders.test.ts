@@ -34,7 +34,7 @@ test('uploads into nested folders succeed on all disks while deletes and gc remo
   const { folder, store, place } = await newStore();
   const names = ['w1', 'w2', 'w3', 'w4'];
   const rounds = 40;
-  const keysOf = (name: string): string[] => Array.from({ length: rounds }, (_, round) => `a/b/c/${round % 2 === 0 ? 'd/e/' : ''}${name}-${String(round)}`);
+  const keysOf = (name: string): string[] => Array.from({ length: rounds }, (_, round) => `a/b/c/${round % 2 === 0 ? 'd/e/' : ''}${name}-${round}`);
   const crew = Crew.start(folder, 6);
   // Even seeds: small objects, so that folders come and go quickly.
   const seedsOf = (index: number): number[] => seedsFrom(0, rounds).map((round) => 2 * (seed + index * 1000 + round));
@@ -54,7 +54,7 @@ test('gc that runs all the time, in two processes, removes nothing of uploads th
   const crew = Crew.start(folder, 5);
   const names = ['w1', 'w2', 'w3'];
   const count = 20;
-  const keysOf = (name: string): string[] => Array.from({ length: count }, (_, index) => `${name}/${String(index)}`);
+  const keysOf = (name: string): string[] => Array.from({ length: count }, (_, index) => `${name}/${index}`);
   const { meanwhile } = await crew.run(
     names.map((name, index) => ({ ...place, do: 'write', keys: keysOf(name), seeds: seedsFrom(seed + index * 1000, count), verify: true })),
     [{ ...place, do: 'gc' }, { ...place, do: 'gc' }],

@@ -158,7 +158,7 @@ async function work(task: Task, result: Answer): Promise<void> {
 }
 
 async function changeDisks(store: Library.ObjectStore): Promise<void> {
-  const name = `disk${String(Math.max(...store.document.disks.map((disk) => Number(disk.name.slice(4)))) + 1)}`;
+  const name = `disk${Math.max(...store.document.disks.map((disk) => Number(disk.name.slice(4)))) + 1}`;
   await store.addDisk(name, `${store.root}/${name}`);
   const oldest = store.document.disks[0]?.name ?? '';
   for (;;) {

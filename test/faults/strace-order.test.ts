@@ -141,7 +141,7 @@ function matching(steps: readonly Step[], what: string | RegExp): Step[] {
 
 function first(steps: readonly Step[], what: string | RegExp): Step {
   const [step] = matching(steps, what);
-  if (step === undefined) throw new Error(`there is no ${String(what)} in\n${steps.map((each) => each.what).join('\n')}`);
+  if (step === undefined) throw new Error(`there is no ${what} in\n${steps.map((each) => each.what).join('\n')}`);
   return step;
 }
 

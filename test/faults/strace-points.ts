@@ -33,7 +33,7 @@ export function findPoints(calls: readonly Call[], folder: string, names: readon
       (other) => other.name === call.name && other.thread !== call.thread && other.ordinal >= call.ordinal,
     );
     const label = labelOf(call, folder);
-    if (rival !== undefined) throw new Error(`two threads reach ${call.name} number ${String(call.ordinal)}: ${label}`);
+    if (rival !== undefined) throw new Error(`two threads reach ${call.name} number ${call.ordinal}: ${label}`);
     points.push({ syscall: call.name, ordinal: call.ordinal, label });
   }
   return points;

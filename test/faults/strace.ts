@@ -108,7 +108,7 @@ function run(command: string, args: readonly string[], cwd: string | undefined):
     child.stderr.on('data', (data: Buffer) => (output.stderr += data.toString('utf8')));
     const limit = setTimeout(() => {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-      reject(new Error(`still running after ${String(LIMIT_MS / 1000)} s: ${command} ${args.join(' ')}`));
+      reject(new Error(`still running after ${LIMIT_MS / 1000} s: ${command} ${args.join(' ')}`));
     }, LIMIT_MS);
     child.once('error', reject);
     child.once('close', (code, signal) => {

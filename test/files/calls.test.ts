@@ -18,7 +18,7 @@ vi.mock('node:fs', async (original) => {
     call(fd, buffer, offset, Math.min(length, system.most), position, done);
   };
   const failing = (name: string, call: OnFile): OnFile => (fd, done) => {
-    system.calls.push(`${name} ${String(fd)}`);
+    system.calls.push(`${name} ${fd}`);
     call(fd, (error) => {
       done(system.failing.has(name) ? Object.assign(new Error('planned'), { code: 'EIO' }) : error);
     });
@@ -111,7 +111,7 @@ describe('reading and writing files', () => {
       return Promise.reject(new Error('the work'));
     };
     await expect(withFile(file, 'w', work)).rejects.toThrow('the work');
-    expect(system.calls).toEqual([`close ${String(opened)}`]);
+    expect(system.calls).toEqual([`close ${opened}`]);
   });
 
   it('reports a close that failed after work that did not', async () => {

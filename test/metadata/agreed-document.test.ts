@@ -22,7 +22,7 @@ const COPIES: Record<Exclude<Found, 'away'>, (disk: Disk) => Copy<VersionedDocum
 };
 
 function judge(found: readonly Found[], allowStale = false): VersionedDocument | string | undefined {
-  const set = new DiskSet(found.map((_, index) => new MemoryDisk(`memory${String(index)}`)));
+  const set = new DiskSet(found.map((_, index) => new MemoryDisk(`memory${index}`)));
   const copies = found.flatMap((state, index) => {
     const disk = set.disks[index];
     return disk === undefined || state === 'away' ? [] : [COPIES[state](disk)];
@@ -155,8 +155,8 @@ describe('what disks agree on while some of them join', () => {
 
   it.each([1, 2, 3, 4])('with %i disks, any of them joining: what W of them took is found or refused, never something older or nothing', (count) => {
     const set = (joining: readonly boolean[]): DiskSet => {
-      const all = joining.map((_, index) => new MemoryDisk(`memory${String(index)}`));
-      return new DiskSet(all, new Map(joining.flatMap((isJoining, index) => (isJoining ? [[`memory${String(index)}`, 'joining' as const]] : []))));
+      const all = joining.map((_, index) => new MemoryDisk(`memory${index}`));
+      return new DiskSet(all, new Map(joining.flatMap((isJoining, index) => (isJoining ? [[`memory${index}`, 'joining' as const]] : []))));
     };
     let found = 0;
     let refused = 0;

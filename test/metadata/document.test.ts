@@ -77,7 +77,7 @@ describe('a document', () => {
         const damaged = Buffer.from(bytes);
         damaged[index] = value;
         const result = outcome(damaged, bucketSchema);
-        if (result !== 'META_DAMAGED' && !isDeepStrictEqual(result, document)) wrong.push(`${String(index)}=${String(value)}`);
+        if (result !== 'META_DAMAGED' && !isDeepStrictEqual(result, document)) wrong.push(`${index}=${value}`);
       }
     }
     expect(wrong).toEqual([]);
@@ -94,10 +94,10 @@ describe('a document', () => {
         damaged[index] = (bytes[index] ?? 0) ^ (1 << bit);
         const result = outcome(damaged, metaSchema);
         if (isDeepStrictEqual(result, meta)) same++;
-        else if (result !== 'META_DAMAGED') wrong.push(`bit ${String(bit)} of byte ${String(index)}`);
+        else if (result !== 'META_DAMAGED') wrong.push(`bit ${bit} of byte ${index}`);
       }
       // Only the line end behind the last brace can go.
-      if (index < bytes.length - 1 && outcome(bytes.subarray(0, index), metaSchema) !== 'META_DAMAGED') wrong.push(`cut at ${String(index)}`);
+      if (index < bytes.length - 1 && outcome(bytes.subarray(0, index), metaSchema) !== 'META_DAMAGED') wrong.push(`cut at ${index}`);
     }
     expect(wrong).toEqual([]);
     expect(same).toBeLessThan(bytes.length);

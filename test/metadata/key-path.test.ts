@@ -117,9 +117,9 @@ describe('the path of a key', () => {
     ['341 characters of three bytes', '漢'.repeat(341)],
     ['a long folder and a long name', `${'f'.repeat(500)}/${'n'.repeat(523)}`],
     ['a long folder named as a meta', `${'f'.repeat(500)}.meta.json/a`],
-    ...Array.from({ length: 12 }, (_, index) => [`a dot ${String(index + 194)} bytes in, next to the cut`, `${'x'.repeat(194 + index)}.y/z`]),
-    ...Array.from({ length: 12 }, (_, index) => [`a meta's suffix ${String(index + 189)} bytes in, at the cut`, `${'x'.repeat(189 + index)}.meta.json/z`]),
-    ...Array.from({ length: 12 }, (_, index) => [`spaces ${String(index + 194)} bytes in, next to the cut`, `${'x'.repeat(194 + index)}   `]),
+    ...Array.from({ length: 12 }, (_, index) => [`a dot ${index + 194} bytes in, next to the cut`, `${'x'.repeat(194 + index)}.y/z`]),
+    ...Array.from({ length: 12 }, (_, index) => [`a meta's suffix ${index + 189} bytes in, at the cut`, `${'x'.repeat(189 + index)}.meta.json/z`]),
+    ...Array.from({ length: 12 }, (_, index) => [`spaces ${index + 194} bytes in, next to the cut`, `${'x'.repeat(194 + index)}   `]),
   ])('holds %s', (_, key = '') => {
     checkKey(key);
     expect(faultsOf(key)).toEqual([]);

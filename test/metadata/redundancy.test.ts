@@ -34,7 +34,7 @@ describe('redundancy in words', () => {
     let accepted = 0;
     for (let data = 0; data <= 40; data++) {
       for (let parity = 0; parity <= 40; parity++) {
-        const text = `${String(data)}+${String(parity)}`;
+        const text = `${data}+${parity}`;
         const fits = data >= 1 && data + parity <= MAX_SHARDS;
         expect(isRedundancy(text)).toBe(fits);
         if (fits) {
@@ -51,7 +51,7 @@ describe('redundancy in words', () => {
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9+ -]{0,8}$/)), (text) => {
         if (!isRedundancy(text)) return;
         const { data, parity } = parseRedundancy(text);
-        expect(`${String(data)}+${String(parity)}`).toBe(text);
+        expect(`${data}+${parity}`).toBe(text);
       }),
       { numRuns: 1000 },
     );
@@ -82,7 +82,7 @@ describe('redundancy on so many disks', () => {
     expect(() => checkRedundancy(text, disks)).toThrow(
       expect.objectContaining({
         code: 'BAD_REDUNDANCY',
-        message: `redundancy ${text} needs ${String(needed)} disks; there are ${String(disks)}`,
+        message: `redundancy ${text} needs ${needed} disks; there are ${disks}`,
         details: { expected: needed, found: disks },
       }),
     );

@@ -7,7 +7,7 @@ export const LATER = '01990000-0000-7000-8000-000000000002';
 const CREATED_AT = '2026-11-22T12:00:00.000Z';
 
 /** One entry of a meta for chunk `order`, whose bytes are `bytes`. */
-export function entryOf(order: number, bytes: Uint8Array, disk = `disk${String((order % 3) + 1)}`): ChunkEntry {
+export function entryOf(order: number, bytes: Uint8Array, disk = `disk${(order % 3) + 1}`): ChunkEntry {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return { order, disk, file: `${String(order).padStart(6, '0')}.chunk`, size: bytes.length, sha256 };
 }

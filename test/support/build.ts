@@ -44,7 +44,7 @@ export function sourceDoor(door: Door): string {
 export async function compile(): Promise<Build> {
   const folder = path.join(CACHE, fingerprint());
   if (fs.existsSync(folder)) return { folder };
-  const unfinished = `${folder}.${String(process.pid)}`;
+  const unfinished = `${folder}.${process.pid}`;
   try {
     fs.mkdirSync(unfinished, { recursive: true });
     const tsc = path.join(PROJECT, 'node_modules/typescript/bin/tsc');

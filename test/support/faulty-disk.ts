@@ -62,7 +62,7 @@ export class FaultyDisk implements Disk {
 
   /** Throws an error that names the planned faults which have not struck. */
   expectAllFired(): void {
-    const silent = this.#faults.filter(({ fired }) => !fired).map(({ plan }) => `${plan.operation} ${String(plan.path ?? '')}`);
+    const silent = this.#faults.filter(({ fired }) => !fired).map(({ plan }) => `${plan.operation} ${plan.path ?? ''}`);
     if (silent.length > 0) throw new Error(`planned faults of disk "${this.name}" never fired: ${silent.join(', ')}`);
   }
 

@@ -115,7 +115,7 @@ export async function untilWhile(running: Running, what: string, condition: () =
   await until(what, () => running.isOver() || condition());
   if (!running.isOver()) return;
   const { code, signal, stdout, stderr } = await running.ended;
-  throw new Error(`the process ended (${String(code ?? signal)}) before ${what}\n${stdout}${stderr}`);
+  throw new Error(`the process ended (${code ?? signal}) before ${what}\n${stdout}${stderr}`);
 }
 
 /** The compiled library, for other processes to import. */

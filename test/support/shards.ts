@@ -71,7 +71,7 @@ export class Dice {
 
   /** A whole number from 0 and below `limit`. */
   roll(limit: number): number {
-    const digest = createHash('sha256').update(`${this.#seed} ${String(this.#rolls++)}`).digest();
+    const digest = createHash('sha256').update(`${this.#seed} ${this.#rolls++}`).digest();
     return digest.readUInt32LE(0) % limit;
   }
 
@@ -92,7 +92,7 @@ export class Dice {
 export async function expectAll(store: ObjectStore, objects: ReadonlyMap<string, Buffer>): Promise<void> {
   for (const [key, bytes] of objects) {
     const got = await read(store, key);
-    if (!got.equals(bytes)) throw new Error(`${key} reads wrong: ${String(got.length)} bytes, ${String(bytes.length)} expected`);
+    if (!got.equals(bytes)) throw new Error(`${key} reads wrong: ${got.length} bytes, ${bytes.length} expected`);
   }
 }
 

@@ -46,7 +46,7 @@ async function makeSocket(place: string): Promise<void> {
   // Paths of sockets are short, so it is made in its folder, under its name.
   const folder = fs.openSync(place.slice(0, place.lastIndexOf('/')), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   try {
-    await new Promise<void>((resolve) => server.listen(`/proc/self/fd/${String(folder)}/${place.slice(place.lastIndexOf('/') + 1)}`, resolve));
+    await new Promise<void>((resolve) => server.listen(`/proc/self/fd/${folder}/${place.slice(place.lastIndexOf('/') + 1)}`, resolve));
   } finally {
     fs.closeSync(folder);
   }

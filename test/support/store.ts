@@ -51,7 +51,7 @@ export async function failure(promise: Promise<unknown>): Promise<Record<string,
     if (!isStoreError(error)) throw new Error(`not a StoreError: ${String(error)}`, { cause: error });
     return { ...error.details, code: error.code, message: error.message };
   }
-  throw new Error(`no failure, but ${result instanceof Uint8Array ? `${String(result.length)} bytes` : String(result)}`);
+  throw new Error(`no failure, but ${result instanceof Uint8Array ? `${result.length} bytes` : String(result)}`);
 }
 
 /**
@@ -67,7 +67,7 @@ export function tree(folder: string, { stamps = false } = {}): string[] {
       if (name === '.lock.note') continue;
       const entry = path.join(relative, name);
       const stat = fs.lstatSync(path.join(folder, entry));
-      const stamp = stamps ? ` ${String(stat.ino)} ${String(stat.mtimeMs)} ${String(stat.ctimeMs)}` : '';
+      const stamp = stamps ? ` ${stat.ino} ${stat.mtimeMs} ${stat.ctimeMs}` : '';
       lines.push(`${entry} ${describe(path.join(folder, entry), stat)}${stamp}`);
       if (stat.isDirectory()) walk(entry);
     }
@@ -135,7 +135,7 @@ function keyIn(text: string): unknown {
 /** Absolute path of a chunk of an object. */
 export function chunkPath(store: ObjectStore, meta: ObjectMeta, order: number): string {
   const chunk = meta.chunks[order];
-  if (chunk === undefined) throw new Error(`there is no chunk ${String(order)}`);
+  if (chunk === undefined) throw new Error(`there is no chunk ${order}`);
   return path.join(store.root, chunk.disk, meta.directory, chunk.file);
 }
 

@@ -26,7 +26,7 @@ export function makeContent(seed: number): Buffer {
 
 /** Says in the meta which bytes the object must have. */
 export function contentTypeOf(seed: number): string {
-  return `x-seed/${String(seed)}`;
+  return `x-seed/${seed}`;
 }
 
 export function seedOf(contentType: string): number {
@@ -38,5 +38,5 @@ export function whyWrong(bytes: Buffer, seed: number, from = 0, to = sizeOf(seed
   const expected = makeContent(seed).subarray(from, to);
   if (bytes.equals(expected)) return undefined;
   const at = bytes.findIndex((byte, index) => byte !== expected[index]);
-  return `wrong bytes: ${String(bytes.length)} instead of ${String(expected.length)}, which differ from byte ${String(from + at)} on, of seed ${String(seed)}`;
+  return `wrong bytes: ${bytes.length} instead of ${expected.length}, which differ from byte ${from + at} on, of seed ${seed}`;
 }

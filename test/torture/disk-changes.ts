@@ -61,7 +61,7 @@ export class DiskChanges {
   async #add(): Promise<void> {
     const { root, random, manager } = this.#parts;
     this.#made++;
-    const name = `disk${String(this.#made)}`;
+    const name = `disk${this.#made}`;
     await manager.do({ do: 'add disk', name, path: path.join(root, name) });
     if (random.chance(0.5)) await manager.do({ do: 'rebalance' });
   }

@@ -53,7 +53,7 @@ export class Worker {
     let limit: NodeJS.Timeout | undefined;
     const hung = new Promise<Outcome>((resolve) => {
       limit = setTimeout(() => {
-        resolve({ problem: `no answer for ${String(LIMIT_MS / 1000)} s` });
+        resolve({ problem: `no answer for ${LIMIT_MS / 1000} s` });
       }, LIMIT_MS);
     });
     const answered = new Promise<Outcome | 'killed'>((resolve) => this.#waiting.set(number, resolve));
@@ -86,7 +86,7 @@ export class Worker {
     });
     child.once('close', (code, signal) => {
       if (this.#child === child) this.#child = undefined;
-      const outcome = signal === 'SIGKILL' ? 'killed' : { problem: `the process ended (${String(code ?? signal)}): ${errors}` };
+      const outcome = signal === 'SIGKILL' ? 'killed' : { problem: `the process ended (${code ?? signal}): ${errors}` };
       for (const [number, resolve] of this.#waiting) {
         this.#waiting.delete(number);
         resolve(outcome);

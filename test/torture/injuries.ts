@@ -20,7 +20,7 @@ export function hurtFiles(disk: string, random: Random): string {
       if (hurtFile(file, way === 'mixed' ? random.pick(WAYS) : way, random)) count++;
     }
   }
-  return `${way} ${String(count)} files in ${where}`;
+  return `${way} ${count} files in ${where}`;
 }
 
 function hurtFile(file: string, way: Way, random: Random): boolean {

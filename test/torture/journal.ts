@@ -19,7 +19,7 @@ export interface TortureReport {
 /** What must never be, and what led to it. */
 export class TortureError extends Error {
   constructor(problem: string, seed: number, root: string, history: readonly string[], events: readonly string[]) {
-    const parts = [`torture with seed ${String(seed)} failed: ${problem}`, `the store is in ${root}`];
+    const parts = [`torture with seed ${seed} failed: ${problem}`, `the store is in ${root}`];
     parts.push(`the coordinator's last steps:\n${events.join('\n')}`, `the history of the key:\n${history.join('\n')}`);
     super(parts.join('\n\n'));
   }
@@ -43,7 +43,7 @@ export class Journal {
 
   /** The time since the beginning, as lines tell it. */
   time(): string {
-    return `${String(Date.now() - this.#began)} ms`;
+    return `${Date.now() - this.#began} ms`;
   }
 
   /** A step of the coordinator. */

@@ -64,7 +64,7 @@ export class Lanes {
 
   async #runLane(lane: number): Promise<void> {
     const { seed, plan, course } = this.#parts;
-    const random = new Random(seed, `lane ${String(lane)}`);
+    const random = new Random(seed, `lane ${lane}`);
     const worker = this.#workers[lane % WORKERS];
     for (let turn = 0; !course.isOver(); turn++) {
       const operation = plan.chooseOperation(random, lane * 1_000_000 + turn);

@@ -79,8 +79,8 @@ export class Model {
       if (isGlimpse && candidates.length === 1) source.done = Math.min(source.done, ended);
       return undefined;
     }
-    const what = seed === undefined ? 'it was absent' : `it was seed ${String(seed)}`;
-    return `${what}, but it must be one of: ${possible.map((write) => (write.seed === undefined ? 'absent' : `seed ${String(write.seed)}`)).join(', ')}`;
+    const what = seed === undefined ? 'it was absent' : `it was seed ${seed}`;
+    return `${what}, but it must be one of: ${possible.map((write) => (write.seed === undefined ? 'absent' : `seed ${write.seed}`)).join(', ')}`;
   }
 
   /** Nothing is going on and the store is whole: each key is what it is found to be now, and stays so. */

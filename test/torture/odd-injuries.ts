@@ -61,7 +61,7 @@ export class OddInjuries {
     const files = filesIn(path.join(disk, where)).filter((file) => !file.endsWith('disk.json'));
     const chosen = random.sample(files, Math.ceil(files.length * random.pick([0.1, 0.5, 1])));
     const replaced = chosen.filter((file) => this.#replace(file, odd ?? this.#odd.draw()));
-    return `${odd ?? 'odd things'} in the place of ${String(replaced.length)} files in ${where === '' ? 'it' : where}`;
+    return `${odd ?? 'odd things'} in the place of ${replaced.length} files in ${where === '' ? 'it' : where}`;
   }
 
   /** Replaces a disk's mark, and says how. */

@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), 'mini-object-store-torture-'));
   try {
     cpSync(build.folder, program, { recursive: true });
-    console.log(`torture for ${String(seconds)} s with seed ${String(seed)} in ${folder}`);
+    console.log(`torture for ${seconds} s with seed ${seed} in ${folder}`);
     const report = await new Torture({
       seed,
       milliseconds: seconds * 1000,
@@ -48,11 +48,11 @@ async function main(): Promise<number> {
     }).run();
     console.log(JSON.stringify(report, undefined, 2));
     rmSync(folder, { recursive: true });
-    console.log(`nothing was lost, and all was mended (seed ${String(seed)})`);
+    console.log(`nothing was lost, and all was mended (seed ${seed})`);
     return 0;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
-    console.error(`repeat it with: npm run torture -- --seed ${String(seed)} --seconds ${String(seconds)}`);
+    console.error(`repeat it with: npm run torture -- --seed ${seed} --seconds ${seconds}`);
     return 1;
   } finally {
     rmSync(program, { recursive: true, force: true });

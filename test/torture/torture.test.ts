@@ -12,7 +12,7 @@ const MILLISECONDS = 14_000;
 test('random operations of several processes, while disks are hurt, changed and lost, never lose or change a byte', async () => {
   const given = process.env['TORTURE_SEED'];
   const seed = given === undefined ? randomInt(2 ** 30) : Number(given);
-  console.log(`TORTURE_SEED=${String(seed)}`);
+  console.log(`TORTURE_SEED=${seed}`);
   const folder = tempFolder();
   const torture = new Torture({ seed, milliseconds: MILLISECONDS, folder, script: compileWorker(path.join(folder, 'program')), library: compiledLibrary() });
   const { rounds, hurt, operations, circumstances } = await torture.run();

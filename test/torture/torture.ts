@@ -87,7 +87,7 @@ export class Torture {
       this.#course.check();
       await this.#finish();
       const missing = missingCircumstances(this.#journal.report);
-      if (missing.length > 0) throw this.#journal.failure(`in ${String(this.#journal.report.rounds)} rounds it never came to: ${missing.join(', ')}`);
+      if (missing.length > 0) throw this.#journal.failure(`in ${this.#journal.report.rounds} rounds it never came to: ${missing.join(', ')}`);
       return this.#journal.report;
     } catch (error) {
       // What a worker has found comes before what the coordinator came upon after it.
@@ -107,7 +107,7 @@ export class Torture {
     const [first = '', second = ''] = BUCKETS;
     await store.createBucket(first);
     await store.createBucket(second, { redundancy: this.#random.pick(redundancies) });
-    this.#journal.note(`${String(disks)} disks, at least ${String(fewest)}, ${String(losses)} may be lost; ${redundancy}, ${durability}`);
+    this.#journal.note(`${disks} disks, at least ${fewest}, ${losses} may be lost; ${redundancy}, ${durability}`);
   }
 
   async #runRound(): Promise<void> {

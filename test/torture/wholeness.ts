@@ -39,7 +39,7 @@ export class Wholeness {
     const objects = await this.#expectVerified();
     await this.#expectTidy();
     const count = await this.readAll(true);
-    if (count !== objects) throw this.#parts.journal.failure(`verify counted ${String(objects)} objects, but there are ${String(count)}`);
+    if (count !== objects) throw this.#parts.journal.failure(`verify counted ${objects} objects, but there are ${count}`);
   }
 
   /**
@@ -114,7 +114,7 @@ export class Wholeness {
     }
     if (JSON.stringify(gc) !== JSON.stringify(NO_GARBAGE)) throw journal.failure(`after a heal, gc finds something: ${JSON.stringify(gc)}`);
     const { stale } = await manager.do({ do: 'usage' });
-    if (stale !== 0) throw journal.failure(`after a heal, ${String(stale)} metas are missing`);
+    if (stale !== 0) throw journal.failure(`after a heal, ${stale} metas are missing`);
     const disks = manager.diskNames().map((name) => path.join(root, name));
     for (const name of disks.flatMap(clearSetAside)) journal.note(`was set aside: ${path.relative(root, name)}`);
     const odd = disks.flatMap(findOdd);

@@ -95,14 +95,14 @@ async function work(store: Library.ObjectStore, operation: StoreOperation): Prom
     case 'head': {
       const meta = await store.head(operation.bucket, operation.key);
       const seed = seedOf(meta.contentType);
-      if (meta.size !== sizeOf(seed)) return { problem: `a meta of seed ${String(seed)} says ${String(meta.size)} bytes` };
+      if (meta.size !== sizeOf(seed)) return { problem: `a meta of seed ${seed} says ${meta.size} bytes` };
       return { seed, version: meta.version };
     }
     case 'list': {
       const listed: [string, number][] = [];
       for await (const { key, contentType, size } of store.list(operation.bucket, { prefix: operation.prefix })) {
         const seed = seedOf(contentType);
-        if (size !== sizeOf(seed)) return { problem: `${key} is listed as seed ${String(seed)} of ${String(size)} bytes` };
+        if (size !== sizeOf(seed)) return { problem: `${key} is listed as seed ${seed} of ${size} bytes` };
         listed.push([key, seed]);
       }
       return { listed };
@@ -158,6 +158,6 @@ function judge(meta: Library.ObjectMeta, bytes: Buffer, from?: number, to?: numb
 function describe({ bucket, key, state, survives, problems, lost }: Library.ObjectHealth): string[] {
   if (state === 'whole') return [];
   const reasons = problems.map(({ state: what, reason }) => `${what}: ${reason}`).join('; ');
-  const gone = lost.map(({ from, to }) => `${String(from)}-${String(to)}`).join(',');
-  return [`${bucket}/${key} is ${state}${gone === '' ? '' : ` (${gone})`}, survives ${String(survives)}: ${reasons}`];
+  const gone = lost.map(({ from, to }) => `${from}-${to}`).join(',');
+  return [`${bucket}/${key} is ${state}${gone === '' ? '' : ` (${gone})`}, survives ${survives}: ${reasons}`];
 }

@@ -22,7 +22,7 @@ export async function runStat(address: string, options: ListCommandOptions, io: 
   const parity = meta.parity.length === 0 ? '' : ` and ${plural(meta.parity.length, 'parity chunk')}`;
   const rows = [
     ['object', printable(`${meta.bucket}/${meta.key}`)],
-    ['size', `${formatBytes(meta.size)} (${String(meta.size)} bytes)`],
+    ['size', `${formatBytes(meta.size)} (${meta.size} bytes)`],
     ['type', printable(meta.contentType)],
     ['version', meta.version],
     ['created', meta.createdAt],

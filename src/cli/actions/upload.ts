@@ -152,10 +152,10 @@ async function report(result: PutResult, milliseconds: number, warned: Set<strin
   } else if (options.quiet !== true) {
     const spread = Object.entries(chunks)
       .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
-      .map(([disk, count]) => `${disk}: ${String(count)}`);
+      .map(([disk, count]) => `${disk}: ${count}`);
     const where = spread.length === 0 ? '' : ` (${spread.join(', ')})`;
     const name = printable(`${meta.bucket}/${meta.key}`);
-    const parity = meta.parity.length === 0 ? '' : `  ${meta.redundancy}: ${String(meta.parity.length)} parity`;
+    const parity = meta.parity.length === 0 ? '' : `  ${meta.redundancy}: ${meta.parity.length} parity`;
     const count = plural(meta.chunks.length, 'chunk') + where;
     await io.stdout.line(`${name}  ${count}${parity}  ${formatTransfer(meta.size, milliseconds)}`);
   }

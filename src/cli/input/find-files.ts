@@ -35,7 +35,7 @@ export async function* findFiles(names: readonly string[], options: FindOptions)
 /** What stays the same by whatever path a folder is reached. */
 export async function identityOf(folder: string): Promise<string> {
   const { dev, ino } = await stat(folder);
-  return `${String(dev)}:${String(ino)}`;
+  return `${dev}:${ino}`;
 }
 
 async function* walk(folder: string, prefix: string, options: FindOptions, above: readonly string[]): AsyncGenerator<Found> {

@@ -80,7 +80,7 @@ export function rateOption(): Option {
   return new Option('--rate <MiB/s>', 'read and write so much a second at most').argParser((text) => {
     const value = Number(text);
     if (/^\d+(\.\d+)?$/.test(text) && value >= LEAST_RATE) return value;
-    throw new InvalidArgumentError(`A number of MiB per second is needed, such as 50 or 0.5, and at least ${String(LEAST_RATE)}.`);
+    throw new InvalidArgumentError(`A number of MiB per second is needed, such as 50 or 0.5, and at least ${LEAST_RATE}.`);
   });
 }
 
@@ -89,6 +89,6 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`A whole number from ${String(least)} to ${String(most)} is needed.`);
+    throw new InvalidArgumentError(`A whole number from ${least} to ${most} is needed.`);
   };
 }

@@ -12,6 +12,6 @@ export function describeRedundancy(text: string, disks: number): string {
   const { parity } = parseRedundancy(text);
   const survives = Math.min(parity, Math.floor(disks / 2));
   if (parity === 0) return `${text}: does not survive the loss of a disk`;
-  const limit = survives < parity ? ` (${String(Math.ceil(disks / 2))} of ${String(disks)} disks must answer)` : '';
+  const limit = survives < parity ? ` (${Math.ceil(disks / 2)} of ${disks} disks must answer)` : '';
   return `${text}: survives the loss of ${plural(survives, 'disk')}${limit}`;
 }

@@ -27,7 +27,7 @@ function whyNoFileName(segment: string): string | undefined {
   if (segment === '.' || segment === '..') return `"${segment}" is no file name`;
   if (segment.includes('\0')) return 'it has a NUL character';
   if (path.sep !== '/' && segment.includes(path.sep)) return `it has a "${path.sep}"`;
-  if (Buffer.byteLength(segment) > MAX_NAME_BYTES) return `a part is longer than ${String(MAX_NAME_BYTES)} bytes`;
+  if (Buffer.byteLength(segment) > MAX_NAME_BYTES) return `a part is longer than ${MAX_NAME_BYTES} bytes`;
   return undefined;
 }
 

@@ -22,7 +22,7 @@ export function drawChunks(meta: Pick<ObjectMeta, 'chunks' | 'parity'>, disks: r
   const hasParity = meta.parity.length > 0;
   const names = [...new Set([...disks, ...shards.map(({ disk }) => disk)])];
   const nameWidth = Math.max(...names.map((name) => name.length));
-  const room = columns - nameWidth - (hasParity ? 12 + `  + ${String(meta.parity.length)} parity`.length : 12);
+  const room = columns - nameWidth - (hasParity ? 12 + `  + ${meta.parity.length} parity`.length : 12);
   const cells = Math.max(1, Math.min(shards.length, room));
   const perCell = Math.ceil(shards.length / cells);
   const used = Math.ceil(shards.length / perCell);
@@ -37,7 +37,7 @@ export function drawChunks(meta: Pick<ObjectMeta, 'chunks' | 'parity'>, disks: r
     }
     const all = shards.filter(({ disk }) => disk === name);
     const parity = all.filter(({ isParity }) => isParity).length;
-    const count = hasParity ? `${String(all.length - parity)} + ${String(parity)} parity` : String(all.length);
+    const count = hasParity ? `${all.length - parity} + ${parity} parity` : String(all.length);
     const colour = COLOURS[index % COLOURS.length] ?? 'white';
     return `  ${name.padEnd(nameWidth)}  ${chalk[colour](row)}  ${count}`;
   });

@@ -23,7 +23,7 @@ const SHOWN = 10;
 /** The same for many, never a flood of them. */
 export async function printWarnings(messages: readonly string[], io: Io): Promise<void> {
   for (const message of messages.slice(0, SHOWN)) await printWarning(message, io);
-  if (messages.length > SHOWN) await printWarning(`… and ${String(messages.length - SHOWN)} more like these`, io);
+  if (messages.length > SHOWN) await printWarning(`… and ${messages.length - SHOWN} more like these`, io);
 }
 
 /** Writes a quiet line about what could be done next: for people at a terminal only. */

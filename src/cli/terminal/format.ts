@@ -17,7 +17,7 @@ export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1000) return `${milliseconds.toFixed(0)} ms`;
   const seconds = milliseconds / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return `${String(Math.floor(seconds / 60))} min ${(seconds % 60).toFixed(0)} s`;
+  return `${Math.floor(seconds / 60)} min ${(seconds % 60).toFixed(0)} s`;
 }
 
 export function formatRate(bytes: number, milliseconds: number): string {
@@ -31,7 +31,7 @@ export function formatTransfer(bytes: number, milliseconds: number): string {
 
 /** The last line of a command over several files. */
 export function formatSummary(files: number, bytes: number, failed: number, milliseconds: number): string {
-  const end = failed === 0 ? '' : `  ${String(failed)} failed`;
+  const end = failed === 0 ? '' : `  ${failed} failed`;
   return `${plural(files, 'file')}  ${formatTransfer(bytes, milliseconds)}${end}`;
 }
 
@@ -42,7 +42,7 @@ export function bytesPerSecond(rate: number | undefined): number | undefined {
 
 /** `1 chunk`, `2 chunks`. */
 export function plural(count: number, word: string): string {
-  return `${String(count)} ${word}${count === 1 ? '' : 's'}`;
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 /** A name for a terminal: control characters can't do anything there. */

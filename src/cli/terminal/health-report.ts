@@ -74,13 +74,13 @@ export function healthExitCode({ degraded, lost, buckets, unreadable }: HealthRe
 /** An object in a few lines: how it is, and what is wrong on which disk. */
 export function describeHealth(health: ObjectHealth): string[] {
   const { bucket, key, state, survives } = health;
-  const end = state === 'lost' ? describeLoss(health) : `survives ${String(survives)} more`;
+  const end = state === 'lost' ? describeLoss(health) : `survives ${survives} more`;
   const groups = groupProblems(health.problems);
   const more = groups.length - SHOWN_GROUPS;
   return [
     `${state.padEnd(STATE_WIDTH)}  ${printable(bucket === '' ? 'the horizon of the store' : `${bucket}/${key}`)}${state === 'whole' ? '' : `  ${end}`}`,
     ...groups.slice(0, SHOWN_GROUPS).map((line) => `  ${line}`),
-    ...(more > 0 ? [`  … and ${String(more)} more groups of problems`] : []),
+    ...(more > 0 ? [`  … and ${more} more groups of problems`] : []),
   ];
 }
 
@@ -89,13 +89,13 @@ function describeUnreadable(folders: readonly UnreadableFolder[]): string[] {
   const more = folders.length - SHOWN_GROUPS;
   return [
     ...folders.slice(0, SHOWN_GROUPS).flatMap(({ disk, path, reason }) => [`${'folder'.padEnd(STATE_WIDTH)}  ${printable(path)}  ${disk} cannot read it`, `  ${printable(reason)}`]),
-    ...(more > 0 ? [`… and ${String(more)} more folders that cannot be read`] : []),
+    ...(more > 0 ? [`… and ${more} more folders that cannot be read`] : []),
   ];
 }
 
 function describeLoss({ lost }: ObjectHealth): string {
   if (lost.length === 0) return 'its meta cannot be read';
-  const ranges = lost.slice(0, SHOWN_RANGES).map(({ from, to }) => `${String(from)}-${String(to - 1)}`);
+  const ranges = lost.slice(0, SHOWN_RANGES).map(({ from, to }) => `${from}-${to - 1}`);
   const more = lost.length - ranges.length;
   return `bytes ${ranges.join(', ')}${more > 0 ? ` and ${plural(more, 'more range')}` : ''}`;
 }
@@ -131,7 +131,7 @@ function countParts(problems: readonly Problem[]): string {
 }
 
 function formatTotal({ objects, whole, degraded, lost, buckets, bytes, unreadable }: HealthReport, quick: boolean, milliseconds: number): string {
-  const counts = [`${String(whole)} whole`, `${String(degraded)} degraded`, `${String(lost)} lost`, ...(buckets === 0 ? [] : [`${plural(buckets, 'document')} of buckets or the store not whole`]), ...(unreadable.length === 0 ? [] : [`${plural(unreadable.length, 'folder')} unreadable`])].join(', ');
+  const counts = [`${whole} whole`, `${degraded} degraded`, `${lost} lost`, ...(buckets === 0 ? [] : [`${plural(buckets, 'document')} of buckets or the store not whole`]), ...(unreadable.length === 0 ? [] : [`${plural(unreadable.length, 'folder')} unreadable`])].join(', ');
   const done = quick ? `looked for ${formatBytes(bytes)}, read nothing` : `${formatBytes(bytes)} checked`;
   const rate = quick ? '' : `  ${formatRate(bytes, milliseconds)}`;
   return `${plural(objects, 'object')}: ${counts}  ${done}  ${formatDuration(milliseconds)}${rate}`;

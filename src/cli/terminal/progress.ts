@@ -56,5 +56,5 @@ export function formatProgress(label: string, done: number, total: number | unde
   const full = Math.round(part * BAR_SIZE);
   const bar = '█'.repeat(full) + '░'.repeat(BAR_SIZE - full);
   const left = done === 0 || part === 1 ? '' : `  ${formatDuration((milliseconds * (1 - part)) / part)} left`;
-  return `${label} ${bar} ${String(Math.floor(part * 100))}%  ${formatBytes(done)} of ${formatBytes(total)}${rate}${left}`;
+  return `${label} ${bar} ${Math.floor(part * 100)}%  ${formatBytes(done)} of ${formatBytes(total)}${rate}${left}`;
 }

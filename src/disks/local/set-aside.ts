@@ -33,7 +33,7 @@ function isClosed({ uid, mode }: Stats, kind: 'file' | 'folder'): boolean {
 /** A name that begins with a dot and ends so is no key's, bucket's or chunk's; what was set aside before stays. */
 async function renameAside(root: string, place: string): Promise<string> {
   for (let number = 1; ; number++) {
-    const aside = join(dirname(place), `.${basename(place)}${number === 1 ? '' : `.${String(number)}`}.corrupt`);
+    const aside = join(dirname(place), `.${basename(place)}${number === 1 ? '' : `.${number}`}.corrupt`);
     if ((await except(lstat(`${root}/${aside}`), 'ENOENT')) !== undefined) continue;
     await rename(`${root}/${place}`, `${root}/${aside}`);
     return aside;

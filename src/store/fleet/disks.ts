@@ -198,9 +198,9 @@ export async function removeDisk(context: StoreContext, name: string, options: D
       // Every read of the n - 1 disks must meet one that has all metas.
       const voters = having.filter((other) => other.name !== name && context.disks.isVoter(other)).length;
       const needed = writeQuorumOf(document.disks.length - 1);
-      if (voters < needed) refuse(`${String(needed)} other disks must be online and have all metas; ${String(voters)} are`);
+      if (voters < needed) refuse(`${needed} other disks must be online and have all metas; ${voters} are`);
       const { onDisk } = await survey(context, name, options.signal);
-      if (onDisk > 0) refuse(`it still holds chunks (${String(onDisk)}); "store disk drain ${name}" moves them off`);
+      if (onDisk > 0) refuse(`it still holds chunks (${onDisk}); "store disk drain ${name}" moves them off`);
       if (path.resolve(members.root, disk.path) !== path.join(members.root, name)) await new Made().clear(path.join(members.root, name));
       await syncFolderNow(members.root);
       return { ...document, disks: document.disks.filter((other) => other.name !== name) };
@@ -220,13 +220,13 @@ async function refuseNeeded(context: StoreContext, name: string, { signal }: Dis
     const others = members.belong.filter((disk) => disk !== name).length;
     if (others === 0) refuse('it is the only one');
     const { data, parity } = parseRedundancy(members.document.redundancy);
-    const left = `${String(others)} would be left`;
-    if (data + parity > others) refuse(`the store's redundancy ${members.document.redundancy} takes ${String(data + parity)} disks, and ${left}`);
-    if (widestShards > others) refuse(`${widest} of ${widestName} takes ${String(widestShards)} disks, and ${left}`);
+    const left = `${others} would be left`;
+    if (data + parity > others) refuse(`the store's redundancy ${members.document.redundancy} takes ${data + parity} disks, and ${left}`);
+    if (widestShards > others) refuse(`${widest} of ${widestName} takes ${widestShards} disks, and ${left}`);
   };
   refuseNarrow();
   if (bytesOnDisk > roomElsewhere) {
-    refuse(`${String(bytesOnDisk)} bytes are on it, and the other disks have room for ${String(Math.floor(roomElsewhere))}`);
+    refuse(`${bytesOnDisk} bytes are on it, and the other disks have room for ${Math.floor(roomElsewhere)}`);
   }
   return refuseNarrow;
 }
@@ -234,7 +234,7 @@ async function refuseNeeded(context: StoreContext, name: string, { signal }: Dis
 /** The first of many reasons; what is wrong with a folder is wrong with everything in it. */
 function inShort(reasons: readonly string[]): string {
   const more = reasons.length - SHOWN_REASONS;
-  return [...reasons.slice(0, SHOWN_REASONS), ...(more > 0 ? [`and ${String(more)} more`] : [])].join('; ');
+  return [...reasons.slice(0, SHOWN_REASONS), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 function findDisk(document: StoreDocument, name: string): DiskEntry {
@@ -254,7 +254,7 @@ function refuseUnreadable(document: StoreDocument, disks: number, replaced: stri
   if (voters >= needed) return;
   const joining = document.disks.filter(({ role }) => role === 'joining').map(({ name }) => `"${name}"`);
   const hint = joining.length === 0 ? 'there is nothing left to heal it from' : `${joining.join(', ')} must join first: run "store heal", or "store heal --allow-stale" if the others are lost`;
-  throw new StoreError('DISK_NEEDED', `a read of ${String(disks)} disks needs ${String(needed)} that have all metas, and ${String(voters)} would have them; ${hint}`, {
+  throw new StoreError('DISK_NEEDED', `a read of ${disks} disks needs ${needed} that have all metas, and ${voters} would have them; ${hint}`, {
     expected: needed,
     found: voters,
   });
@@ -268,7 +268,7 @@ async function refuseTooEarly({ disks }: StoreContext, name: string): Promise<vo
   const others = offline.filter(({ disk }) => disk !== name);
   throw new StoreError(
     'TOO_FEW_DISKS_TO_READ',
-    `${String(found)} other disks are there, and it takes ${String(disks.readQuorum)} to know for sure what disk "${name}" should have: ${describeOffline(others)}; bring them back first, or take what is left for the newest with --allow-stale`,
+    `${found} other disks are there, and it takes ${disks.readQuorum} to know for sure what disk "${name}" should have: ${describeOffline(others)}; bring them back first, or take what is left for the newest with --allow-stale`,
     { disk: name, expected: disks.readQuorum, found },
   );
 }

@@ -83,7 +83,7 @@ export async function moveOldFolder(root: string, name: string, { folder }: Plac
   if (folder === inside || (await except(fs.lstat(inside), 'ENOENT')) === undefined) return undefined;
   // Hidden, so that nobody takes it for a disk of the store.
   let aside = path.join(root, `.${name}.replaced`);
-  for (let times = 2; (await except(fs.lstat(aside), 'ENOENT')) !== undefined; times++) aside = path.join(root, `.${name}.replaced-${String(times)}`);
+  for (let times = 2; (await except(fs.lstat(aside), 'ENOENT')) !== undefined; times++) aside = path.join(root, `.${name}.replaced-${times}`);
   try {
     await made.rename(inside, aside);
   } catch (error) {

@@ -76,7 +76,7 @@ async function suspend(context: StoreContext, { signal }: Writer, disk: Disk, al
     if (others < (allowStale ? 1 : set.readQuorum)) {
       throw new StoreError(
         'TOO_FEW_DISKS_TO_READ',
-        `disk "${disk.name}": what is in the way of metas stays, because ${String(others)} other disks answer for them, and it takes ${String(set.readQuorum)}`,
+        `disk "${disk.name}": what is in the way of metas stays, because ${others} other disks answer for them, and it takes ${set.readQuorum}`,
         { disk: disk.name, expected: set.readQuorum, found: others },
       );
     }

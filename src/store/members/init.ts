@@ -154,7 +154,7 @@ async function makePlan(root: string, options: InitOptions): Promise<StoreDocume
 
 function numbered(count: number): { name: string; path: string }[] {
   return Array.from({ length: count }, (_, index) => {
-    const name = `disk${String(index + 1)}`;
+    const name = `disk${index + 1}`;
     return { name, path: name };
   });
 }

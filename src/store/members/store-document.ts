@@ -53,7 +53,7 @@ export function parseStoreDocument(text: string, path: string): StoreDocument {
   if (format.success && format.output.format !== FORMAT) {
     throw new StoreError(
       'UNKNOWN_FORMAT',
-      `${path} has format ${String(format.output.format)}; this program knows format ${String(FORMAT)}`,
+      `${path} has format ${format.output.format}; this program knows format ${FORMAT}`,
       { path },
     );
   }

@@ -14,7 +14,7 @@ export function resolveRange(range: ByteRange | undefined, size: number): { from
   if (range === undefined) return { from: 0, to: size };
   const { from, to } = range;
   const fail = (reason: string): never => {
-    throw new StoreError('BAD_RANGE', `bad range ${String(from ?? '')}-${String(to ?? '')}: ${reason}`, { found: size });
+    throw new StoreError('BAD_RANGE', `bad range ${from ?? ''}-${to ?? ''}: ${reason}`, { found: size });
   };
   for (const end of [from, to]) {
     if (end !== undefined && !(Number.isSafeInteger(end) && end >= 0)) fail('both ends are whole numbers from 0');
@@ -24,6 +24,6 @@ export function resolveRange(range: ByteRange | undefined, size: number): { from
     return { from: Math.max(0, size - to), to: size };
   }
   if (to !== undefined && to < from) fail('it ends before it begins');
-  if (from >= size) fail(`the object has ${String(size)} bytes`);
+  if (from >= size) fail(`the object has ${size} bytes`);
   return { from, to: Math.min(size, (to ?? size) + 1) };
 }

@@ -126,7 +126,7 @@ async function syncBucketFolders(context: StoreContext, writer: Writer): Promise
   writer.view = { online, offline: [...writer.view.offline, ...failed] };
   const needed = context.disks.writeQuorum;
   if (online.length < needed) {
-    throw new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${String(needed)} disks: ${describeOffline(failed)}`, { expected: needed, found: online.length });
+    throw new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${needed} disks: ${describeOffline(failed)}`, { expected: needed, found: online.length });
   }
   return failed.length === 0;
 }
@@ -169,9 +169,9 @@ export function quorumError(context: StoreContext, failures: readonly DiskFailur
   const errors = failures.map((failure) => failure.error);
   const first = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
   if (first === undefined) {
-    return new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${String(needed)} disks`, { expected: needed });
+    return new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${needed} disks`, { expected: needed });
   }
-  return new StoreError(first.code, `too few disks took the write (${String(needed)} must): ${first.message}`, first.details, first);
+  return new StoreError(first.code, `too few disks took the write (${needed} must): ${first.message}`, first.details, first);
 }
 
 /** The object versions among a key's copies, each once. */

@@ -64,7 +64,7 @@ export function judgeFailures(set: DiskSet, { online }: DiskView, failures: read
     if (found >= needed || first === undefined) continue;
     const error = new StoreError(
       'TOO_FEW_DISKS_TO_READ',
-      `${String(found)} of ${String(set.disks.length)} disks can list ${folder}, and it takes ${String(needed)} to know of everything in it: ${here.map((failure) => failure.error.message).join('; ')}`,
+      `${found} of ${set.disks.length} disks can list ${folder}, and it takes ${needed} to know of everything in it: ${here.map((failure) => failure.error.message).join('; ')}`,
       { ...first.details, expected: needed, found, ...(here.length < 2 ? {} : { disks: here.map(({ disk }) => disk.name) }) },
       first,
     );

@@ -7,7 +7,7 @@ const plain = new Chalk({ level: 0 });
 
 /** An object without parity whose chunks are on these disks. */
 function chunksOn(disks: readonly string[]): { chunks: ChunkEntry[]; parity: ParityEntry[] } {
-  return { chunks: disks.map((disk, order) => ({ order, disk, file: `${String(order)}.chunk`, size: 1, sha256: '' })), parity: [] };
+  return { chunks: disks.map((disk, order) => ({ order, disk, file: `${order}.chunk`, size: 1, sha256: '' })), parity: [] };
 }
 
 /** One of stripes of two chunks and a parity chunk; each stripe names its three disks. */
@@ -35,7 +35,7 @@ describe('the picture of an object', () => {
   });
 
   test('of more chunks than columns stays within the width, groups them, and loses none', () => {
-    const disks = Array.from({ length: 1000 }, (_, index) => `disk${String((index % 3) + 1)}`);
+    const disks = Array.from({ length: 1000 }, (_, index) => `disk${(index % 3) + 1}`);
     const lines = drawChunks(chunksOn(disks), ['disk1', 'disk2', 'disk3'], 60, plain);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(60);
     expect(lines.map((line) => Number(/(\d+)$/.exec(line)?.[1]))).toEqual([334, 333, 333, NaN]);

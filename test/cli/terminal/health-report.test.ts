@@ -13,7 +13,7 @@ function problem(disk: string, over: Partial<Problem> = {}): Problem {
 describe('the lines of an object', () => {
   test('are grouped by disk and state, with a few names, however many problems there are', () => {
     const problems = Array.from({ length: 9000 }, (_, index) =>
-      problem(`disk${String((index % 2) + 1)}`, { path: `chunks/v/${String(index).padStart(6, '0')}.chunk`, state: index % 2 === 0 ? 'missing' : 'damaged' }),
+      problem(`disk${(index % 2) + 1}`, { path: `chunks/v/${String(index).padStart(6, '0')}.chunk`, state: index % 2 === 0 ? 'missing' : 'damaged' }),
     );
     expect(describeHealth(health({ problems }))).toEqual([
       'degraded  b/k  survives 1 more',
@@ -29,7 +29,7 @@ describe('the lines of an object', () => {
   });
 
   test('are a dozen at most, also with hundreds of disks', () => {
-    const problems = Array.from({ length: 256 }, (_, index) => problem(`disk${String(index)}`));
+    const problems = Array.from({ length: 256 }, (_, index) => problem(`disk${index}`));
     const lines = describeHealth(health({ problems }));
     expect(lines).toHaveLength(14);
     expect(lines.at(-1)).toBe('  … and 244 more groups of problems');

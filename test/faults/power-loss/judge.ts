@@ -55,7 +55,7 @@ async function examine(root: string, world: World, mending: Mending, isHurt: boo
 
   step('verify');
   const { lost } = await store.verify();
-  check(lost === 0, `verify calls ${String(lost)} object(s) lost`);
+  check(lost === 0, `verify calls ${lost} object(s) lost`);
   if (!isHurt) {
     const dangling = findDanglingMetas(root);
     check(dangling.length === 0, `metas without their chunks: ${dangling.join('; ')}`);
@@ -98,7 +98,7 @@ async function checkDisks(store: ObjectStore, world: World): Promise<void> {
 async function checkQuorum(store: ObjectStore, key: string): Promise<void> {
   const version = (await unlessAbsent(store.head(BUCKET, key)))?.version;
   const [copies, disks] = [countCopies(store.root, BUCKET, key, version), store.document.disks.length];
-  check(copies > disks / 2, `only ${String(copies)} of ${String(disks)} disks know that ${key} is ${version === undefined ? 'gone' : `of version ${version}`}`);
+  check(copies > disks / 2, `only ${copies} of ${disks} disks know that ${key} is ${version === undefined ? 'gone' : `of version ${version}`}`);
 }
 
 /** The object's bytes, or undefined where it is absent; `get` and `list` must say the same. */
@@ -106,7 +106,7 @@ async function readObject(store: ObjectStore, key: string): Promise<Buffer | und
   const got = await unlessAbsent(store.get(BUCKET, key));
   const bytes = got === undefined ? undefined : await buffer(got.body);
   const listed = await unlessAbsent(findListed(store, key));
-  check(listed === got?.meta.version, `get and list of ${key} differ: ${String(got?.meta.version)} and ${String(listed)}`);
+  check(listed === got?.meta.version, `get and list of ${key} differ: ${got?.meta.version} and ${listed}`);
   return bytes;
 }
 
@@ -158,5 +158,5 @@ function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
 }
 
 function describe(bytes: Buffer | undefined): string {
-  return bytes === undefined ? 'absent' : `${String(bytes.length)} bytes ${bytes.subarray(0, 4).toString('hex')}…`;
+  return bytes === undefined ? 'absent' : `${bytes.length} bytes ${bytes.subarray(0, 4).toString('hex')}…`;
 }

@@ -25,7 +25,7 @@ let states = 0;
 
 describe.skipIf(problem !== undefined)('after a power loss at any call everything that was acknowledged is there, and nothing else is half there', () => {
   afterAll(() => {
-    console.log(`POWER_LOSS_SEED=${String(seed)}: states that a power loss may leave, judged: ${String(states)}`);
+    console.log(`POWER_LOSS_SEED=${seed}: states that a power loss may leave, judged: ${states}`);
   });
 
   test('one command, and the power goes while it runs or afterwards', async () => {

@@ -6,7 +6,7 @@ const LOSSES_SHOWN = 12;
 
 /** What was wrong, in which state, and how to see it again. */
 export function describeFailures(failures: readonly Failure[]): string {
-  return [...groups(failures, ({ scenario }) => scenario)].map(([name, list]) => [`${name}: ${String(list.length)} wrong state(s)`, ...distinct(list).slice(0, SHOWN).map(describe)].join('\n')).join('\n\n');
+  return [...groups(failures, ({ scenario }) => scenario)].map(([name, list]) => [`${name}: ${list.length} wrong state(s)`, ...distinct(list).slice(0, SHOWN).map(describe)].join('\n')).join('\n\n');
 }
 
 /** One of each problem first. */
@@ -21,11 +21,11 @@ function groups(failures: readonly Failure[], nameOf: (failure: Failure) => stri
 }
 
 function describe({ scenario, seed, problem, when, plan, lost }: Failure): string {
-  const more = lost.length > LOSSES_SHOWN ? [`… and ${String(lost.length - LOSSES_SHOWN)} more`] : [];
+  const more = lost.length > LOSSES_SHOWN ? [`… and ${lost.length - LOSSES_SHOWN} more`] : [];
   return [
     `  ${problem}`,
     `    ${when}`,
     `    ${plan}; not on disk: ${[...lost.slice(0, LOSSES_SHOWN), ...more].join('; ') || 'nothing'}`,
-    `    again: npm run power-loss -- --seed ${String(seed)} --only ${JSON.stringify(scenario)}`,
+    `    again: npm run power-loss -- --seed ${seed} --only ${JSON.stringify(scenario)}`,
   ].join('\n');
 }

@@ -56,7 +56,7 @@ async function main(): Promise<number> {
         total.states += suite.states;
         total.commands += suite.commands;
         total.failures += suite.failures.length;
-        console.log(`${scenario.name} (seed ${String(seed)}): ${String(suite.states)} states, ${String(suite.failures.length)} wrong`);
+        console.log(`${scenario.name} (seed ${seed}): ${suite.states} states, ${suite.failures.length} wrong`);
         if (suite.failures.length > 0) console.error(describeFailures(suite.failures));
       }
     }

@@ -165,7 +165,7 @@ class Arguments {
   }
 
   #fail(index: number): never {
-    throw new Error(`cannot read argument ${String(index)} of ${this.call.name}(${this.call.args.slice(0, 300)})`);
+    throw new Error(`cannot read argument ${index} of ${this.call.name}(${this.call.args.slice(0, 300)})`);
   }
 }
 

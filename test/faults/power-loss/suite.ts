@@ -100,7 +100,7 @@ export class Suite {
         await this.#goOn(scenario, durable, index + 1, {
           steps: [...past.steps, ...steps.slice(0, count)],
           world: past.world.during(command.effect),
-          story: [...past.story, `${name} killed after call ${String(count)} of ${String(steps.length)} (${steps[count - 1]?.label ?? ''})`],
+          story: [...past.story, `${name} killed after call ${count} of ${steps.length} (${steps[count - 1]?.label ?? ''})`],
           kills: [...past.kills, count],
         });
       }
@@ -108,7 +108,7 @@ export class Suite {
     }
     const isDone = ended.code === 0 || command.done?.includes(ended.code ?? -1) === true;
     if (ended.code !== 0 && command.codes?.includes(ended.code ?? -1) !== true) {
-      this.#fail(scenario, past, name, { problem: `exit code ${String(ended.code ?? ended.signal)}: ${ended.stderr}${ended.stdout}` });
+      this.#fail(scenario, past, name, { problem: `exit code ${ended.code ?? ended.signal}: ${ended.stderr}${ended.stdout}` });
     }
     const now = { ...past, story: [...past.story, name] };
     await this.#judgeStates(scenario, durable, now, command, steps, isDone);
@@ -139,7 +139,7 @@ export class Suite {
       const fate = makeFate(plan, random);
       const tree = files.build(fate);
       const isCounted = moment >= counts;
-      const sum = `${sumOfTree(tree)} ${String(isCounted)}`;
+      const sum = `${sumOfTree(tree)} ${isCounted}`;
       if (seen.has(sum)) return;
       seen.add(sum);
       const lost = files.losses(fate);
@@ -148,7 +148,7 @@ export class Suite {
         world: isCounted ? world.after(command.effect) : world.during(command.effect),
         mending: scenario.mending ?? (random.chance(0.25) ? 'heal' : 'gc'),
         describe: () => ({
-          when: `${story.join(', then ')}; power lost after call ${String(moment)} of ${String(steps.length)} (${steps[moment - 1]?.label ?? 'none yet'})${isCounted ? ', acknowledged' : ''}`,
+          when: `${story.join(', then ')}; power lost after call ${moment} of ${steps.length} (${steps[moment - 1]?.label ?? 'none yet'})${isCounted ? ', acknowledged' : ''}`,
           plan: describePlan(plan),
           lost,
         }),
@@ -183,7 +183,7 @@ export class Suite {
   }
 
   #newFolder(): string {
-    return path.join(this.#options.folder, `run-${String(this.#runs++)}`);
+    return path.join(this.#options.folder, `run-${this.#runs++}`);
   }
 }
 

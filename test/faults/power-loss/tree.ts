@@ -41,7 +41,7 @@ export function linesOf(tree: Tree, above = ''): string[] {
   return [...tree].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([name, node]) => {
     const full = `${above}${name}`;
     if (node instanceof Map) return [`${full}/\n`, ...linesOf(node, `${full}/`)];
-    return [Buffer.isBuffer(node) ? `${full} ${String(node.length)} ${sumOf(node)}\n` : `${full} -> ${node.target}\n`];
+    return [Buffer.isBuffer(node) ? `${full} ${node.length} ${sumOf(node)}\n` : `${full} -> ${node.target}\n`];
   });
 }
 

@@ -10,7 +10,7 @@ import { tempFolder } from '../../support/temp.ts';
 
 async function filled(disks: number, redundancy: string): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
-  const objects = new Map([0, 1, MIB + 1, 3 * MIB].map((size, index) => [`a/key ${String(index)}`, seededBytes(size, index)]));
+  const objects = new Map([0, 1, MIB + 1, 3 * MIB].map((size, index) => [`a/key ${index}`, seededBytes(size, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects };
 }
@@ -31,9 +31,9 @@ test.each(['in the store', 'elsewhere, linked', 'an empty folder that is there']
   // Wider than before, and spread over all four.
   const used = new Set<string>();
   for (let index = 0; index < 12; index++) {
-    const bytes = seededBytes(2 * MIB, `new ${String(index)}`);
-    const { meta } = await store.put('bucket', `new ${String(index)}`, bytes, { redundancy: '2+2' });
-    objects.set(`new ${String(index)}`, bytes);
+    const bytes = seededBytes(2 * MIB, `new ${index}`);
+    const { meta } = await store.put('bucket', `new ${index}`, bytes, { redundancy: '2+2' });
+    objects.set(`new ${index}`, bytes);
     expectDistinct(meta);
     for (const { disk } of shardsIn(meta)) used.add(disk);
   }
@@ -51,9 +51,9 @@ test('stores grow from one disk to five, one by one, with everything readable al
   const store = await newStore(1);
   const objects = new Map<string, Buffer>();
   for (let disks = 1; disks <= 5; disks++) {
-    if (disks > 1) await store.addDisk(`disk${String(disks)}`, path.join(store.root, `disk${String(disks)}`));
+    if (disks > 1) await store.addDisk(`disk${disks}`, path.join(store.root, `disk${disks}`));
     const bytes = seededBytes(MIB + disks, disks);
-    const redundancy = disks === 1 ? '1+0' : `${String(disks - 1)}+1`;
+    const redundancy = disks === 1 ? '1+0' : `${disks - 1}+1`;
     await store.put('bucket', String(disks), bytes, { redundancy });
     objects.set(String(disks), bytes);
     await expectAll(store, objects);
@@ -91,7 +91,7 @@ test('disks are added beside uploads and deletes: every acknowledged object has 
   const state = { isOver: false };
   const write = async (): Promise<void> => {
     for (let turn = 0; !state.isOver || turn < 6; turn++) {
-      const key = `live ${String(turn % 5)}`;
+      const key = `live ${turn % 5}`;
       const bytes = seededBytes(turn * 100, turn);
       await other.put('bucket', key, bytes);
       objects.set(key, bytes);
@@ -170,7 +170,7 @@ test.each([1, 3])('disks that are added to a store of %i and cannot join, becaus
   for (const { file } of metaCopies(store, 'a/key 1').slice(0, Math.ceil(disks / 2) + 1)) fs.truncateSync(file, 20);
   objects.delete('a/key 1');
   for (let index = 0; index < 4; index++) {
-    const name = `disk${String(disks + index + 1)}`;
+    const name = `disk${disks + index + 1}`;
     // Refused, or added and told that it has not joined: whichever, the others read on.
     await failure(store.addDisk(name, path.join(store.root, name)));
     await expectAll(store, objects);

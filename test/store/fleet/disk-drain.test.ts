@@ -12,7 +12,7 @@ import { collect, diskNames, failure, filesIn, keysOf, MIB, newStore, read, take
 
 async function filled(disks: number, redundancy: string, sizes = [0, 1, MIB + 1, 5 * MIB, 3 * MIB]): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
-  const objects = new Map(sizes.map((size, index) => [`key ${String(index)}`, seededBytes(size, index)]));
+  const objects = new Map(sizes.map((size, index) => [`key ${index}`, seededBytes(size, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects };
 }
@@ -35,8 +35,8 @@ test.each(['1+0', '1+1', '2+1', '4+2'])('%s: a disk is drained while it is in us
   await expectWhole(store);
   // It takes metas, but no more chunks.
   for (let index = 0; index < 4; index++) {
-    const { meta } = await other.put('bucket', `new ${String(index)}`, seededBytes(2 * MIB, index));
-    objects.set(`new ${String(index)}`, seededBytes(2 * MIB, index));
+    const { meta } = await other.put('bucket', `new ${index}`, seededBytes(2 * MIB, index));
+    objects.set(`new ${index}`, seededBytes(2 * MIB, index));
     expect(countOn([meta], 'disk3')).toBe(0);
   }
   expect(await store.drainDisk('disk3')).toMatchObject({ moved: 0, failed: [] });
@@ -82,8 +82,8 @@ test('heal moves what is left on a disk that is being drained, and calls it whol
   // More than are moved side by side, so that some are left.
   for (let index = 0; index < 40; index++) {
     const bytes = seededBytes(1000, index);
-    await store.put('bucket', `small ${String(index)}`, bytes);
-    objects.set(`small ${String(index)}`, bytes);
+    await store.put('bucket', `small ${index}`, bytes);
+    objects.set(`small ${index}`, bytes);
   }
   const controller = new AbortController();
   const draining = store.drainDisk('disk2', { signal: controller.signal, onBytes: () => { controller.abort(); } });
@@ -108,7 +108,7 @@ test('a drain can be called off: the disk takes chunks again', async () => {
   expect(store.document.disks.map(({ role }) => role)).toEqual([undefined, undefined, undefined]);
   const used = new Set<string>();
   for (let index = 0; index < 3; index++) {
-    const { meta } = await store.put('bucket', `new ${String(index)}`, seededBytes(3 * MIB, index));
+    const { meta } = await store.put('bucket', `new ${index}`, seededBytes(3 * MIB, index));
     for (const { disk } of meta.chunks) used.add(disk);
   }
   expect(used.has('disk1')).toBe(true);
@@ -158,7 +158,7 @@ test('a disk is not removed before it has been drained, nor with chunks on it, n
   const controller = new AbortController();
   await store.drainDisk('disk1', { signal: controller.signal, onBytes: () => { controller.abort(); } }).catch(() => undefined);
   const left = countOn(await metasOf(store), 'disk1');
-  expect((await failure(store.removeDisk('disk1'))).message).toMatch(new RegExp(`chunks.*\\b${String(left)}\\b|\\b${String(left)} chunks`));
+  expect((await failure(store.removeDisk('disk1'))).message).toMatch(new RegExp(`chunks.*\\b${left}\\b|\\b${left} chunks`));
   await store.drainDisk('disk1');
   const back = ['disk4', 'disk5'].map((disk) => takeAway(store, disk));
   expect((await failure(store.removeDisk('disk1'))).message).toMatch(/3 other disks must be online and have all metas; 2 are$/);
@@ -286,7 +286,7 @@ test('a disk that is lost for good is drained and removed beside uploads and del
   const state = { isOver: false };
   const write = async (): Promise<void> => {
     for (let turn = 0; !state.isOver || turn < 6; turn++) {
-      const key = `live ${String(turn % 5)}`;
+      const key = `live ${turn % 5}`;
       const bytes = seededBytes(turn * 1000, turn);
       await other.put('bucket', key, bytes);
       objects.set(key, bytes);

@@ -12,7 +12,7 @@ import { tempFolder } from '../../support/temp.ts';
 
 async function filled(disks: number, redundancy: string, sizes = [0, 1, MIB + 1, 5 * MIB]): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
-  const objects = new Map(sizes.map((size, index) => [`key ${String(index)}`, seededBytes(size, index)]));
+  const objects = new Map(sizes.map((size, index) => [`key ${index}`, seededBytes(size, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects };
 }

@@ -8,7 +8,7 @@ import { MIB, newStore, takeAway } from '../../support/store.ts';
 
 async function filled(disks: number, redundancy: string, count: number): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
-  const objects = new Map(Array.from({ length: count }, (_, index) => [`key ${String(index)}`, seededBytes(((index % 3) + 1) * 300_000 + index, index)]));
+  const objects = new Map(Array.from({ length: count }, (_, index) => [`key ${index}`, seededBytes(((index % 3) + 1) * 300_000 + index, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects };
 }

@@ -210,8 +210,8 @@ test('gc in a loop beside uploads, overwrites and deletes never takes a byte of 
   };
   const work = async (worker: number): Promise<void> => {
     for (let round = 0; round < 12; round++) {
-      const key = `key${String(round % 3)}/${String(worker)}`;
-      const bytes = seededBytes(MIB + round, `${key} ${String(round)}`);
+      const key = `key${round % 3}/${worker}`;
+      const bytes = seededBytes(MIB + round, `${key} ${round}`);
       await store.put('bucket', key, bytes);
       expect(bytes.equals(await read(store, key))).toBe(true);
       if (round % 4 === 3) await store.delete('bucket', key);

@@ -25,7 +25,7 @@ test.each(Object.keys(COMPANY))('%s beside uploads, overwrites, reads and delete
   const other = await ObjectStore.open(store.root);
   const dice = new Dice();
   const still = new Map<string, Buffer>();
-  for (let index = 0; index < 3; index++) still.set(`still ${String(index)}`, seededBytes((index + 1) * MIB - index * 7, `still ${String(index)}`));
+  for (let index = 0; index < 3; index++) still.set(`still ${index}`, seededBytes((index + 1) * MIB - index * 7, `still ${index}`));
   for (const [key, bytes] of still) {
     const { meta } = await store.put('bucket', key, bytes);
     for (const { chunks, parity } of stripesOf(meta)) {
@@ -37,12 +37,12 @@ test.each(Object.keys(COMPANY))('%s beside uploads, overwrites, reads and delete
   const live = new Map<string, Buffer>();
   const writer = async (name: string, mine: ObjectStore): Promise<void> => {
     for (let turn = 0; !state.isOver || turn < 4; turn++) {
-      const key = `live ${name} ${String(turn % 3)}`;
+      const key = `live ${name} ${turn % 3}`;
       if (live.has(key) && turn % 4 === 3) {
         await mine.delete('bucket', key);
         live.delete(key);
       } else {
-        const bytes = seededBytes(turn % 4 === 0 ? MIB + turn : turn, `${key} ${String(turn)}`);
+        const bytes = seededBytes(turn % 4 === 0 ? MIB + turn : turn, `${key} ${turn}`);
         const { meta, unwritten } = await mine.put('bucket', key, bytes);
         live.set(key, bytes);
         expectDistinct(meta);

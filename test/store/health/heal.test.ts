@@ -27,7 +27,7 @@ function stamps(store: ObjectStore): string[] {
 
 async function filled(disks: number, redundancy: string, sizes: number[]): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
-  const objects = new Map(sizes.map((size, index) => [`key ${String(index)}`, seededBytes(size, index)]));
+  const objects = new Map(sizes.map((size, index) => [`key ${index}`, seededBytes(size, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects };
 }
@@ -314,7 +314,7 @@ test('objects with the least redundancy left come first, and then the others', a
   const count = 8;
   for (const [kind, gone] of Object.entries(kinds)) {
     for (let index = 0; index < count; index++) {
-      const { meta } = await store.put('bucket', `${kind} ${String(index)}`, Buffer.from(kind));
+      const { meta } = await store.put('bucket', `${kind} ${index}`, Buffer.from(kind));
       for (const shard of shardsIn(meta).slice(0, gone)) harmShard(store, meta, shard, 'gone');
     }
   }

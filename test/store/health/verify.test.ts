@@ -31,7 +31,7 @@ async function verify(store: ObjectStore, options: VerifyOptions = {}): Promise<
 async function one(store: ObjectStore, options: VerifyOptions = {}): Promise<ObjectHealth> {
   const { healths } = await verify(store, options);
   const [health] = healths;
-  if (health === undefined || healths.length > 1) throw new Error(`${String(healths.length)} objects`);
+  if (health === undefined || healths.length > 1) throw new Error(`${healths.length} objects`);
   return health;
 }
 
@@ -256,7 +256,7 @@ test('the documents of buckets are looked at too, and healed', async () => {
 
 test('verify does not say that all is whole when disks go away while it looks', async () => {
   const store = await newStore(3, { redundancy: '2+1' });
-  for (let index = 0; index < 30; index++) await store.put('bucket', `folder ${String(index)}/key`, Buffer.from('x'));
+  for (let index = 0; index < 30; index++) await store.put('bucket', `folder ${index}/key`, Buffer.from('x'));
   let isGone = false;
   const onObject = (): void => {
     if (isGone) return;

@@ -46,7 +46,7 @@ test('empty folders and links named disk… that stand in the root become its di
   const root = tempFolder();
   const elsewhere = tempFolder();
   for (let number = 10; number >= 1; number--) {
-    const folder = path.join(root, `disk${String(number)}`);
+    const folder = path.join(root, `disk${number}`);
     if (number % 3 !== 0) fs.mkdirSync(folder);
     else {
       fs.mkdirSync(path.join(elsewhere, String(number)));
@@ -56,7 +56,7 @@ test('empty folders and links named disk… that stand in the root become its di
   fs.writeFileSync(path.join(root, '.gitkeep'), '');
   fs.mkdirSync(path.join(root, 'other'));
   const store = await ObjectStore.open(root, { create: true });
-  expect(diskNames(store)).toEqual(Array.from({ length: 10 }, (_, index) => `disk${String(index + 1)}`));
+  expect(diskNames(store)).toEqual(Array.from({ length: 10 }, (_, index) => `disk${index + 1}`));
   expect(fs.readdirSync(path.join(elsewhere, '3')).sort()).toEqual(['buckets', 'chunks', 'disk.json', 'tmp']);
   expect(fs.readdirSync(path.join(root, 'other'))).toEqual([]);
   await isWhole(store);

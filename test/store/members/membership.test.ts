@@ -38,7 +38,7 @@ test('a store object notices that disks were added, drained, replaced and remove
   let number = 4;
   for (const operation of operations) {
     const other = await ObjectStore.open(store.root);
-    const name = `disk${String(++number)}`;
+    const name = `disk${++number}`;
     await store.addDisk(name, path.join(store.root, name));
     await operation(other);
     expect(diskNames(other)).toContain(name);

@@ -25,7 +25,7 @@ import { tempFolder } from '../../support/temp.ts';
 test('20 uploads of one key at once, with readers: every read is one whole version; all disks agree at the end, and after gc one version is left', async () => {
   const store = await newStore();
   const others = [store, await ObjectStore.open(store.root), await ObjectStore.open(store.root)];
-  const versions = Array.from({ length: 20 }, (_, index) => seededBytes(MIB + 1000 * index, `version ${String(index)}`));
+  const versions = Array.from({ length: 20 }, (_, index) => seededBytes(MIB + 1000 * index, `version ${index}`));
   const hashes = new Set(versions.map(sha256));
   await store.put('bucket', 'key', versions[0] ?? Buffer.alloc(0));
   const state = { writing: true, reads: 0 };
@@ -95,10 +95,10 @@ test('keys in one folder come and go at once without hurting one another', async
   const store = await newStore();
   await Promise.all(
     Array.from({ length: 12 }, async (_, index) => {
-      const key = `a/b/c/${String(index)}`;
+      const key = `a/b/c/${index}`;
       for (let round = 0; round < 6; round++) {
-        await store.put('bucket', key, Buffer.from(`${key} ${String(round)}`));
-        expect((await read(store, key)).toString()).toBe(`${key} ${String(round)}`);
+        await store.put('bucket', key, Buffer.from(`${key} ${round}`));
+        expect((await read(store, key)).toString()).toBe(`${key} ${round}`);
         await store.delete('bucket', key);
       }
     }),

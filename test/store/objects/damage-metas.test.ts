@@ -73,7 +73,7 @@ async function overwritten(): Promise<{ store: ObjectStore; copies: MetaCopy[]; 
 
 function at(copies: MetaCopy[], index: number): MetaCopy {
   const copy = copies[index];
-  if (copy === undefined) throw new Error(`there is no copy ${String(index)}`);
+  if (copy === undefined) throw new Error(`there is no copy ${index}`);
   return copy;
 }
 

@@ -18,7 +18,7 @@ async function filled(disks: number, redundancy: string, data: number): Promise<
   const store = await newStore(disks, { redundancy });
   const objects = new Map<string, Buffer>();
   const sizes = [0, 1, MIB, MIB + 1, data * MIB, data * MIB + 1];
-  for (let index = 0; index < sizes.length; index++) objects.set(`key ${String(index)}`, seededBytes(sizes[index % sizes.length] ?? 0, index));
+  for (let index = 0; index < sizes.length; index++) objects.set(`key ${index}`, seededBytes(sizes[index % sizes.length] ?? 0, index));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects };
 }
@@ -89,7 +89,7 @@ test.each(CASES)('$redundancy on $disks disks: with any $parity disks $harm ever
   // All of them where they are few.
   const patterns = dice.some(all, Math.min(all.length, harm.startsWith('those') ? 2 : 6));
   for (const pattern of patterns) {
-    const gone = pattern.map((index) => `disk${String(index + 1)}`);
+    const gone = pattern.map((index) => `disk${index + 1}`);
     const back = await (HARMS[harm]?.harm(store, gone) ?? Promise.resolve(() => undefined));
     const states = await store.disks();
     expect(states.filter(({ state }) => state.status !== 'online').map(({ disk, state }) => [disk, state.status])).toEqual(gone.map((disk) => [disk, HARMS[harm]?.status]));
@@ -118,7 +118,7 @@ test.each(KINDS.filter(({ parity, disks }) => disks - parity - 1 >= Math.ceil(di
     const dice = new Dice();
     const all = choices(disks, parity + 1);
     for (const pattern of dice.some(all, Math.min(all.length, 6))) {
-      const gone = pattern.map((index) => `disk${String(index + 1)}`);
+      const gone = pattern.map((index) => `disk${index + 1}`);
       const back = gone.map((disk) => takeAway(store, disk));
       for (const [key, bytes] of objects) {
         const stripes = stripesOf(await store.head('bucket', key));

@@ -51,14 +51,14 @@ test.each(KINDS)('$redundancy: any $parity of the shards of every stripe, hurt i
           rebuilt.push(order);
         };
         const got = await read(store, 'key', { onRebuilt });
-        expect(got.equals(bytes), `${String(pattern)} ${String(harm)}`).toBe(true);
+        expect(got.equals(bytes), `${String(pattern)} ${harm}`).toBe(true);
         expect(rebuilt.sort((a, b) => a - b)).toEqual(orders(harmed));
 
         rebuilt.length = 0;
         const from = dice.roll(bytes.length);
         const to = from + dice.roll(bytes.length - from);
         const range = await read(store, 'key', { range: { from, to }, onRebuilt });
-        expect(range.equals(bytes.subarray(from, to + 1)), `${String(from)}-${String(to)}`).toBe(true);
+        expect(range.equals(bytes.subarray(from, to + 1)), `${from}-${to}`).toBe(true);
         const touched = orders(harmed).filter((order) => order * MIB <= to && (order + 1) * MIB > from);
         expect(rebuilt.sort((a, b) => a - b)).toEqual(touched);
 
@@ -104,7 +104,7 @@ test.each(KINDS)('$redundancy: one shard more, and the error names the object, t
         expect(['CHUNK_DAMAGED', 'CHUNK_UNAVAILABLE']).toContain(error.code);
         expect(error).toMatchObject({ bucket: 'bucket', key: 'key', version: meta.version, from, to, chunk: first, disk: lost[0]?.disk });
         expect((error['disks'] as string[]).sort()).toEqual(harmed.map(({ disk }) => disk).sort());
-        expect(error.message).toContain(`bytes ${String(from)}-${String(to - 1)} of bucket/key`);
+        expect(error.message).toContain(`bytes ${from}-${to - 1} of bucket/key`);
         for (const { disk } of harmed) expect(error.message).toContain(`"${disk}"`);
       }
       const head = Buffer.concat(given);

@@ -53,7 +53,7 @@ test.each(KINDS)(
     await expectWhole(store);
     const readable = choices(disks, parity).filter(() => disks - parity >= Math.ceil(disks / 2));
     for (const pattern of readable.length === 0 ? [] : dice.some(readable, Math.min(readable.length, 3))) {
-      const lost = pattern.map((index) => takeAway(store, `disk${String(index + 1)}`));
+      const lost = pattern.map((index) => takeAway(store, `disk${index + 1}`));
       await expectAll(store, objects);
       for (const put of lost) put();
     }

@@ -117,7 +117,7 @@ test.each(Object.keys(HARM))(
   'a disk %s is offline and named so, nothing ever touches it, and the store works on',
   async (kind) => {
     const store = await newStore(5);
-    for (let index = 0; index < 15; index++) await store.put('bucket', String(index), Buffer.from(`object ${String(index)}`));
+    for (let index = 0; index < 15; index++) await store.put('bucket', String(index), Buffer.from(`object ${index}`));
     await store.put('bucket', 'key', seededBytes(6 * MIB, 'old'));
     const { status, harm } = HARM[kind] ?? { status: '', harm: () => Promise.resolve([]) };
     const gone = await harm(store);
@@ -187,7 +187,7 @@ test.each([
   const store = await newStore(disks);
   await store.put('bucket', 'empty', Buffer.alloc(0));
   for (let left = disks - 1; left >= 0; left--) {
-    takeAway(store, `disk${String(left + 1)}`);
+    takeAway(store, `disk${left + 1}`);
     const before = tree(store.root);
     if (left < write) {
       const writes = [
@@ -200,7 +200,7 @@ test.each([
       ];
       for (const error of await Promise.all(writes.map(failure))) {
         expect(error).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE', expected: write, found: left });
-        expect(error.message).toContain(`"disk${String(disks)}" is missing`);
+        expect(error.message).toContain(`"disk${disks}" is missing`);
       }
     } else {
       await store.put('bucket', 'empty', Buffer.alloc(0));

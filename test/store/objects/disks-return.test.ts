@@ -103,8 +103,8 @@ test('disks that go and come in turn, with an overwrite each time, always show t
   const store = await newStore();
   for (let round = 0; round < 9; round++) {
     const back = takeAway(store, DISKS[(round * 2) % 3] ?? '');
-    await store.put('bucket', 'key', Buffer.from(`round ${String(round)}`));
-    expect((await read(store, 'key')).toString()).toBe(`round ${String(round)}`);
+    await store.put('bucket', 'key', Buffer.from(`round ${round}`));
+    expect((await read(store, 'key')).toString()).toBe(`round ${round}`);
     back();
     const versions = new Set<string>();
     await withEveryQuorum(store, async () => {
@@ -121,11 +121,11 @@ test('disks that go and come in turn, with a delete or an upload each time, alwa
   const empty = tree(store.root);
   for (let round = 0; round < 9; round++) {
     const back = takeAway(store, DISKS[(round * 2) % 3] ?? '');
-    if (round % 2 === 0) await store.put('bucket', 'key', Buffer.from(`round ${String(round)}`));
+    if (round % 2 === 0) await store.put('bucket', 'key', Buffer.from(`round ${round}`));
     else await store.delete('bucket', 'key');
     back();
     if (round % 2 === 1) await withEveryQuorum(store, () => isGone(store, 'key'));
-    else expect((await read(store, 'key')).toString()).toBe(`round ${String(round)}`);
+    else expect((await read(store, 'key')).toString()).toBe(`round ${round}`);
   }
   await store.delete('bucket', 'key');
   await store.gc();

@@ -130,7 +130,7 @@ test('verify and heal do not wait for ever for a disk that hangs: what is on it 
 
 test('many objects that are read at once hold up no more reads of a disk that hangs than leaves threads for the others', async () => {
   const store = await newStore(3, { redundancy: '2+1' });
-  const objects = new Map(Array.from({ length: 8 }, (_, number) => [`key${String(number)}`, seededBytes(2 * MIB, number)]));
+  const objects = new Map(Array.from({ length: 8 }, (_, number) => [`key${number}`, seededBytes(2 * MIB, number)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   const begun = vi.fn();
   const going = gate();
@@ -185,7 +185,7 @@ test('who changes the disks waits for a commit that does not end, and the commit
     return Promise.resolve({ ...document });
   });
   await until('the change has told what it waits for', () => said.includes('waiting for other commands that write'));
-  for (let number = 0; number < 5; number++) await upload(context, `key${String(number)}`, Buffer.from('x'));
+  for (let number = 0; number < 5; number++) await upload(context, `key${number}`, Buffer.from('x'));
   expect(isChanged).toBe(false);
   await stopped.close();
   await changing;

@@ -110,7 +110,7 @@ test('any prefix, with and without folders, gives what a filter over all keys gi
   const run = { store: await newStore(1), count: 0 };
   await fc.assert(
     fc.asyncProperty(keys, fc.nat(), fc.nat(410), part, async (all, pick, length, other) => {
-      const bucket = `run-${String(run.count++)}`;
+      const bucket = `run-${run.count++}`;
       await run.store.createBucket(bucket);
       for (const key of all) await run.store.put(bucket, key, Buffer.alloc(0));
       for (const prefix of [(all[pick % all.length] ?? '').slice(0, length), other, '']) {
@@ -195,11 +195,11 @@ test('a list can be left early, and another begun in it', async () => {
 });
 
 test('every key that stays is listed exactly once while others come and go', async () => {
-  const stay = Array.from({ length: 60 }, (_, index) => `k${String(index % 7)}/${String(index)}`);
+  const stay = Array.from({ length: 60 }, (_, index) => `k${index % 7}/${index}`);
   const store = await storeWith(stay, 3);
   const churn = async (): Promise<void> => {
     for (let index = 0; index < 30; index++) {
-      const key = `k${String(index % 7)}/churn${String(index)}`;
+      const key = `k${index % 7}/churn${index}`;
       await store.put('bucket', key, Buffer.alloc(0));
       await store.delete('bucket', key);
     }

@@ -26,7 +26,7 @@ function byHand(store: ObjectStore, key: string): Buffer {
 
 /** That a meta and the files that it names are what `k+m` says. */
 function expectShape(store: ObjectStore, meta: ObjectMeta, data: number, parity: number, bytes: Buffer): void {
-  expect(meta.redundancy).toBe(`${String(data)}+${String(parity)}`);
+  expect(meta.redundancy).toBe(`${data}+${parity}`);
   expect(meta.size).toBe(bytes.length);
   const chunks = Math.ceil(bytes.length / MIB);
   expect(meta.chunks.length).toBe(chunks);
@@ -41,7 +41,7 @@ function expectShape(store: ObjectStore, meta: ObjectMeta, data: number, parity:
     );
     for (const { size, file, row } of stripe.parity) {
       expect(size).toBe(Math.max(...stripe.chunks.map((chunk) => chunk.size)));
-      expect(file).toBe(`${String(first).padStart(6, '0')}.parity${String(row)}`);
+      expect(file).toBe(`${String(first).padStart(6, '0')}.parity${row}`);
     }
   }
   for (const shard of shardsIn(meta)) {
@@ -73,7 +73,7 @@ test.each([
   { data: 1, parity: 2, disks: 4 },
   { data: 3, parity: 0, disks: 3 },
 ])('$data+$parity on $disks disks: objects of every awkward size come back, by the program and by hand', async ({ data, parity, disks }) => {
-  const store = await newStore(disks, { redundancy: `${String(data)}+${String(parity)}` });
+  const store = await newStore(disks, { redundancy: `${data}+${parity}` });
   const stripe = data * MIB;
   const sizes = new Set([0, 1, MIB - 1, MIB, MIB + 1, stripe - 1, stripe, stripe + 1]);
   let files = 0;
@@ -128,7 +128,7 @@ test('many objects of many redundancies and sizes beside one another all come ba
   const store = await newStore(7);
   const objects = Array.from({ length: 24 }, (_, index) => ({
     key: String(index),
-    bytes: seededBytes((index * 177_777) % (2 * MIB), `many ${String(index)}`),
+    bytes: seededBytes((index * 177_777) % (2 * MIB), `many ${index}`),
     redundancy: ['1+0', '1+1', '2+1', '4+2', '1+3', '6+1'][index % 6],
   }));
   await Promise.all(objects.map(({ key, bytes, redundancy }) => store.put('bucket', key, bytes, { redundancy })));

@@ -35,7 +35,7 @@ const SOURCES: Record<string, (bytes: Buffer) => PutSource> = {
 describe.each(Object.entries(SOURCES))('from a %s', (kind, sourceOf) => {
   test.each(SIZES)('%i bytes come back as they went in', async (size) => {
     const store = await newStore(3, { durability: kind === 'path' ? 'fsync' : 'none' });
-    const bytes = seededBytes(size, `${kind} ${String(size)}`);
+    const bytes = seededBytes(size, `${kind} ${size}`);
     const { meta, offline, failed } = await store.put('bucket', 'key', sourceOf(bytes));
     expect({ offline, failed }).toEqual({ offline: [], failed: [] });
     expect(meta).toMatchObject({ size, bucket: 'bucket', key: 'key', redundancy: '1+0', chunkSize: MIB, parity: [] });

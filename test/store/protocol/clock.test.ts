@@ -21,7 +21,7 @@ afterEach(() => {
 /** The store as a process sees it on a machine that has been started for the so many-eth time. */
 function processOf(root: string, boot: number): Promise<StoreContext> {
   const lockFile = path.join(root, LOCK_FILE);
-  return contextOf({ root }, undefined, new KernelLocks(lockFile, undefined, new SharedNote(`${lockFile}.note`, `boot ${String(boot)}`)));
+  return contextOf({ root }, undefined, new KernelLocks(lockFile, undefined, new SharedNote(`${lockFile}.note`, `boot ${boot}`)));
 }
 
 function mint(context: StoreContext): Promise<string> {
@@ -77,7 +77,7 @@ describe('the versions of a store', () => {
             processes = await Promise.all([0, 1, 2].map(() => processOf(root, boot + 1)));
             boot++;
           } else if (now.do === 'damage') {
-            const file = path.join(root, `disk${String((now.disk % disks) + 1)}`, 'horizon.json');
+            const file = path.join(root, `disk${(now.disk % disks) + 1}`, 'horizon.json');
             if (fs.existsSync(file)) fs.writeFileSync(file, 'damaged');
           } else if (now.do === 'lose note') {
             fs.rmSync(note, { force: true });
@@ -85,7 +85,7 @@ describe('the versions of a store', () => {
             back();
             back = (): void => undefined;
             // With three disks or more, one may be away.
-            if (now.do === 'take away' && disks >= 3 && now.disk < disks) back = takeAway({ root } as never, `disk${String(now.disk + 1)}`);
+            if (now.do === 'take away' && disks >= 3 && now.disk < disks) back = takeAway({ root } as never, `disk${now.disk + 1}`);
           }
         }
         vi.useRealTimers();
