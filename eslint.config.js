@@ -7,7 +7,17 @@ import tseslint from 'typescript-eslint';
  * src/cli, and src/cli knows the store only as a user of the library does, through src/index.ts (and src/errors.ts). So a lower layer can
  * be read, tested and replaced without the ones above it.
  */
-const layers = [['errors.ts'], ['concurrency', 'memory'], ['files'], ['erasure', 'disks', 'locks'], ['metadata'], ['chunks'], ['store'], ['index.ts'], ['cli']];
+const layers = [
+  ['errors.ts'],
+  ['concurrency', 'memory'],
+  ['files'],
+  ['erasure', 'disks', 'locks'],
+  ['metadata'],
+  ['chunks'],
+  ['store'],
+  ['index.ts'],
+  ['cli'],
+];
 
 function mayNotImport(names, message) {
   const group = names.flatMap((name) => [`**/${name}`, `**/${name}/**`]);
@@ -27,7 +37,10 @@ const layerRules = layers.flatMap((layer, index) =>
     const hidden = name === 'cli' ? layers.slice(1, index - 1).flat() : [];
     return {
       files: [name.endsWith('.ts') ? `src/${name}` : `src/${name}/**/*.ts`],
-      rules: mayNotImport([...above, ...beside, ...hidden, 'bin'], `src/${name} may only import from the layers below it`),
+      rules: mayNotImport(
+        [...above, ...beside, ...hidden, 'bin'],
+        `src/${name} may only import from the layers below it`,
+      ),
     };
   }),
 );

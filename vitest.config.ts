@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /** Every call of many commands is struck once: these take longer than all others together. */
-const FAULTS = ['crash', 'care-crash', 'io-errors', 'care-errors', 'power-loss/power-loss'].map((name) => `test/faults/${name}.test.ts`);
+const FAULTS = ['crash', 'care-crash', 'io-errors', 'care-errors', 'power-loss/power-loss'].map(
+  (name) => `test/faults/${name}.test.ts`,
+);
 
 export default defineConfig({
   test: {

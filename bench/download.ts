@@ -24,18 +24,33 @@ export const download: Benchmark = {
 
     const cat = 'xargs cat < "$1" > "$2"';
     const target = (folder: string): string => path.join(folder, 'out.bin');
-    const times = await contest(setting, { rounds: 7, writes: mebibytes }, {
-      command: (folder) => run('node', downloadArgs(setting, root, KEY, target(folder)), { signal }),
-      cat: (folder) => runShell(cat, [list, target(folder)], { signal, cwd: root }),
-      library: (folder) => timed(() => store.getToFile(BUCKET, KEY, target(folder), { signal })),
-      'cat and sync': (folder) => runShell(`${cat} && sync "$2"`, [list, target(folder)], { signal, cwd: root }),
-    });
+    const times = await contest(
+      setting,
+      { rounds: 7, writes: mebibytes },
+      {
+        command: (folder) => run('node', downloadArgs(setting, root, KEY, target(folder)), { signal }),
+        cat: (folder) => runShell(cat, [list, target(folder)], { signal, cwd: root }),
+        library: (folder) => timed(() => store.getToFile(BUCKET, KEY, target(folder), { signal })),
+        'cat and sync': (folder) => runShell(`${cat} && sync "$2"`, [list, target(folder)], { signal, cwd: root }),
+      },
+    );
     const size = formatSize(mebibytes);
     return {
       rows: [
-        compare(times, { what: `download ${size}`, ours: 'command', peer: 'cat', against: 'cat chunks > file', goal: 1 }),
+        compare(times, {
+          what: `download ${size}`,
+          ours: 'command',
+          peer: 'cat',
+          against: 'cat chunks > file',
+          goal: 1,
+        }),
         compare(times, { what: `download ${size}`, ours: 'command', peer: 'cat and sync', against: 'cat, then sync' }),
-        compare(times, { what: `library getToFile of ${size}`, ours: 'library', peer: 'cat', against: 'cat chunks > file' }),
+        compare(times, {
+          what: `library getToFile of ${size}`,
+          ours: 'library',
+          peer: 'cat',
+          against: 'cat chunks > file',
+        }),
       ],
       notes: [
         `download: \`node dist/bin/download.js\`, from the start of the process to its end: every chunk checked against its

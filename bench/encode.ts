@@ -18,7 +18,9 @@ const GOAL = 0.25;
 
 /** What both packages export that wrap the same Rust library: all shards lie in one array, the data first. */
 interface SubspacePackage {
-  ReedSolomonErasure: { fromCurrentDirectory(): Promise<{ encode(shards: Uint8Array, dataShards: number, parityShards: number): number }> };
+  ReedSolomonErasure: {
+    fromCurrentDirectory(): Promise<{ encode(shards: Uint8Array, dataShards: number, parityShards: number): number }>;
+  };
 }
 
 /** It gives new arrays for all shards. */
@@ -37,20 +39,30 @@ export const encode: Benchmark = {
   title: 'Parity of stripes',
   compiled: false,
   async run(setting) {
-    const times = await contest(setting, { rounds: 9, warmUp: true }, {
-      'one memory': ours(alignedBuffers(DATA_SHARDS + PARITY_SHARDS, SHARD)),
-      'any buffers': ours(Array.from({ length: DATA_SHARDS + PARITY_SHARDS }, () => Buffer.alloc(SHARD))),
-      subspace: await subspace(NAMES.subspace),
-      digitaldefiance: await subspace(NAMES.digitaldefiance),
-      wasm: wasm(NAMES.wasm),
-    });
+    const times = await contest(
+      setting,
+      { rounds: 9, warmUp: true },
+      {
+        'one memory': ours(alignedBuffers(DATA_SHARDS + PARITY_SHARDS, SHARD)),
+        'any buffers': ours(Array.from({ length: DATA_SHARDS + PARITY_SHARDS }, () => Buffer.alloc(SHARD))),
+        subspace: await subspace(NAMES.subspace),
+        digitaldefiance: await subspace(NAMES.digitaldefiance),
+        wasm: wasm(NAMES.wasm),
+      },
+    );
     const what = `encode ${DATA_SHARDS}+${PARITY_SHARDS} of 1 MiB`;
     return {
       rows: [
         rate(times, { what, ours: 'one memory', peer: 'subspace', against: NAMES.subspace, goal: GOAL }),
         rate(times, { what, ours: 'one memory', peer: 'digitaldefiance', against: NAMES.digitaldefiance, goal: GOAL }),
         rate(times, { what, ours: 'one memory', peer: 'wasm', against: NAMES.wasm, goal: GOAL }),
-        rate(times, { what: `${what}, any buffers`, ours: 'any buffers', peer: 'subspace', against: NAMES.subspace, goal: GOAL }),
+        rate(times, {
+          what: `${what}, any buffers`,
+          ours: 'any buffers',
+          peer: 'subspace',
+          against: NAMES.subspace,
+          goal: GOAL,
+        }),
       ],
       notes: [
         `encode: the parity shards of ${STRIPES} stripes of ${DATA_SHARDS} data and ${PARITY_SHARDS} parity
@@ -68,7 +80,11 @@ function ours(shards: readonly Buffer[]): Contender {
   fill(shards);
   const data = shards.slice(0, DATA_SHARDS);
   const parity = shards.slice(DATA_SHARDS);
-  const matrix = recoveryMatrix(DATA_SHARDS, [...data.keys()], [...parity.keys()].map((row) => DATA_SHARDS + row));
+  const matrix = recoveryMatrix(
+    DATA_SHARDS,
+    [...data.keys()],
+    [...parity.keys()].map((row) => DATA_SHARDS + row),
+  );
   return everyStripe(() => {
     combine(matrix, data, parity);
   });
@@ -119,5 +135,9 @@ function everyStripe(work: () => void): Contender {
 function rate<Name extends string>(times: Times<Name>, comparison: Comparison<Name>): Row {
   const gibibytes = (STRIPES * DATA_SHARDS * SHARD) / 1024 ** 3;
   const show = (name: Name): string => `${((gibibytes * 1000) / median(times[name])).toFixed(2)} GiB/s`;
-  return { ...compare(times, comparison), ours: show(comparison.ours), peer: `${comparison.against}: ${show(comparison.peer)}` };
+  return {
+    ...compare(times, comparison),
+    ours: show(comparison.ours),
+    peer: `${comparison.against}: ${show(comparison.peer)}`,
+  };
 }

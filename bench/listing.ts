@@ -18,10 +18,15 @@ export const listing: Benchmark = {
     const root = path.join(setting.folder, 'store');
     const store = await fillStore(root, setting);
     const metas = path.join(root, 'disk1/buckets');
-    const times = await contest(setting, { rounds: 3, warmUp: true }, {
-      list: () => timed(() => countAll(store, setting)),
-      'find and cat': () => runShell(`find "$1" -name '*.meta.json' -print0 | xargs -0 cat > /dev/null`, [metas], { signal }),
-    });
+    const times = await contest(
+      setting,
+      { rounds: 3, warmUp: true },
+      {
+        list: () => timed(() => countAll(store, setting)),
+        'find and cat': () =>
+          runShell(`find "$1" -name '*.meta.json' -print0 | xargs -0 cat > /dev/null`, [metas], { signal }),
+      },
+    );
     const rate = Math.round(objects / (median(times.list) / 1000));
     return {
       rows: [

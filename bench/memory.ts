@@ -36,7 +36,9 @@ export const memory: Benchmark = {
     const free = (bavail * bsize) / 1024 ** 2;
     if (free < sparseMebibytes * ROOM_PER_OBJECT) {
       const needed = formatSize(Math.ceil((sparseMebibytes * ROOM_PER_OBJECT) / 1024) * 1024);
-      result.notes.push(`The sparse object of ${formatSize(sparseMebibytes)} was left out: it needs ${needed} of free room.`);
+      result.notes.push(
+        `The sparse object of ${formatSize(sparseMebibytes)} was left out: it needs ${needed} of free room.`,
+      );
       return result;
     }
     await writeSparseFile(data, sparseMebibytes);

@@ -25,57 +25,115 @@ export const redundancy: Benchmark = {
     const { signal, mebibytes } = setting;
     const file = path.join(setting.folder, KEY);
     await writeRandomFile(file, mebibytes, signal);
-    const uploads = await contest(setting, { rounds: 7, writes: mebibytes * 1.5 }, {
-      '1+0': (folder) => uploadWith(setting, folder, file, '1+0'),
-      '2+1': (folder) => uploadWith(setting, folder, file, '2+1'),
-      '4+2': (folder) => uploadWith(setting, folder, file, '4+2'),
-    });
+    const uploads = await contest(
+      setting,
+      { rounds: 7, writes: mebibytes * 1.5 },
+      {
+        '1+0': (folder) => uploadWith(setting, folder, file, '1+0'),
+        '2+1': (folder) => uploadWith(setting, folder, file, '2+1'),
+        '4+2': (folder) => uploadWith(setting, folder, file, '4+2'),
+      },
+    );
     const root = path.join(setting.folder, 'store');
     await makeStore(root, file, '2+1', 3, signal);
     await fs.rm(file);
     const chunks = 'cat */chunks/*/* > /dev/null';
-    const reads = await contest(setting, { rounds: 7, writes: mebibytes }, {
-      healthy: async (folder) => {
-        await dropCaches(signal);
-        return run('node', downloadArgs(setting, root, KEY, path.join(folder, 'out.bin')), { signal });
+    const reads = await contest(
+      setting,
+      { rounds: 7, writes: mebibytes },
+      {
+        healthy: async (folder) => {
+          await dropCaches(signal);
+          return run('node', downloadArgs(setting, root, KEY, path.join(folder, 'out.bin')), { signal });
+        },
+        degraded: (folder) =>
+          withoutDisk(setting, root, folder, () =>
+            run('node', downloadArgs(setting, root, KEY, path.join(folder, 'out.bin')), { signal }),
+          ),
+        verify: async () => {
+          await dropCaches(signal);
+          return run('node', storeArgs(setting, root, 'verify'), { signal });
+        },
+        cat: async () => {
+          await dropCaches(signal);
+          return runShell(chunks, [], { signal, cwd: root });
+        },
       },
-      degraded: (folder) => withoutDisk(setting, root, folder, () => run('node', downloadArgs(setting, root, KEY, path.join(folder, 'out.bin')), { signal })),
-      verify: async () => {
-        await dropCaches(signal);
-        return run('node', storeArgs(setting, root, 'verify'), { signal });
+    );
+    const warm = await contest(
+      setting,
+      { rounds: 5, warmUp: true },
+      {
+        verify: () => run('node', storeArgs(setting, root, 'verify'), { signal }),
+        cat: () => runShell(chunks, [], { signal, cwd: root }),
       },
-      cat: async () => {
-        await dropCaches(signal);
-        return runShell(chunks, [], { signal, cwd: root });
+    );
+    const heals = await contest(
+      setting,
+      { rounds: 7, writes: mebibytes },
+      {
+        heal: async () => {
+          await fs.rm(path.join(root, LOST), { recursive: true });
+          await run('node', storeArgs(setting, root, 'disk', 'replace', LOST, '--no-heal'), { signal });
+          await dropCaches(signal);
+          return run('node', storeArgs(setting, root, 'heal'), { signal });
+        },
+        'cp two': (folder) => copy('cp -r disk1 disk3 "$1" && sync "$1"/*/chunks/*/*', root, folder, signal),
+        'cp one': (folder) => copy('cp -r disk2 "$1" && sync "$1"/*/chunks/*/*', root, folder, signal),
+        'cp one, unsynced': (folder) => copy('cp -r disk2 "$1"', root, folder, signal),
       },
-    });
-    const warm = await contest(setting, { rounds: 5, warmUp: true }, {
-      verify: () => run('node', storeArgs(setting, root, 'verify'), { signal }),
-      cat: () => runShell(chunks, [], { signal, cwd: root }),
-    });
-    const heals = await contest(setting, { rounds: 7, writes: mebibytes }, {
-      heal: async () => {
-        await fs.rm(path.join(root, LOST), { recursive: true });
-        await run('node', storeArgs(setting, root, 'disk', 'replace', LOST, '--no-heal'), { signal });
-        await dropCaches(signal);
-        return run('node', storeArgs(setting, root, 'heal'), { signal });
-      },
-      'cp two': (folder) => copy('cp -r disk1 disk3 "$1" && sync "$1"/*/chunks/*/*', root, folder, signal),
-      'cp one': (folder) => copy('cp -r disk2 "$1" && sync "$1"/*/chunks/*/*', root, folder, signal),
-      'cp one, unsynced': (folder) => copy('cp -r disk2 "$1"', root, folder, signal),
-    });
+    );
     const size = formatSize(mebibytes);
     const half = formatSize(mebibytes / 2);
     return {
       rows: [
-        compare(uploads, { what: `upload ${size} with 2+1`, ours: '2+1', peer: '1+0', against: 'with 1+0', goal: UPLOAD_GOAL }),
+        compare(uploads, {
+          what: `upload ${size} with 2+1`,
+          ours: '2+1',
+          peer: '1+0',
+          against: 'with 1+0',
+          goal: UPLOAD_GOAL,
+        }),
         compare(uploads, { what: `upload ${size} with 4+2`, ours: '4+2', peer: '1+0', against: 'with 1+0' }),
-        compare(reads, { what: `download ${size} of 2+1, a disk gone`, ours: 'degraded', peer: 'healthy', against: 'all disks there', goal: DEGRADED_GOAL }),
-        compare(reads, { what: `verify ${size} of 2+1`, ours: 'verify', peer: 'cat', against: 'cat chunks > /dev/null', goal: VERIFY_GOAL }),
-        compare(warm, { what: `verify ${size} of 2+1, cached`, ours: 'verify', peer: 'cat', against: 'cat chunks > /dev/null' }),
-        compare(heals, { what: `heal a disk of ${half}`, ours: 'heal', peer: 'cp two', against: 'cp -r of two disks, then sync', goal: HEAL_GOAL }),
-        compare(heals, { what: `heal a disk of ${half}`, ours: 'heal', peer: 'cp one', against: 'cp -r of one disk, then sync' }),
-        compare(heals, { what: `heal a disk of ${half}`, ours: 'heal', peer: 'cp one, unsynced', against: 'cp -r of one disk' }),
+        compare(reads, {
+          what: `download ${size} of 2+1, a disk gone`,
+          ours: 'degraded',
+          peer: 'healthy',
+          against: 'all disks there',
+          goal: DEGRADED_GOAL,
+        }),
+        compare(reads, {
+          what: `verify ${size} of 2+1`,
+          ours: 'verify',
+          peer: 'cat',
+          against: 'cat chunks > /dev/null',
+          goal: VERIFY_GOAL,
+        }),
+        compare(warm, {
+          what: `verify ${size} of 2+1, cached`,
+          ours: 'verify',
+          peer: 'cat',
+          against: 'cat chunks > /dev/null',
+        }),
+        compare(heals, {
+          what: `heal a disk of ${half}`,
+          ours: 'heal',
+          peer: 'cp two',
+          against: 'cp -r of two disks, then sync',
+          goal: HEAL_GOAL,
+        }),
+        compare(heals, {
+          what: `heal a disk of ${half}`,
+          ours: 'heal',
+          peer: 'cp one',
+          against: 'cp -r of one disk, then sync',
+        }),
+        compare(heals, {
+          what: `heal a disk of ${half}`,
+          ours: 'heal',
+          peer: 'cp one, unsynced',
+          against: 'cp -r of one disk',
+        }),
       ],
       notes: [
         `upload with 2+1, 4+2: \`node dist/bin/upload.js --redundancy\`, from the start of the process to its end, into a store of 6
@@ -113,7 +171,12 @@ async function makeStore(root: string, file: string, kind: string, disks: number
 }
 
 /** Runs `work` while one disk of the store is elsewhere. */
-async function withoutDisk({ signal }: Setting, root: string, folder: string, work: () => Promise<number>): Promise<number> {
+async function withoutDisk(
+  { signal }: Setting,
+  root: string,
+  folder: string,
+  work: () => Promise<number>,
+): Promise<number> {
   const [place, away] = [path.join(root, LOST), path.join(folder, LOST)];
   await fs.rename(place, away);
   try {

@@ -25,21 +25,25 @@ export const smallObjects: Benchmark = {
       timed(() => pMap(objects, work, { concurrency: AT_A_TIME, signal: setting.signal }));
     let bare = new BareStore('');
 
-    const times = await contest(setting, { rounds: 7, warmUp: true, writes: WRITES, keep: true }, {
-      put: async (folder) => {
-        const store = await ObjectStore.init(path.join(folder, 'store'));
-        await store.createBucket(BUCKET);
-        return each((bytes, index) => store.put(BUCKET, `object-${index}`, bytes));
+    const times = await contest(
+      setting,
+      { rounds: 7, warmUp: true, writes: WRITES, keep: true },
+      {
+        put: async (folder) => {
+          const store = await ObjectStore.init(path.join(folder, 'store'));
+          await store.createBucket(BUCKET);
+          return each((bytes, index) => store.put(BUCKET, `object-${index}`, bytes));
+        },
+        'bare operations': async (folder) => {
+          bare = await BareStore.make(folder);
+          return each((bytes, index) => bare.put(`object-${index}`, bytes));
+        },
+        'bare, shared syncs': async (folder) => {
+          const shared = await BareStore.make(folder, { shareFolderSyncs: true });
+          return each((bytes, index) => shared.put(`object-${index}`, bytes));
+        },
       },
-      'bare operations': async (folder) => {
-        bare = await BareStore.make(folder);
-        return each((bytes, index) => bare.put(`object-${index}`, bytes));
-      },
-      'bare, shared syncs': async (folder) => {
-        const shared = await BareStore.make(folder, { shareFolderSyncs: true });
-        return each((bytes, index) => shared.put(`object-${index}`, bytes));
-      },
-    });
+    );
     const what = `put of ${OBJECTS.toLocaleString('en')} objects of 4 KiB`;
     const perObject = bare.calls / bare.objects;
     return {

@@ -17,14 +17,18 @@ export const startUp: Benchmark = {
     // An ES module, like the command lines.
     await fs.writeFile(path.join(setting.folder, 'package.json'), '{ "type": "module" }\n');
     const options = { signal, cwd: repository };
-    const times = await contest(setting, { rounds: 15, warmUp: true }, {
-      'tsx upload': () => run('npx', ['tsx', 'bin/upload.ts', '--help'], options),
-      'tsx empty': () => run('npx', ['tsx', empty], options),
-      'tsx download': () => run('npx', ['tsx', 'bin/download.ts', '--help'], options),
-      'node upload': () => run('node', ['dist/bin/upload.js', '--help'], options),
-      'node empty': () => run('node', ['-e', '0'], options),
-      'node download': () => run('node', ['dist/bin/download.js', '--help'], options),
-    });
+    const times = await contest(
+      setting,
+      { rounds: 15, warmUp: true },
+      {
+        'tsx upload': () => run('npx', ['tsx', 'bin/upload.ts', '--help'], options),
+        'tsx empty': () => run('npx', ['tsx', empty], options),
+        'tsx download': () => run('npx', ['tsx', 'bin/download.ts', '--help'], options),
+        'node upload': () => run('node', ['dist/bin/upload.js', '--help'], options),
+        'node empty': () => run('node', ['-e', '0'], options),
+        'node download': () => run('node', ['dist/bin/download.js', '--help'], options),
+      },
+    );
     const tsx = { peer: 'tsx empty', against: 'npx tsx empty.ts', goal: GOAL } as const;
     const node = { peer: 'node empty', against: 'node -e 0' } as const;
     return {

@@ -15,19 +15,29 @@ export const upload: Benchmark = {
     const { signal, mebibytes } = setting;
     const file = path.join(setting.folder, 'data.bin');
     await writeRandomFile(file, mebibytes, signal);
-    const times = await contest(setting, { rounds: 7, writes: mebibytes }, {
-      command: (folder) => run('node', uploadArgs(setting, path.join(folder, 'store'), file), { signal }),
-      split: async (folder) => runShell('split -b 1M -a 6 -d "$1" "$2/"', [file, await chunkFolder(folder)], { signal }),
-      library: (folder) => putOnce(setting, folder, file),
-      'split and sync': async (folder) =>
-        runShell('split -b 1M -a 6 -d "$1" "$2/" && sync "$2"/* "$2"', [file, await chunkFolder(folder)], { signal }),
-      cp: (folder) => run('cp', [file, path.join(folder, 'copy')], { signal }),
-    });
+    const times = await contest(
+      setting,
+      { rounds: 7, writes: mebibytes },
+      {
+        command: (folder) => run('node', uploadArgs(setting, path.join(folder, 'store'), file), { signal }),
+        split: async (folder) =>
+          runShell('split -b 1M -a 6 -d "$1" "$2/"', [file, await chunkFolder(folder)], { signal }),
+        library: (folder) => putOnce(setting, folder, file),
+        'split and sync': async (folder) =>
+          runShell('split -b 1M -a 6 -d "$1" "$2/" && sync "$2"/* "$2"', [file, await chunkFolder(folder)], { signal }),
+        cp: (folder) => run('cp', [file, path.join(folder, 'copy')], { signal }),
+      },
+    );
     const size = formatSize(mebibytes);
     return {
       rows: [
         compare(times, { what: `upload ${size}`, ours: 'command', peer: 'split', against: 'split -b 1M', goal: 1 }),
-        compare(times, { what: `upload ${size}`, ours: 'command', peer: 'split and sync', against: 'split, then sync' }),
+        compare(times, {
+          what: `upload ${size}`,
+          ours: 'command',
+          peer: 'split and sync',
+          against: 'split, then sync',
+        }),
         compare(times, { what: `upload ${size}`, ours: 'command', peer: 'cp', against: 'cp' }),
         compare(times, { what: `library put of ${size}`, ours: 'library', peer: 'split', against: 'split -b 1M' }),
       ],

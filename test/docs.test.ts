@@ -40,7 +40,10 @@ function checkout(): string {
 /** Runs a block as it stands; packages are there already, so `npm ci` is left out. */
 async function run(text: string, cwd: string): Promise<string> {
   const env = { ...process.env, MINI_OBJECT_STORE_ROOT: '' };
-  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', text.replaceAll('npm ci && ', '')], { cwd, env });
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', text.replaceAll('npm ci && ', '')], {
+    cwd,
+    env,
+  });
   return stdout;
 }
 
@@ -75,7 +78,9 @@ describe('what the README shows', () => {
     const folder = checkout();
     await run(block('--disks 6'), folder);
     const damaged = await run(block('rm -r safe/disk2'), folder);
-    expect(readFileSync(join(folder, 'downloaded_files/index.ts')).equals(readFileSync(join(ROOT, 'src/index.ts')))).toBe(true);
+    expect(
+      readFileSync(join(folder, 'downloaded_files/index.ts')).equals(readFileSync(join(ROOT, 'src/index.ts'))),
+    ).toBe(true);
     expect(damaged).toMatch(/disk2.*missing|disk2.*offline/s);
     expect(damaged).toMatch(/disk5: .*damaged/);
     expect(damaged).toMatch(/exit code 4\n$/);

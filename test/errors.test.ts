@@ -6,7 +6,12 @@ describe('an error of the library', () => {
     const cause = new Error('underneath');
     const error = new StoreError('DISK_IO', 'it failed', { disk: 'disk1', chunk: 3 }, cause);
     expect(error).toBeInstanceOf(Error);
-    expect(error).toMatchObject({ name: 'StoreError', code: 'DISK_IO', message: 'it failed', details: { disk: 'disk1', chunk: 3 } });
+    expect(error).toMatchObject({
+      name: 'StoreError',
+      code: 'DISK_IO',
+      message: 'it failed',
+      details: { disk: 'disk1', chunk: 3 },
+    });
     expect(error.cause).toBe(cause);
   });
 

@@ -31,7 +31,8 @@ async function refused(from: string, to: readonly string[], ways = Object.keys(W
   // A file that could not even be parsed would have broken no rule either.
   expect(messages.filter(({ fatal }) => fatal === true)).toEqual([]);
   const complaints = messages.filter(({ ruleId }) => ruleId?.includes('restricted') === true);
-  for (const { message } of complaints) expect(message).toMatch(/may only import from the layers below it|import from src\/cli only/);
+  for (const { message } of complaints)
+    expect(message).toMatch(/may only import from the layers below it|import from src\/cli only/);
   const lines = new Set(complaints.map(({ line }) => line));
   return imports.filter((_, index) => lines.has(index + 1)).map(({ name }) => name);
 }
@@ -91,6 +92,8 @@ describe('the layers', () => {
   });
 
   it('bite however deep in a layer a file lies', async () => {
-    expect(await refused('src/disks/s3/requests/put.ts', ['src/store/objects/put.ts', 'src/errors.ts'], ['import'])).toEqual(['import src/store/objects/put.ts']);
+    expect(
+      await refused('src/disks/s3/requests/put.ts', ['src/store/objects/put.ts', 'src/errors.ts'], ['import']),
+    ).toEqual(['import src/store/objects/put.ts']);
   });
 });

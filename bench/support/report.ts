@@ -28,7 +28,12 @@ const LIMITS = 'Ratios carry over to other machines better than times do, and ne
 export function formatTable(rows: readonly Row[]): string {
   const table = [HEAD, ...rows].map(cellsOf);
   const width = (column: number): number => Math.max(...table.map((cells) => cells[column]?.length ?? 0));
-  const lines = table.map((cells) => cells.map((cell, column) => cell.padEnd(width(column))).join('  ').trimEnd());
+  const lines = table.map((cells) =>
+    cells
+      .map((cell, column) => cell.padEnd(width(column)))
+      .join('  ')
+      .trimEnd(),
+  );
   return lines.join('\n');
 }
 
@@ -50,7 +55,11 @@ export function formatDocument({ command, cold, fileSystem, parts }: Report): st
   const sections = parts.map(({ benchmark, result }) => {
     const table = [HEAD, ...result.rows].map(markdownRow);
     table.splice(1, 0, '|---|---|---|---|---|---|');
-    return [`## ${benchmark.title}`, table.join('\n'), result.notes.map((note) => `- ${oneLine(note)}`).join('\n')].join('\n\n');
+    return [
+      `## ${benchmark.title}`,
+      table.join('\n'),
+      result.notes.map((note) => `- ${oneLine(note)}`).join('\n'),
+    ].join('\n\n');
   });
   const intro = [
     '# Benchmarks',
@@ -62,7 +71,9 @@ export function formatDocument({ command, cold, fileSystem, parts }: Report): st
 }
 
 function markdownRow(row: Row): string {
-  return `| ${cellsOf(row).map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return `| ${cellsOf(row)
+    .map((cell) => cell.replaceAll('|', '\\|'))
+    .join(' | ')} |`;
 }
 
 function cellsOf({ what, ours, peer, ratio, goal, verdict }: Row): string[] {

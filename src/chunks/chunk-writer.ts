@@ -75,11 +75,14 @@ export class ChunkWriter {
     const perStripe = Math.min(this.#width, chunksAtMost);
     const shards = this.#width + redundancy.parity;
     // A stripe's parity comes last: while that is written, others must be at work.
-    const inFlight = shards === 1 || concurrency === 1 ? concurrency : Math.max(2, Math.ceil((2 * concurrency) / shards));
+    const inFlight =
+      shards === 1 || concurrency === 1 ? concurrency : Math.max(2, Math.ceil((2 * concurrency) / shards));
     try {
       await runWorkers(Math.min(inFlight, Math.ceil(chunksAtMost / this.#width)), async () => {
         throwIfAborted(signal);
-        const buffers = Array.from({ length: perStripe }, () => pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE)));
+        const buffers = Array.from({ length: perStripe }, () =>
+          pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE)),
+        );
         try {
           const stripe = await stripes.next(buffers);
           if (stripe.chunks.length > 0) await this.#writeStripe(stripe);
@@ -110,7 +113,10 @@ export class ChunkWriter {
     const { chunks } = stripe;
     const last = chunks.at(-1)?.order ?? 0;
     if ((last + 1) * (1 + redundancy.parity / this.#width) > MAX_CHUNKS) {
-      throw new StoreError('BAD_SOURCE', `an object has at most ${MAX_CHUNKS} chunks of ${CHUNK_SIZE} bytes, parity included`);
+      throw new StoreError(
+        'BAD_SOURCE',
+        `an object has at most ${MAX_CHUNKS} chunks of ${CHUNK_SIZE} bytes, parity included`,
+      );
     }
     const places = new StripePlaces(this.#orderedDisks(stripe.index, chunks.length + redundancy.parity));
     const writes = chunks.map(async ({ order, bytes, sha256 }) => {
@@ -124,11 +130,14 @@ export class ChunkWriter {
     const protects = chunks.map(({ order }) => order);
     const buffers: Buffer[] = [];
     try {
-      const parity = this.#computeParity(chunks.map(({ bytes }) => bytes), (size) => {
-        const buffer = pool.take(size);
-        buffers.push(buffer);
-        return buffer.subarray(0, size);
-      });
+      const parity = this.#computeParity(
+        chunks.map(({ bytes }) => bytes),
+        (size) => {
+          const buffer = pool.take(size);
+          buffers.push(buffer);
+          return buffer.subarray(0, size);
+        },
+      );
       parity.forEach((bytes, row) => {
         const file = parityFile(protects[0] ?? 0, row);
         // A stripe of one chunk has copies of it.
@@ -160,7 +169,15 @@ export class ChunkWriter {
     const size = Math.max(...data.map((bytes) => bytes.length));
     const outputs = Array.from({ length: parity }, () => take(size));
     const numbers = data.map((_, index) => index);
-    combine(recoveryMatrix(data.length, numbers, outputs.map((_, row) => data.length + row)), data, outputs);
+    combine(
+      recoveryMatrix(
+        data.length,
+        numbers,
+        outputs.map((_, row) => data.length + row),
+      ),
+      data,
+      outputs,
+    );
     return outputs;
   }
 
@@ -211,10 +228,14 @@ export class ChunkWriter {
     const full = this.#all.filter((disk) => this.#room(disk) < CHUNK_SIZE).map(({ name }) => name);
     if (full.length === 0) return new StoreError('TOO_FEW_DISKS_TO_WRITE', 'there are too few disks to write to');
     const disks = full.map((name) => `"${name}"`).join(', ');
-    return new StoreError('DISK_FULL', `too few disks have room for chunks: ${disks} ${full.length === 1 ? 'is' : 'are'} full, up to the reserve for metas`, {
-      disk: full[0] ?? '',
-      disks: full,
-    });
+    return new StoreError(
+      'DISK_FULL',
+      `too few disks have room for chunks: ${disks} ${full.length === 1 ? 'is' : 'are'} full, up to the reserve for metas`,
+      {
+        disk: full[0] ?? '',
+        disks: full,
+      },
+    );
   }
 
   #makeFolder(disk: Disk): Promise<void> {
@@ -228,7 +249,8 @@ export class ChunkWriter {
 
   async #makeFolderOn(disk: Disk): Promise<void> {
     const { status, reason } = await disk.state();
-    if (status !== 'online') throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
+    if (status !== 'online')
+      throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
     await disk.makeFolder(this.#folder);
   }
 

@@ -3,7 +3,10 @@ import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import type { Stripe } from '../metadata/stripes.ts';
 
 /** The bytes of an object that chunks of a stripe hold, first and last included, in words: `bytes 0-1048575`. */
-export function describeBytes(stripe: Stripe, chunks: readonly ChunkEntry[]): { from: number; to: number; text: string } {
+export function describeBytes(
+  stripe: Stripe,
+  chunks: readonly ChunkEntry[],
+): { from: number; to: number; text: string } {
   let start = stripe.offset;
   let from = Infinity;
   let to = 0;
@@ -21,7 +24,12 @@ export function describeBytes(stripe: Stripe, chunks: readonly ChunkEntry[]): { 
  * The error for chunks that can't be read and can't be computed either. Its code is that of the first reason.
  * @param reasons one for each shard of the stripe that is not there
  */
-export function lossError(meta: ObjectMeta, stripe: Stripe, lost: readonly ChunkEntry[], reasons: readonly StoreError[]): StoreError {
+export function lossError(
+  meta: ObjectMeta,
+  stripe: Stripe,
+  lost: readonly ChunkEntry[],
+  reasons: readonly StoreError[],
+): StoreError {
   const { bucket, key, version } = meta;
   const { from, to, text } = describeBytes(stripe, lost);
   const [first] = lost;
@@ -31,7 +39,16 @@ export function lossError(meta: ObjectMeta, stripe: Stripe, lost: readonly Chunk
   return new StoreError(
     own?.code ?? 'CHUNK_UNAVAILABLE',
     `${text} of ${bucket}/${key} cannot be read: ${words}`,
-    { ...own?.details, bucket, key, version, ...(first === undefined ? {} : { chunk: first.order }), from, to, disks: reasons.map(({ details }) => details.disk ?? '') },
+    {
+      ...own?.details,
+      bucket,
+      key,
+      version,
+      ...(first === undefined ? {} : { chunk: first.order }),
+      from,
+      to,
+      disks: reasons.map(({ details }) => details.disk ?? ''),
+    },
     own,
   );
 }

@@ -47,7 +47,8 @@ function sharesOf(weights: readonly number[], count: number): number[] {
     const sum = open.reduce((total, index) => total + (weights[index] ?? 0), 0);
     const full = open.filter((index) => (weights[index] ?? 0) * left >= sum);
     if (full.length === 0 || full.length === open.length) {
-      for (const index of open) shares[index] = sum === 0 ? left / open.length : Math.min(1, ((weights[index] ?? 0) * left) / sum);
+      for (const index of open)
+        shares[index] = sum === 0 ? left / open.length : Math.min(1, ((weights[index] ?? 0) * left) / sum);
       return shares;
     }
     for (const index of full) shares[index] = 1;

@@ -11,7 +11,10 @@ export async function removeChunks(
 ): Promise<void> {
   const byName = new Map(disks.map((disk) => [disk.name, disk]));
   await forEachAtOnce(files, AT_ONCE, async ({ disk, file }) => {
-    await byName.get(disk)?.remove(`${folder}/${file}`, { within: folder, durable: false, evenFolder: true }).catch(() => undefined);
+    await byName
+      .get(disk)
+      ?.remove(`${folder}/${file}`, { within: folder, durable: false, evenFolder: true })
+      .catch(() => undefined);
   });
   await Promise.all(disks.map((disk) => disk.removeFolder(folder).catch(() => false)));
 }

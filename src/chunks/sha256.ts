@@ -66,7 +66,8 @@ function freeThread(bytes: Uint8Array): HashThread | undefined {
   hashed += bytes.length;
   if (hashed <= WARM_UP) return undefined;
   const free = threads.find(({ isFree }) => isFree);
-  if (free !== undefined || !canStart || threads.length >= Math.min(MOST_THREADS, availableParallelism() - 1)) return free;
+  if (free !== undefined || !canStart || threads.length >= Math.min(MOST_THREADS, availableParallelism() - 1))
+    return free;
   try {
     const thread = new HashThread();
     threads.push(thread);

@@ -30,8 +30,13 @@ export class ShardReader {
     const disk = this.#disks.get(shard.disk);
     if (disk !== undefined) return disk;
     const offline = this.#offline.get(shard.disk);
-    if (offline === undefined) throw this.error('CHUNK_UNAVAILABLE', shard, 'is out of reach: this store has no such disk');
-    throw this.error('CHUNK_UNAVAILABLE', shard, `is out of reach: the disk is ${offline.state.status} (${offline.state.reason})`);
+    if (offline === undefined)
+      throw this.error('CHUNK_UNAVAILABLE', shard, 'is out of reach: this store has no such disk');
+    throw this.error(
+      'CHUNK_UNAVAILABLE',
+      shard,
+      `is out of reach: the disk is ${offline.state.status} (${offline.state.reason})`,
+    );
   }
 
   /**
@@ -57,7 +62,10 @@ export class ShardReader {
   async check(shard: ShardEntry, bytes: Uint8Array): Promise<void> {
     const found = await sha256(bytes);
     if (found === shard.sha256) return;
-    throw this.error('CHUNK_DAMAGED', shard, 'is damaged: its SHA-256 does not match', { expected: shard.sha256, found });
+    throw this.error('CHUNK_DAMAGED', shard, 'is damaged: its SHA-256 does not match', {
+      expected: shard.sha256,
+      found,
+    });
   }
 
   /** Looks whether the shard is there and as long as it should be. @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED */
@@ -97,11 +105,23 @@ export class ShardReader {
 
   #unreadable(shard: ShardEntry, cause: StoreError): StoreError {
     const { errno } = cause.details;
-    return this.error('CHUNK_UNAVAILABLE', shard, `cannot be read: ${cause.message}`, errno === undefined ? {} : { errno }, cause);
+    return this.error(
+      'CHUNK_UNAVAILABLE',
+      shard,
+      `cannot be read: ${cause.message}`,
+      errno === undefined ? {} : { errno },
+      cause,
+    );
   }
 
   #wrongSize(shard: ShardEntry, found: number | undefined, cause?: unknown): StoreError {
     const what = found === undefined || found > shard.size ? 'too long' : `only ${found} of ${shard.size} bytes long`;
-    return this.error('CHUNK_DAMAGED', shard, `is damaged: it is ${what}`, { expected: shard.size, ...(found === undefined ? {} : { found }) }, cause);
+    return this.error(
+      'CHUNK_DAMAGED',
+      shard,
+      `is damaged: it is ${what}`,
+      { expected: shard.size, ...(found === undefined ? {} : { found }) },
+      cause,
+    );
   }
 }

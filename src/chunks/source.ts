@@ -60,7 +60,12 @@ function sourceError(path: string, cause: unknown): StoreError {
     ENXIO: 'it is not a regular file',
   };
   const reason = reasons[errno ?? ''] ?? reasonOf(cause);
-  return new StoreError('BAD_SOURCE', `cannot read "${path}": ${reason}`, { path, ...(errno === undefined ? {} : { errno }) }, cause);
+  return new StoreError(
+    'BAD_SOURCE',
+    `cannot read "${path}": ${reason}`,
+    { path, ...(errno === undefined ? {} : { errno }) },
+    cause,
+  );
 }
 
 class FileSource implements ChunkSource {

@@ -23,7 +23,9 @@ export class StripeInspector {
 
   /** Reads those of the shards that have not been looked at, side by side, and checks them. */
   async look(shards: readonly ShardEntry[]): Promise<void> {
-    const looks = shards.filter((shard) => !this.#whole.has(shard) && !this.faults.has(shard)).map((shard) => this.#look(shard));
+    const looks = shards
+      .filter((shard) => !this.#whole.has(shard) && !this.faults.has(shard))
+      .map((shard) => this.#look(shard));
     await Promise.allSettled(looks);
     await Promise.all(looks);
   }
@@ -46,7 +48,11 @@ export class StripeInspector {
     const sources = [...this.#whole.keys()].slice(0, width);
     const outputs = shards.map(({ size }) => this.#take(size).subarray(0, size));
     const numbers = [sources, shards].map((list) => list.map((shard) => shardNumber(this.#stripe, shard)));
-    combine(recoveryMatrix(width, numbers[0] ?? [], numbers[1] ?? []), sources.map((shard) => this.bytesOf(shard)), outputs);
+    combine(
+      recoveryMatrix(width, numbers[0] ?? [], numbers[1] ?? []),
+      sources.map((shard) => this.bytesOf(shard)),
+      outputs,
+    );
     const checks = shards.map(async (shard, index) => {
       const bytes = outputs[index] ?? Buffer.alloc(0);
       await this.#reader.check(shard, bytes);

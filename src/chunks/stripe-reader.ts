@@ -43,7 +43,8 @@ export class StripeReader {
   checkDisks(stripe: Stripe, wanted: readonly ChunkEntry[]): void {
     const lost = wanted.filter((chunk) => !this.#shards.isOnline(chunk));
     const shards = shardsOf(stripe);
-    if (lost.length === 0 || shards.filter((shard) => this.#shards.isOnline(shard)).length >= stripe.chunks.length) return;
+    if (lost.length === 0 || shards.filter((shard) => this.#shards.isOnline(shard)).length >= stripe.chunks.length)
+      return;
     const reasons = shards.filter((shard) => !this.#shards.isOnline(shard)).map((shard) => this.#offlineReason(shard));
     throw lossError(this.#meta, stripe, lost, reasons);
   }

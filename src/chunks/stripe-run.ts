@@ -95,7 +95,11 @@ export class StripeRun {
     try {
       // Told at once, without a buffer or a turn at the disk.
       this.#shards.diskOf(shard);
-      const bytes = await this.#gates.pass(shard.disk, () => this.#isOver, () => this.#fetch(shard));
+      const bytes = await this.#gates.pass(
+        shard.disk,
+        () => this.#isOver,
+        () => this.#fetch(shard),
+      );
       // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
       const isVerified = !isParity(shard) && this.#wanted.includes(shard);
       const state = this.#states.get(shard);
@@ -181,8 +185,13 @@ export class StripeRun {
     }
     const idle = [...this.#states].filter(([, { state }]) => state === 'idle').map(([shard]) => shard);
     // Disks that are not there or slow are asked last.
-    const order = [...idle.filter(({ disk }) => !this.#slow.has(disk)), ...idle.filter(({ disk }) => this.#slow.has(disk))];
-    const hoped = [...this.#states].filter(([shard, { state }]) => state === 'good' || (state === 'reading' && !this.#isHopeless(shard))).length;
+    const order = [
+      ...idle.filter(({ disk }) => !this.#slow.has(disk)),
+      ...idle.filter(({ disk }) => this.#slow.has(disk)),
+    ];
+    const hoped = [...this.#states].filter(
+      ([shard, { state }]) => state === 'good' || (state === 'reading' && !this.#isHopeless(shard)),
+    ).length;
     const next = order.slice(0, Math.max(0, needed - hoped));
     for (const shard of next) this.#start(shard);
     if (next.length > 0) this.#watch();
@@ -206,8 +215,14 @@ export class StripeRun {
       this.#buffers.push(buffer);
       return buffer.subarray(0, size);
     });
-    const numbers = [sources.map(({ shard }) => shard), missing].map((shards) => shards.map((shard) => shardNumber(stripe, shard)));
-    combine(recoveryMatrix(stripe.chunks.length, numbers[0] ?? [], numbers[1] ?? []), sources.map(({ bytes }) => bytes), outputs);
+    const numbers = [sources.map(({ shard }) => shard), missing].map((shards) =>
+      shards.map((shard) => shardNumber(stripe, shard)),
+    );
+    combine(
+      recoveryMatrix(stripe.chunks.length, numbers[0] ?? [], numbers[1] ?? []),
+      sources.map(({ bytes }) => bytes),
+      outputs,
+    );
     try {
       await Promise.all(missing.map((chunk, index) => this.#shards.check(chunk, outputs[index] ?? Buffer.alloc(0))));
     } catch (error) {

@@ -27,7 +27,8 @@ export function loseShards(written: WrittenChunks, isLost: (shard: ShardEntry) =
     const before = shardsOf(stripe).filter((shard) => !known.has(shard));
     const lost = before.filter(isLost);
     written.unwritten.push(...lost);
-    if (lost.length > 0 && before.length - lost.length < leastShards(stripe.chunks.length, stripe.parity.length)) return lost;
+    if (lost.length > 0 && before.length - lost.length < leastShards(stripe.chunks.length, stripe.parity.length))
+      return lost;
   }
   return undefined;
 }

@@ -38,7 +38,10 @@ export interface Waiting extends Pick<Patience, 'notice'> {
  * The promise's outcome, or `NO_ANSWER` when the time is up; whatever comes later is nobody's concern then. The time is
  * counted in small parts, so that a process that was stopped for an hour does not take its own absence for the disk's.
  */
-export async function answerWithin<T>(promise: Promise<T>, { milliseconds, notice, onNotice, hurry, isBusy }: Waiting): Promise<T | typeof NO_ANSWER> {
+export async function answerWithin<T>(
+  promise: Promise<T>,
+  { milliseconds, notice, onNotice, hurry, isBusy }: Waiting,
+): Promise<T | typeof NO_ANSWER> {
   const tick = Math.min(notice / 3, LONGEST_TICK_MS);
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<typeof NO_ANSWER>((resolve) => {

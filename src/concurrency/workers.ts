@@ -18,7 +18,11 @@ export async function runWorkers(count: number, work: () => Promise<boolean>): P
 }
 
 /** Runs `work` on every item, `count` of them side by side. Like `runWorkers`, it ends only when all are at rest. */
-export async function forEachAtOnce<T>(items: Iterable<T> | AsyncIterable<T>, count: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function forEachAtOnce<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  count: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let isFailing = false;
   try {

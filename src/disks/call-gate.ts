@@ -134,7 +134,12 @@ export class CallGate implements Turns {
       return;
     }
     await new Promise<void>((enter, reject) => {
-      const refuse = refusal === undefined ? undefined : (): void => { reject(refusal()); };
+      const refuse =
+        refusal === undefined
+          ? undefined
+          : (): void => {
+              reject(refusal());
+            };
       if (isFirst) this.#queue.unshift({ enter, refuse });
       else this.#queue.push({ enter, refuse });
     });

@@ -148,7 +148,9 @@ export class DiskSet {
   #tooFew(code: 'TOO_FEW_DISKS_TO_READ' | 'TOO_FEW_DISKS_TO_WRITE', { online, offline }: DiskView): StoreError {
     const isRead = code === 'TOO_FEW_DISKS_TO_READ';
     const [what, needed] = isRead ? ['read', this.readQuorum] : ['write', this.writeQuorum];
-    const joining = isRead ? online.filter((disk) => !this.isVoter(disk)).map(({ name }) => `disk "${name}" is joining`) : [];
+    const joining = isRead
+      ? online.filter((disk) => !this.isVoter(disk)).map(({ name }) => `disk "${name}" is joining`)
+      : [];
     const found = online.length - joining.length;
     const reasons = [...joining, ...(offline.length === 0 ? [] : [describeOffline(offline)])].join(', ');
     return new StoreError(

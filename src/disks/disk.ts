@@ -153,7 +153,8 @@ export interface DiskEntry {
  * - `unreadable`: the mark cannot be read or understood.
  * - `hanging`: the disk does not answer.
  */
-export type DiskStatus = 'online' | 'missing' | 'empty' | 'unmarked' | 'swapped' | 'former' | 'foreign' | 'unreadable' | 'hanging';
+export type DiskStatus =
+  'online' | 'missing' | 'empty' | 'unmarked' | 'swapped' | 'former' | 'foreign' | 'unreadable' | 'hanging';
 
 export interface DiskState {
   status: DiskStatus;

@@ -52,6 +52,7 @@ export function judgeDiskMark(text: string, expected: DiskIdentity): DiskState {
     return { status: 'foreign', reason: `it belongs to another store (${mark.store})` };
   }
   if (mark.name !== expected.name) return { status: 'swapped', reason: `it is this store's disk "${mark.name}"` };
-  if (mark.id !== expected.id) return { status: 'former', reason: `it was "${mark.name}" until that was replaced (${mark.id})` };
+  if (mark.id !== expected.id)
+    return { status: 'former', reason: `it was "${mark.name}" until that was replaced (${mark.id})` };
   return { status: 'online', reason: 'online' };
 }

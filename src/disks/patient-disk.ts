@@ -101,12 +101,20 @@ export class PatientDisk implements Disk {
   create(path: string, bytes: Uint8Array, options: WriteOptions): Promise<void> {
     // What was reported as failed is removed, as ever.
     const late = (): Promise<void> => this.#disk.remove(path, { within: dirname(path), durable: false });
-    return this.#call('write', path, () => this.#disk.create(path, bytes, options), { memory: bytes, changes: true, late });
+    return this.#call('write', path, () => this.#disk.create(path, bytes, options), {
+      memory: bytes,
+      changes: true,
+      late,
+    });
   }
 
   async stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile> {
     const late = (staged: StagedFile): Promise<void> => staged.discard();
-    const staged = await this.#call('stage', path, () => this.#disk.stage(path, bytes, options), { memory: bytes, changes: true, late });
+    const staged = await this.#call('stage', path, () => this.#disk.stage(path, bytes, options), {
+      memory: bytes,
+      changes: true,
+      late,
+    });
     return {
       publish: () => this.#change('publish', path, () => staged.publish()),
       discard: () => this.#change('discard', path, () => staged.discard()),
@@ -148,7 +156,12 @@ export class PatientDisk implements Disk {
         hurry,
         onNotice: () => onWait?.(`waiting for disk "${this.name}" to write back what it has been given`),
       },
-      refusal: () => new StoreError('DISK_IO', `disk "${this.name}" does not come to an end of writing back what it has been given`, { disk: this.name }),
+      refusal: () =>
+        new StoreError(
+          'DISK_IO',
+          `disk "${this.name}" does not come to an end of writing back what it has been given`,
+          { disk: this.name },
+        ),
     });
   }
 
@@ -160,7 +173,12 @@ export class PatientDisk implements Disk {
     return this.#call(action, path, call, { changes: true });
   }
 
-  #call<T>(action: string, path: string, call: () => Promise<T>, { milliseconds, memory, changes, late }: Call<T> = {}): Promise<T> {
+  #call<T>(
+    action: string,
+    path: string,
+    call: () => Promise<T>,
+    { milliseconds, memory, changes, late }: Call<T> = {},
+  ): Promise<T> {
     const { gate, owed, patience, hurry } = this.#options;
     return gate.pass({
       call: async () => {
@@ -168,8 +186,19 @@ export class PatientDisk implements Disk {
         this.#isNoticed = false;
         return outcome;
       },
-      waiting: { milliseconds: milliseconds ?? patience.work, notice: patience.notice, hurry, onNotice: () => { this.#notice(); } },
-      refusal: () => new StoreError('DISK_IO', `disk "${this.name}" does not answer: cannot ${action} ${path}`, { disk: this.name, path }),
+      waiting: {
+        milliseconds: milliseconds ?? patience.work,
+        notice: patience.notice,
+        hurry,
+        onNotice: () => {
+          this.#notice();
+        },
+      },
+      refusal: () =>
+        new StoreError('DISK_IO', `disk "${this.name}" does not answer: cannot ${action} ${path}`, {
+          disk: this.name,
+          path,
+        }),
       onGivenUp: async (over) => {
         if (memory !== undefined) lend(memory, over);
         if (changes === true) await owed.hold(over);

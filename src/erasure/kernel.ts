@@ -42,7 +42,12 @@ export class Kernel {
   }
 
   /** Writes the chosen terms to the address `term`, and gives the address after them. */
-  #writeTerms(term: number, coefficients: Uint8Array, sources: Sources, chosen: (coefficient: number) => boolean): number {
+  #writeTerms(
+    term: number,
+    coefficients: Uint8Array,
+    sources: Sources,
+    chosen: (coefficient: number) => boolean,
+  ): number {
     for (const [index, source] of sources.entries()) {
       const coefficient = coefficients[index] ?? 0;
       if (source === undefined || !chosen(coefficient)) continue;

@@ -17,7 +17,11 @@ export function addMultiple(output: Uint8Array, input: Uint8Array, coefficient: 
 }
 
 /** As `combine` of `combine.ts`. */
-export function combine(matrix: readonly Uint8Array[], inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): void {
+export function combine(
+  matrix: readonly Uint8Array[],
+  inputs: readonly Uint8Array[],
+  outputs: readonly Uint8Array[],
+): void {
   checkShape(matrix, inputs, outputs);
   outputs.forEach((output, row) => {
     output.fill(0);

@@ -10,7 +10,11 @@ export function checkMultiple(output: Uint8Array, input: Uint8Array, coefficient
 }
 
 /** Throws a RangeError unless the matrix has a row for each output, with a coefficient for each of `MAX_SHARDS` inputs at most. */
-export function checkShape(matrix: readonly Uint8Array[], inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): void {
+export function checkShape(
+  matrix: readonly Uint8Array[],
+  inputs: readonly Uint8Array[],
+  outputs: readonly Uint8Array[],
+): void {
   if (matrix.length !== outputs.length) {
     throw new RangeError(`${matrix.length} rows cannot make ${outputs.length} outputs`);
   }

@@ -178,7 +178,10 @@ export async function makeFolders(folder: string): Promise<string[]> {
     if (errno !== 'ENOENT') throw error;
     const above = await makeFolders(dirname(folder));
     try {
-      const isNew = await except(mkdir(folder).then(() => true), 'EEXIST');
+      const isNew = await except(
+        mkdir(folder).then(() => true),
+        'EEXIST',
+      );
       return isNew === true ? [...above, folder] : above;
     } catch (reason) {
       await removeFolders(above);
@@ -190,7 +193,13 @@ export async function makeFolders(folder: string): Promise<string[]> {
 /** Removes folders from the inside out, as `makeFolders` has named them, as far as they are empty. */
 export async function removeFolders(folders: readonly string[]): Promise<void> {
   for (const folder of [...folders].reverse()) {
-    if (!(await rmdir(folder).then(() => true, () => false))) return;
+    if (
+      !(await rmdir(folder).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return;
   }
 }
 

@@ -14,8 +14,15 @@ export async function syncFileSystem(path: string): Promise<void> {
   } catch (error) {
     const errno = errnoOf(error);
     // Not the tool's word, but why it did not even run.
-    if (errno === 'EAGAIN') throw new StoreError('OUT_OF_RESOURCES', 'this process may start no more processes at once (EAGAIN)', { errno }, error);
-    if (errno === 'ENOENT') throw new StoreError('OUT_OF_RESOURCES', 'the tool "sync" (coreutils) cannot be found', { errno }, error);
+    if (errno === 'EAGAIN')
+      throw new StoreError(
+        'OUT_OF_RESOURCES',
+        'this process may start no more processes at once (EAGAIN)',
+        { errno },
+        error,
+      );
+    if (errno === 'ENOENT')
+      throw new StoreError('OUT_OF_RESOURCES', 'the tool "sync" (coreutils) cannot be found', { errno }, error);
     if (errno !== undefined) throw error;
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
     throw new Error(said === '' ? `"sync" failed: ${String(error)}` : said, { cause: error });

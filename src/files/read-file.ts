@@ -47,7 +47,10 @@ export async function readText(path: string): Promise<string> {
 /** The file, if it is as long as expected and direct I/O can read it; otherwise the other way has to tell. */
 async function readDirectly(path: string, { buffer, expected, direct }: ReadFileOptions): Promise<Buffer | undefined> {
   if (direct !== true || buffer === undefined || !isAligned(buffer)) return undefined;
-  const count = await except(withFile(path, READ_DIRECT, (fd) => readOnce(fd, buffer, 0)), 'EINVAL');
+  const count = await except(
+    withFile(path, READ_DIRECT, (fd) => readOnce(fd, buffer, 0)),
+    'EINVAL',
+  );
   return count !== undefined && count === expected && count < buffer.length ? buffer.subarray(0, count) : undefined;
 }
 

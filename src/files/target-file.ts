@@ -31,7 +31,10 @@ export class TargetFile {
   async write(bytes: Uint8Array, position: number): Promise<void> {
     if (this.#direct !== undefined && position % BLOCK_SIZE === 0 && isAligned(bytes)) {
       // Direct I/O that opens and then does not take our blocks: an unusual device.
-      const done = await except(writeFully(this.#direct, bytes, position).then(() => true), 'EINVAL');
+      const done = await except(
+        writeFully(this.#direct, bytes, position).then(() => true),
+        'EINVAL',
+      );
       if (done === true) return;
     }
     await writeFully(this.#plain, bytes, position);

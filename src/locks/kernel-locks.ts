@@ -68,10 +68,18 @@ export class KernelLocks implements Locks {
 
   async #openForReading(): Promise<number | undefined> {
     try {
-      return (await except(open(this.#path, READ), 'ENOENT')) ?? (await except(open(this.#path, WRITE, 0o666), 'EROFS', 'EACCES', 'ENOENT'));
+      return (
+        (await except(open(this.#path, READ), 'ENOENT')) ??
+        (await except(open(this.#path, WRITE, 0o666), 'EROFS', 'EACCES', 'ENOENT'))
+      );
     } catch (error) {
       throwIfShort(error, `cannot open the store's locks ("${this.#path}")`);
-      throw new StoreError('STORE_DAMAGED', `cannot open the store's locks: ${reasonOf(error)}`, { path: this.#path }, error);
+      throw new StoreError(
+        'STORE_DAMAGED',
+        `cannot open the store's locks: ${reasonOf(error)}`,
+        { path: this.#path },
+        error,
+      );
     }
   }
 }
@@ -142,7 +150,9 @@ class KernelLockSession implements LockSession {
     const fd = this.#fd;
     if (fd === undefined) return;
     // Only its owner may set a file's time; who may merely write to it changes its size, which means nothing either.
-    await futimes(fd, time, time).catch(() => ftruncate(fd, randomInt(1, 2 ** 16))).catch(() => undefined);
+    await futimes(fd, time, time)
+      .catch(() => ftruncate(fd, randomInt(1, 2 ** 16)))
+      .catch(() => undefined);
   }
 
   async stamp(): Promise<string> {

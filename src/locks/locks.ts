@@ -74,7 +74,10 @@ export function describeWait(lock: string, mode: LockMode): string {
   const what: Partial<Record<string, string>> = {
     store: 'another command that makes the store',
     disks: others,
-    bucket: mode === 'exclusive' ? `other commands that write to bucket ${name}` : `another command that makes or deletes bucket ${name}`,
+    bucket:
+      mode === 'exclusive'
+        ? `other commands that write to bucket ${name}`
+        : `another command that makes or deletes bucket ${name}`,
     key: `another command that changes ${name}`,
     clock: 'another command that stores something',
     mend: 'another command that mends or moves the same object',

@@ -58,7 +58,12 @@ export class SharedNote {
       await unlink(this.#path);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return;
-      throw new StoreError('STORE_NOT_WRITABLE', `the store cannot be written to: ${reasonOf(cause)} ("${this.#path}")`, { path: this.#path }, cause);
+      throw new StoreError(
+        'STORE_NOT_WRITABLE',
+        `the store cannot be written to: ${reasonOf(cause)} ("${this.#path}")`,
+        { path: this.#path },
+        cause,
+      );
     }
   }
 }

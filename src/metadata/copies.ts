@@ -56,7 +56,8 @@ function judge<T extends VersionedDocument>(file: ReadFile, kind: DocumentKind<T
   const { bytes } = file;
   if (bytes === undefined) return { disk, state: 'absent' };
   for (const copy of known) {
-    if (copy.state === 'valid' && copy.bytes.equals(bytes)) return { disk, state: 'valid', document: copy.document, bytes };
+    if (copy.state === 'valid' && copy.bytes.equals(bytes))
+      return { disk, state: 'valid', document: copy.document, bytes };
   }
   const details = { disk: disk.name, path: `${disk.name}/${kind.path}` };
   try {

@@ -51,7 +51,12 @@ export function parseDocument<T>(bytes: Buffer, schema: v.GenericSchema<unknown,
   } catch (error) {
     if (isStoreError(error)) throw error;
     // Nested too deeply for the stack, too long for a string: whatever it is, it is this copy that can't be used.
-    throw new StoreError('META_DAMAGED', `${details.path ?? 'document'} is damaged: ${reasonOf(error)}`, details, error);
+    throw new StoreError(
+      'META_DAMAGED',
+      `${details.path ?? 'document'} is damaged: ${reasonOf(error)}`,
+      details,
+      error,
+    );
   }
 }
 

@@ -5,7 +5,12 @@ import { FORMAT, seal, versionSchema, type VersionedDocument } from './document.
 /** The name that a horizon carries, because a store has one. */
 const NAME = 'horizon';
 
-const horizonSchema = v.looseObject({ format: v.literal(FORMAT), horizon: v.literal(true), version: versionSchema, checksum: v.string() });
+const horizonSchema = v.looseObject({
+  format: v.literal(FORMAT),
+  horizon: v.literal(true),
+  version: versionSchema,
+  checksum: v.string(),
+});
 
 /** A `horizon.json`: no version of the store that has been minted is later than its own. */
 export interface Horizon extends VersionedDocument {

@@ -147,7 +147,10 @@ class Found {
   level(unsure: readonly Disk[]): KeyLevel {
     this.#placeStrays();
     const nodes: KeyNode[] = [];
-    for (const [places, isFolder] of [[this.#keys, false], [this.#folders, true]] as const) {
+    for (const [places, isFolder] of [
+      [this.#keys, false],
+      [this.#folders, true],
+    ] as const) {
       for (const [name, holders] of places) {
         const whole = this.#base + (decodeComponent(name, isFolder, this.#before)?.text ?? '');
         // Whatever nobody can have stored is somebody else's.

@@ -51,16 +51,24 @@ function isVersionFolder(directory: string): boolean {
 }
 
 /** Whether every parity chunk protects consecutive chunks that are there, those of one stripe the same ones, and no two stripes share a chunk. */
-function areStripes(chunks: readonly { size: number }[], parity: readonly { protects: number[]; row: number; size: number }[]): boolean {
+function areStripes(
+  chunks: readonly { size: number }[],
+  parity: readonly { protects: number[]; row: number; size: number }[],
+): boolean {
   const stripeOf = new Map<number, number[]>();
   const rows = new Set<string>();
   for (const { protects, row, size: length } of parity) {
     const [first = 0] = protects;
     const known = stripeOf.get(first);
     if (known === undefined) {
-      if (protects.some((order, index) => order !== first + index || order >= chunks.length || stripeOf.has(order))) return false;
+      if (protects.some((order, index) => order !== first + index || order >= chunks.length || stripeOf.has(order)))
+        return false;
       for (const order of protects) stripeOf.set(order, protects);
-    } else if (known[0] !== first || known.length !== protects.length || protects.some((order, index) => order !== known[index])) {
+    } else if (
+      known[0] !== first ||
+      known.length !== protects.length ||
+      protects.some((order, index) => order !== known[index])
+    ) {
       return false;
     }
     if (protects.length + row >= MAX_SHARDS) return false;

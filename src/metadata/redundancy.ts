@@ -40,9 +40,8 @@ export function checkRedundancy(text: string, disks: number): Redundancy {
   const redundancy = parseRedundancy(text);
   const needed = redundancy.data + redundancy.parity;
   if (needed <= disks) return redundancy;
-  throw new StoreError(
-    'BAD_REDUNDANCY',
-    `redundancy ${text} needs ${needed} disks; there are ${disks}`,
-    { expected: needed, found: disks },
-  );
+  throw new StoreError('BAD_REDUNDANCY', `redundancy ${text} needs ${needed} disks; there are ${disks}`, {
+    expected: needed,
+    found: disks,
+  });
 }

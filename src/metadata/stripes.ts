@@ -25,7 +25,7 @@ export function stripesOf(meta: Pick<ObjectMeta, 'chunks' | 'parity'>): Stripe[]
   }
   const stripes: Stripe[] = [];
   let offset = 0;
-  for (let order = 0; order < meta.chunks.length; ) {
+  for (let order = 0; order < meta.chunks.length;) {
     const parity = (parityOf.get(order) ?? []).sort((a, b) => a.row - b.row);
     const chunks = meta.chunks.slice(order, order + (parity[0]?.protects.length ?? 1));
     stripes.push({ index: stripes.length, offset, chunks, parity });

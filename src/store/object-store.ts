@@ -7,7 +7,15 @@ import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { checkRedundancy } from '../metadata/redundancy.ts';
 import { Attendance, type WaitOptions } from './members/attendance.ts';
 import { rebalance } from './fleet/balance.ts';
-import { createBucket, deleteBucket, ensureBucket, listBuckets, type BucketOptions, type CreateBucketOptions, type ListedBucket } from './objects/buckets.ts';
+import {
+  createBucket,
+  deleteBucket,
+  ensureBucket,
+  listBuckets,
+  type BucketOptions,
+  type CreateBucketOptions,
+  type ListedBucket,
+} from './objects/buckets.ts';
 import { StoreContext } from './protocol/context.ts';
 import { deleteObject, type DeleteOptions } from './objects/delete.ts';
 import { addDisk, removeDisk, replaceDisk, setDraining, type DiskOptions, type ReplaceOptions } from './fleet/disks.ts';
@@ -61,19 +69,24 @@ export class ObjectStore {
    */
   static async open(root: string, options: OpenOptions = {}): Promise<ObjectStore> {
     const { concurrency = DEFAULT_CONCURRENCY } = options;
-    if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new TypeError('concurrency must be a whole number from 1');
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+      throw new TypeError('concurrency must be a whole number from 1');
     const folder = path.resolve(root);
     const attendance = new Attendance(folder, options);
     let members = await Membership.open(folder, attendance);
     if (members === undefined) await refuseHeadless(folder);
     if (members === undefined && options.create === true) {
       // Somebody else may make it at this moment.
-      await initStore(folder, { waiting: options, ...(options.redundancy === undefined ? {} : { fit: options.redundancy }) }).catch((error: unknown) => {
+      await initStore(folder, {
+        waiting: options,
+        ...(options.redundancy === undefined ? {} : { fit: options.redundancy }),
+      }).catch((error: unknown) => {
         if (!isStoreError(error, 'STORE_EXISTS')) throw error;
       });
       members = await Membership.open(folder, attendance);
     }
-    if (members === undefined) throw new StoreError('STORE_NOT_FOUND', `there is no store in "${folder}"`, { path: folder });
+    if (members === undefined)
+      throw new StoreError('STORE_NOT_FOUND', `there is no store in "${folder}"`, { path: folder });
     if (options.redundancy !== undefined) checkRedundancy(options.redundancy, members.belong.length);
     return new ObjectStore(members, concurrency);
   }
@@ -202,7 +215,9 @@ export class ObjectStore {
     await this.#context.members.refresh();
     const { disks } = this.#context;
     const states = await disks.states();
-    return disks.disks.flatMap(({ name }, index) => states.slice(index, index + 1).map((state) => ({ disk: name, state })));
+    return disks.disks.flatMap(({ name }, index) =>
+      states.slice(index, index + 1).map((state) => ({ disk: name, state })),
+    );
   }
 
   /** Makes what the store shows durable, also what operations that died have left unsynced. @throws TOO_FEW_DISKS_TO_WRITE, DISK_IO */

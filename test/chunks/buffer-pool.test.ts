@@ -3,9 +3,12 @@ import { BufferPool } from '../../src/chunks/buffer-pool.ts';
 import { CHUNK_SIZE } from '../../src/metadata/meta.ts';
 
 describe('the pool of buffers', () => {
-  it.each([0, 1, 64 * 1024, 64 * 1024 + 1, CHUNK_SIZE, CHUNK_SIZE + 1, CHUNK_SIZE + 2, 3 * CHUNK_SIZE])('lends at least %i bytes', (size) => {
-    expect(new BufferPool().take(size).length).toBeGreaterThanOrEqual(size);
-  });
+  it.each([0, 1, 64 * 1024, 64 * 1024 + 1, CHUNK_SIZE, CHUNK_SIZE + 1, CHUNK_SIZE + 2, 3 * CHUNK_SIZE])(
+    'lends at least %i bytes',
+    (size) => {
+      expect(new BufferPool().take(size).length).toBeGreaterThanOrEqual(size);
+    },
+  );
 
   it('lends a chunk more than it needs, so that a chunk that is too long shows', () => {
     expect(new BufferPool().take(CHUNK_SIZE).length).toBeGreaterThan(CHUNK_SIZE);

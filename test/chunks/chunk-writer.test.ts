@@ -62,7 +62,11 @@ function prepare(faults: PlannedFault[][] = [], changes: Partial<ChunkWriterOpti
   };
 }
 
-const always = (operation: PlannedFault['operation'], errno: string): PlannedFault => ({ operation, times: Infinity, effect: { kind: 'fail', errno } });
+const always = (operation: PlannedFault['operation'], errno: string): PlannedFault => ({
+  operation,
+  times: Infinity,
+  effect: { kind: 'fail', errno },
+});
 
 describe('writing chunks', () => {
   it('cuts, hashes and deals them round-robin, and says where each one is', async () => {
@@ -83,18 +87,23 @@ describe('writing chunks', () => {
     expect(test.writer.failures.size).toBe(0);
   });
 
-  it.each([0, 1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE])('cuts %i bytes where they must be cut, from a buffer and from a stream', async (size) => {
-    const bytes = seededBytes(size, size);
-    for (const source of [bytes, Readable.from([bytes], { objectMode: false })]) {
-      const test = prepare();
-      const chunks = await test.write(source);
-      expect(chunks.map((chunk) => chunk.size)).toEqual(
-        Array.from({ length: Math.ceil(size / CHUNK_SIZE) }, (_, order) => Math.min(CHUNK_SIZE, size - order * CHUNK_SIZE)),
-      );
-      expect((await test.bytesOf(chunks)).equals(bytes)).toBe(true);
-      if (size === 0) expect(await test.left()).toEqual([]);
-    }
-  });
+  it.each([0, 1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE])(
+    'cuts %i bytes where they must be cut, from a buffer and from a stream',
+    async (size) => {
+      const bytes = seededBytes(size, size);
+      for (const source of [bytes, Readable.from([bytes], { objectMode: false })]) {
+        const test = prepare();
+        const chunks = await test.write(source);
+        expect(chunks.map((chunk) => chunk.size)).toEqual(
+          Array.from({ length: Math.ceil(size / CHUNK_SIZE) }, (_, order) =>
+            Math.min(CHUNK_SIZE, size - order * CHUNK_SIZE),
+          ),
+        );
+        expect((await test.bytesOf(chunks)).equals(bytes)).toBe(true);
+        if (size === 0) expect(await test.left()).toEqual([]);
+      }
+    },
+  );
 
   it('has made every chunk durable, and then its name and the name of its folder, before it is done', async () => {
     const test = prepare([], { durable: true });
@@ -115,7 +124,11 @@ describe('writing chunks', () => {
     const chunks = await test.write(BYTES.subarray(0, CHUNK_SIZE + 1));
     expect(done.slice(0, 2).sort()).toEqual(chunks.map(({ disk }) => `${disk} chunk`).sort());
     for (const { disk } of chunks) {
-      expect(done.filter((call) => call.startsWith(disk))).toEqual([`${disk} chunk`, `${disk} ${FOLDER}`, `${disk} chunks`]);
+      expect(done.filter((call) => call.startsWith(disk))).toEqual([
+        `${disk} chunk`,
+        `${disk} ${FOLDER}`,
+        `${disk} chunks`,
+      ]);
     }
     expect(done).toHaveLength(6);
   });
@@ -162,7 +175,9 @@ describe('a disk that fails while chunks are written', () => {
         expect(chunks.map(({ order }) => order)).toEqual([0, 1, 2, 3, 4, 5, 6]);
         expect((await test.bytesOf(chunks)).equals(BYTES)).toBe(true);
         const effect = fault.effect as Extract<FaultEffect, { errno: string }>;
-        expect([...test.writer.failures]).toMatchObject([[test.disks[1], { details: { disk: 'disk2', errno: effect.errno } }]]);
+        expect([...test.writer.failures]).toMatchObject([
+          [test.disks[1], { details: { disk: 'disk2', errno: effect.errno } }],
+        ]);
         expect(chunks.filter(({ disk }) => disk === 'disk2').length).toBeLessThan(3);
         test.expectFired();
       });
@@ -191,7 +206,11 @@ describe('a disk that fails while chunks are written', () => {
   });
 
   it('ends it with DISK_FULL when all of them are full', async () => {
-    const test = prepare([[always('create', 'ENOSPC')], [always('create', 'ENOSPC')], [always('makeFolder', 'ENOSPC')]]);
+    const test = prepare([
+      [always('create', 'ENOSPC')],
+      [always('create', 'ENOSPC')],
+      [always('makeFolder', 'ENOSPC')],
+    ]);
     await expect(test.write()).rejects.toMatchObject({ code: 'DISK_FULL' });
     await test.writer.discard();
     expect(await test.left()).toEqual([]);
@@ -199,7 +218,10 @@ describe('a disk that fails while chunks are written', () => {
   });
 
   it('ends it when a name cannot be made durable, and discard leaves nothing', async () => {
-    const test = prepare([[], [{ operation: 'syncFolder', path: FOLDER, effect: { kind: 'fail', errno: 'EIO' } }], []], { durable: true });
+    const test = prepare(
+      [[], [{ operation: 'syncFolder', path: FOLDER, effect: { kind: 'fail', errno: 'EIO' } }], []],
+      { durable: true },
+    );
     await expect(test.write()).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk2' } });
     await test.writer.discard();
     expect(await test.left()).toEqual([]);
@@ -240,7 +262,10 @@ describe('a write of chunks that is broken off', () => {
 
   it('never stores nothing for a file that has bytes but says that it has none, as those of /proc do', async () => {
     const test = prepare();
-    const outcome = await test.write('/proc/self/status').then((chunks) => chunks.length, (error: unknown) => error);
+    const outcome = await test.write('/proc/self/status').then(
+      (chunks) => chunks.length,
+      (error: unknown) => error,
+    );
     expect(outcome).not.toBe(0);
   });
 
@@ -252,7 +277,12 @@ describe('a write of chunks that is broken off', () => {
 
   it('fails with ABORTED while its source gives nothing, and discard leaves nothing', async () => {
     const controller = new AbortController();
-    const test = prepare([], { signal: controller.signal, onBytes: () => { controller.abort(); } });
+    const test = prepare([], {
+      signal: controller.signal,
+      onBytes: () => {
+        controller.abort();
+      },
+    });
     const stream = new PassThrough({ highWaterMark: 2 * CHUNK_SIZE });
     stream.write(BYTES.subarray(0, CHUNK_SIZE));
     await expect(test.write(stream)).rejects.toMatchObject({ code: 'ABORTED' });
@@ -265,9 +295,17 @@ describe('a write of chunks that is broken off', () => {
     const gate = deferred();
     const controller = new AbortController();
     const slow: PlannedFault = { operation: 'create', effect: { kind: 'hang', until: gate.promise } };
-    const test = prepare([[slow], [], []], { signal: controller.signal, onBytes: () => { controller.abort(); } });
+    const test = prepare([[slow], [], []], {
+      signal: controller.signal,
+      onBytes: () => {
+        controller.abort();
+      },
+    });
     let settled = false;
-    const result = test.write().catch((error: unknown) => error).finally(() => (settled = true));
+    const result = test
+      .write()
+      .catch((error: unknown) => error)
+      .finally(() => (settled = true));
     await vi.waitUntil(() => controller.signal.aborted);
     await new Promise((resolve) => setImmediate(resolve));
     expect(settled).toBe(false);

@@ -52,7 +52,15 @@ interface Setting {
   options?: Partial<ChunkWriterOptions>;
 }
 
-function prepare({ redundancy, disks: count, away = [], faults = {}, rooms = {}, inner: given, options = {} }: Setting) {
+function prepare({
+  redundancy,
+  disks: count,
+  away = [],
+  faults = {},
+  rooms = {},
+  inner: given,
+  options = {},
+}: Setting) {
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
   const inner = given ?? numbers.map((number): Disk => new RoomyDisk(`disk${number}`, rooms[number]));
   const disks = inner.map((disk, index) => new FaultyDisk(disk, faults[index + 1] ?? []));
@@ -67,7 +75,8 @@ function prepare({ redundancy, disks: count, away = [], faults = {}, rooms = {},
     pool,
     ...options,
   });
-  const fileOf = async ({ disk, file }: ShardEntry): Promise<Buffer | undefined> => inner.find(({ name }) => name === disk)?.read(`${FOLDER}/${file}`);
+  const fileOf = async ({ disk, file }: ShardEntry): Promise<Buffer | undefined> =>
+    inner.find(({ name }) => name === disk)?.read(`${FOLDER}/${file}`);
   return {
     pool,
     writer,
@@ -87,11 +96,17 @@ function prepare({ redundancy, disks: count, away = [], faults = {}, rooms = {},
 
 type Test = ReturnType<typeof prepare>;
 
-const always = (operation: PlannedFault['operation'], errno: string, nth = 1): PlannedFault => ({ operation, nth, times: Infinity, effect: { kind: 'fail', errno } });
+const always = (operation: PlannedFault['operation'], errno: string, nth = 1): PlannedFault => ({
+  operation,
+  nth,
+  times: Infinity,
+  effect: { kind: 'fail', errno },
+});
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** A chunk of the object. */
-const chunkOf = (bytes: Buffer, { order }: ChunkEntry): Buffer => bytes.subarray(order * CHUNK_SIZE, (order + 1) * CHUNK_SIZE);
+const chunkOf = (bytes: Buffer, { order }: ChunkEntry): Buffer =>
+  bytes.subarray(order * CHUNK_SIZE, (order + 1) * CHUNK_SIZE);
 
 /** Row `row` of a stripe, computed in plain TypeScript. */
 function parityByHand(bytes: Buffer, stripe: Stripe, row: number): Buffer {
@@ -112,7 +127,10 @@ async function expectRight(test: Test, bytes: Buffer, redundancy: string, writte
     }),
   );
   const stripes = stripesOf(written);
-  if (parity > 0) expect(stripes.map(({ chunks }) => chunks.length)).toEqual(Array.from({ length: Math.ceil(count / data) }, (_, index) => Math.min(data, count - index * data)));
+  if (parity > 0)
+    expect(stripes.map(({ chunks }) => chunks.length)).toEqual(
+      Array.from({ length: Math.ceil(count / data) }, (_, index) => Math.min(data, count - index * data)),
+    );
   expect(written.parity).toEqual(stripes.flatMap((stripe) => stripe.parity));
   const unwritten = new Set(written.unwritten);
   expect(unwritten.size).toBe(written.unwritten.length);
@@ -166,16 +184,19 @@ describe('writing chunks and their parity', () => {
     ['10+4', 14],
   ];
   for (const [redundancy, disks] of settings) {
-    it.each(sizes)(`with ${redundancy} on ${disks} disks makes of %i bytes the stripes that a plain computation makes`, async (size) => {
-      const bytes = BYTES.subarray(0, size);
-      for (const source of [bytes, Readable.from([bytes], { objectMode: false })]) {
-        const test = prepare({ redundancy, disks });
-        const written = await test.write(source);
-        await expectRight(test, bytes, redundancy, written);
-        expect(written.unwritten).toEqual([]);
-        expect(test.writer.failures.size).toBe(0);
-      }
-    });
+    it.each(sizes)(
+      `with ${redundancy} on ${disks} disks makes of %i bytes the stripes that a plain computation makes`,
+      async (size) => {
+        const bytes = BYTES.subarray(0, size);
+        for (const source of [bytes, Readable.from([bytes], { objectMode: false })]) {
+          const test = prepare({ redundancy, disks });
+          const written = await test.write(source);
+          await expectRight(test, bytes, redundancy, written);
+          expect(written.unwritten).toEqual([]);
+          expect(test.writer.failures.size).toBe(0);
+        }
+      },
+    );
   }
 
   it('writes it to real disks as well', async () => {
@@ -205,19 +226,37 @@ describe('writing chunks and their parity', () => {
     const written = await test.write(BYTES.subarray(0, 6 * MIB));
     await expectRight(test, BYTES.subarray(0, 6 * MIB), '4+0', written);
     expect(written.parity).toEqual([]);
-    expect(written.chunks.map(({ disk }) => disk)).toEqual(written.chunks.map(({ order }) => `disk${((START + order) % 4) + 1}`));
+    expect(written.chunks.map(({ disk }) => disk)).toEqual(
+      written.chunks.map(({ order }) => `disk${((START + order) % 4) + 1}`),
+    );
   });
 
   it('puts shard j of stripe s on disk (start + s + j) mod n, where all have about as much room', async () => {
-    const test = prepare({ redundancy: '2+1', disks: 5, rooms: { 1: { total: 1e12, free: 1e12 }, 2: { total: 1e12, free: 0.95e12 }, 3: { total: 1e12, free: 0.9e12 }, 4: { total: 1e12, free: 1e12 }, 5: { total: 1e12, free: 0.99e12 } } });
+    const test = prepare({
+      redundancy: '2+1',
+      disks: 5,
+      rooms: {
+        1: { total: 1e12, free: 1e12 },
+        2: { total: 1e12, free: 0.95e12 },
+        3: { total: 1e12, free: 0.9e12 },
+        4: { total: 1e12, free: 1e12 },
+        5: { total: 1e12, free: 0.99e12 },
+      },
+    });
     const written = await test.write(BYTES);
     for (const stripe of stripesOf(written)) {
-      expect(shardsOf(stripe).map(({ disk }) => disk)).toEqual([0, 1, 2].slice(0, stripe.chunks.length + 1).map((shard) => `disk${((START + stripe.index + shard) % 5) + 1}`));
+      expect(shardsOf(stripe).map(({ disk }) => disk)).toEqual(
+        [0, 1, 2].slice(0, stripe.chunks.length + 1).map((shard) => `disk${((START + stripe.index + shard) % 5) + 1}`),
+      );
     }
   });
 
   it('writes no two shards of a stripe to a disk that has most of the room', async () => {
-    const test = prepare({ redundancy: '1+1', disks: 3, rooms: { 1: { total: 1e12, free: 3e10 }, 2: { total: 1e12, free: 9e11 }, 3: { total: 1e12, free: 3e10 } } });
+    const test = prepare({
+      redundancy: '1+1',
+      disks: 3,
+      rooms: { 1: { total: 1e12, free: 3e10 }, 2: { total: 1e12, free: 9e11 }, 3: { total: 1e12, free: 3e10 } },
+    });
     await expectRight(test, BYTES, '1+1', await test.write(BYTES));
   });
 
@@ -236,16 +275,19 @@ describe('writing chunks and their parity', () => {
     ['4+2', 18, 6],
     ['2+2', 9, 5],
     ['10+4', 8, 2],
-  ])('with %s and %i chunks in flight has %i stripes in memory at most, and gives every buffer back', async (redundancy, concurrency, stripes) => {
-    const { data, parity } = parseRedundancy(redundancy);
-    for (const source of [BYTES, Readable.from([BYTES], { objectMode: false })]) {
-      const test = prepare({ redundancy, disks: 14, options: { concurrency } });
-      await test.write(source);
-      expect(test.pool.most).toBeLessThanOrEqual(stripes * (data + parity));
-      expect(test.pool.most).toBeGreaterThanOrEqual(data);
-      expect(test.pool.lent).toBe(0);
-    }
-  });
+  ])(
+    'with %s and %i chunks in flight has %i stripes in memory at most, and gives every buffer back',
+    async (redundancy, concurrency, stripes) => {
+      const { data, parity } = parseRedundancy(redundancy);
+      for (const source of [BYTES, Readable.from([BYTES], { objectMode: false })]) {
+        const test = prepare({ redundancy, disks: 14, options: { concurrency } });
+        await test.write(source);
+        expect(test.pool.most).toBeLessThanOrEqual(stripes * (data + parity));
+        expect(test.pool.most).toBeGreaterThanOrEqual(data);
+        expect(test.pool.lent).toBe(0);
+      }
+    },
+  );
 
   it('makes every file durable, and then the names on each disk that has one', async () => {
     const test = prepare({ redundancy: '2+1', disks: 4, options: { durable: true } });
@@ -265,7 +307,12 @@ describe('writing chunks and their parity', () => {
     const { chunks, parity } = await test.write(BYTES.subarray(0, 2 * MIB));
     const used = [...chunks, ...parity].map(({ disk }) => disk);
     expect(done.slice(0, 3).sort()).toEqual(used.map((disk) => `${disk} shard`).sort());
-    for (const disk of used) expect(done.filter((call) => call.startsWith(disk))).toEqual([`${disk} shard`, `${disk} ${FOLDER}`, `${disk} chunks`]);
+    for (const disk of used)
+      expect(done.filter((call) => call.startsWith(disk))).toEqual([
+        `${disk} shard`,
+        `${disk} ${FOLDER}`,
+        `${disk} chunks`,
+      ]);
     expect(done).toHaveLength(9);
   });
 });
@@ -297,19 +344,33 @@ describe('a stripe with fewer disks than shards', () => {
     ['a disk is full up to the reserve', { rooms: { 3: { total: 1e9, free: 1e7 } } }],
     ['a disk has no files left to make', { rooms: { 3: { total: 1e9, free: 0 } } }],
     ['a disk cannot tell its room', { faults: { 3: [always('room', 'EIO')] } }],
-  ] satisfies [string, Partial<Setting>][])('asks nothing of a disk without room, and does not call that a failure: %s', async (_, setting) => {
-    const test = prepare({ redundancy: '2+1', disks: 3, ...setting });
-    const create = vi.spyOn(test.inner[2] ?? expect.fail('no disk'), 'create');
-    const written = await test.write(BYTES.subarray(0, 4 * MIB));
-    await expectRight(test, BYTES.subarray(0, 4 * MIB), '2+1', written);
-    expect(create).not.toHaveBeenCalled();
-    expect(written.unwritten.map(({ disk, file }) => [disk, file])).toEqual([['disk3', '000000.parity0'], ['disk3', '000002.parity0']]);
-    expect(test.writer.failures.size).toBe(0);
-  });
+  ] satisfies [string, Partial<Setting>][])(
+    'asks nothing of a disk without room, and does not call that a failure: %s',
+    async (_, setting) => {
+      const test = prepare({ redundancy: '2+1', disks: 3, ...setting });
+      const create = vi.spyOn(test.inner[2] ?? expect.fail('no disk'), 'create');
+      const written = await test.write(BYTES.subarray(0, 4 * MIB));
+      await expectRight(test, BYTES.subarray(0, 4 * MIB), '2+1', written);
+      expect(create).not.toHaveBeenCalled();
+      expect(written.unwritten.map(({ disk, file }) => [disk, file])).toEqual([
+        ['disk3', '000000.parity0'],
+        ['disk3', '000002.parity0'],
+      ]);
+      expect(test.writer.failures.size).toBe(0);
+    },
+  );
 
   it('uses a disk as long as its room lasts, and then the others', async () => {
     // Room for three chunks besides the reserve.
-    const test = prepare({ redundancy: '1+1', disks: 3, rooms: { 1: { total: 100 * MIB, free: 5 * MIB }, 2: { total: 100 * MIB, free: 90 * MIB }, 3: { total: 100 * MIB, free: 90 * MIB } } });
+    const test = prepare({
+      redundancy: '1+1',
+      disks: 3,
+      rooms: {
+        1: { total: 100 * MIB, free: 5 * MIB },
+        2: { total: 100 * MIB, free: 90 * MIB },
+        3: { total: 100 * MIB, free: 90 * MIB },
+      },
+    });
     const written = await test.write(BYTES);
     await expectRight(test, BYTES, '1+1', written);
     expect(written.unwritten).toEqual([]);
@@ -336,7 +397,11 @@ describe('a stripe with fewer disks than shards', () => {
   });
 
   it('makes do with k disks', async () => {
-    for (const away of [[1, 2], [3, 6], [5, 6]]) {
+    for (const away of [
+      [1, 2],
+      [3, 6],
+      [5, 6],
+    ]) {
       const test = prepare({ redundancy: '4+2', disks: 6, away });
       await expectRight(test, BYTES, '4+2', await test.write(BYTES));
     }
@@ -351,17 +416,27 @@ describe('a stripe with too few disks', () => {
     ['2+2', 4, [1, 3], 'two shards, of which each loss would be one too many'],
     ['4+2', 6, [1, 3, 5], 'three shards of four'],
     ['1+0', 3, [1, 2, 3], 'nothing'],
-  ])('with %s on %i disks, %j away, ends it, as %j would be all, and discard leaves nothing', async (redundancy, disks, away) => {
-    const test = prepare({ redundancy, disks, away });
-    await expect(test.write(BYTES)).rejects.toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE' });
-    await test.writer.discard();
-    expect(await test.left()).toEqual([]);
-    expect(test.pool.lent).toBe(0);
-  });
+  ])(
+    'with %s on %i disks, %j away, ends it, as %j would be all, and discard leaves nothing',
+    async (redundancy, disks, away) => {
+      const test = prepare({ redundancy, disks, away });
+      await expect(test.write(BYTES)).rejects.toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE' });
+      await test.writer.discard();
+      expect(await test.left()).toEqual([]);
+      expect(test.pool.lent).toBe(0);
+    },
+  );
 
   it('ends it with the errors of the disks where they refused, the worst of them', async () => {
-    const test = prepare({ redundancy: '4+2', disks: 6, faults: { 1: [always('create', 'ENOSPC', 2)], 4: [always('create', 'EIO', 2)], 5: [always('create', 'ENOSPC')] } });
-    await expect(test.write(BYTES)).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk4', errno: 'EIO' } });
+    const test = prepare({
+      redundancy: '4+2',
+      disks: 6,
+      faults: { 1: [always('create', 'ENOSPC', 2)], 4: [always('create', 'EIO', 2)], 5: [always('create', 'ENOSPC')] },
+    });
+    await expect(test.write(BYTES)).rejects.toMatchObject({
+      code: 'DISK_IO',
+      details: { disk: 'disk4', errno: 'EIO' },
+    });
     expect(test.pool.lent).toBe(0);
     await test.writer.discard();
     expect(await test.left()).toEqual([]);
@@ -371,7 +446,10 @@ describe('a stripe with too few disks', () => {
   it('ends it with DISK_FULL where disks have no room, and names them', async () => {
     const full = { total: 1e9, free: 1e7 };
     const test = prepare({ redundancy: '4+2', disks: 6, rooms: { 2: full, 3: full, 6: full } });
-    await expect(test.write(BYTES)).rejects.toMatchObject({ code: 'DISK_FULL', details: { disk: 'disk2', disks: ['disk2', 'disk3', 'disk6'] } });
+    await expect(test.write(BYTES)).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      details: { disk: 'disk2', disks: ['disk2', 'disk3', 'disk6'] },
+    });
     await test.writer.discard();
     expect(await test.left()).toEqual([]);
   });
@@ -417,10 +495,18 @@ describe('a write with parity that is broken off', () => {
       redundancy: '2+1',
       disks: 3,
       faults: { 1: [slow], 2: [slow], 3: [slow] },
-      options: { signal: controller.signal, onBytes: () => { controller.abort(); } },
+      options: {
+        signal: controller.signal,
+        onBytes: () => {
+          controller.abort();
+        },
+      },
     });
     let settled = false;
-    const result = test.write(BYTES).catch((error: unknown) => error).finally(() => (settled = true));
+    const result = test
+      .write(BYTES)
+      .catch((error: unknown) => error)
+      .finally(() => (settled = true));
     await vi.waitUntil(() => controller.signal.aborted);
     await new Promise((resolve) => setImmediate(resolve));
     expect(settled).toBe(false);
@@ -454,60 +540,73 @@ describe('whatever disks fail, are full or away', () => {
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('faulty' as const), fault }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('small' as const), chunks: fc.nat({ max: 6 }) }) },
   );
-  const setting = fc
-    .constantFrom('1+0', '1+1', '1+2', '2+1', '2+2', '3+2', '4+2')
-    .chain((redundancy) => {
-      const { data, parity } = parseRedundancy(redundancy);
-      return fc.record({ redundancy: fc.constant(redundancy), disks: fc.array(disk, { minLength: data + parity, maxLength: data + parity + 2 }) });
+  const setting = fc.constantFrom('1+0', '1+1', '1+2', '2+1', '2+2', '3+2', '4+2').chain((redundancy) => {
+    const { data, parity } = parseRedundancy(redundancy);
+    return fc.record({
+      redundancy: fc.constant(redundancy),
+      disks: fc.array(disk, { minLength: data + parity, maxLength: data + parity + 2 }),
     });
+  });
 
   it('either all is right and as safe as can be, or it fails and discard leaves nothing; no disk has two shards of a stripe', async () => {
     let [whole, degraded, failed] = [0, 0, 0];
     await fc.assert(
-      fc.asyncProperty(setting, fc.integer({ min: 1, max: 7 * MIB }), fc.integer({ min: 1, max: 12 }), async ({ redundancy, disks }, size, concurrency) => {
-        const numbered = disks.map((what, index) => ({ ...what, number: index + 1 }));
-        const test = prepare({
-          redundancy,
-          disks: disks.length,
-          away: numbered.flatMap(({ kind, number }) => (kind === 'away' ? [number] : [])),
-          faults: Object.fromEntries(
-            numbered.flatMap((what) => {
-              if (what.kind !== 'faulty') return [];
-              const { operation, nth, times, errno } = what.fault;
-              return [[what.number, [{ operation, nth, times, effect: { kind: 'fail' as const, errno } }]]];
-            }),
-          ),
-          rooms: Object.fromEntries(
-            numbered.flatMap((what) => (what.kind === 'small' ? [[what.number, { total: 100 * MIB, free: (2 + what.chunks) * MIB }]] : [])),
-          ),
-          options: { concurrency },
-        });
-        const bytes = BYTES.subarray(0, size);
-        const { data, parity } = parseRedundancy(redundancy);
-        const sound = numbered.filter(({ kind }) => kind === 'sound').length;
-        let written: WrittenChunks;
-        try {
-          written = await test.write(bytes);
-        } catch (error) {
-          failed++;
-          expect(error).toMatchObject({ name: 'StoreError', code: expect.stringMatching(/^(DISK_|TOO_FEW_DISKS_TO_WRITE)/) as string });
-          expect(sound).toBeLessThan(leastShards(data, parity));
-          expect(test.pool.lent).toBe(0);
-          await test.writer.discard();
-          expect(await test.left()).toEqual([]);
-          return;
-        }
-        if (written.unwritten.length === 0) whole++;
-        else degraded++;
-        await expectRight(test, bytes, redundancy, written);
-        // A sound disk has a shard of every stripe that lacks one.
-        for (const stripe of stripesOf(written)) {
-          const lacking = shardsOf(stripe).filter((shard) => written.unwritten.includes(shard));
-          if (lacking.length === 0) continue;
-          const has = shardsOf(stripe).filter((shard) => !lacking.includes(shard)).map((shard) => shard.disk);
-          for (const { kind, number } of numbered) if (kind === 'sound') expect(has).toContain(`disk${number}`);
-        }
-      }),
+      fc.asyncProperty(
+        setting,
+        fc.integer({ min: 1, max: 7 * MIB }),
+        fc.integer({ min: 1, max: 12 }),
+        async ({ redundancy, disks }, size, concurrency) => {
+          const numbered = disks.map((what, index) => ({ ...what, number: index + 1 }));
+          const test = prepare({
+            redundancy,
+            disks: disks.length,
+            away: numbered.flatMap(({ kind, number }) => (kind === 'away' ? [number] : [])),
+            faults: Object.fromEntries(
+              numbered.flatMap((what) => {
+                if (what.kind !== 'faulty') return [];
+                const { operation, nth, times, errno } = what.fault;
+                return [[what.number, [{ operation, nth, times, effect: { kind: 'fail' as const, errno } }]]];
+              }),
+            ),
+            rooms: Object.fromEntries(
+              numbered.flatMap((what) =>
+                what.kind === 'small' ? [[what.number, { total: 100 * MIB, free: (2 + what.chunks) * MIB }]] : [],
+              ),
+            ),
+            options: { concurrency },
+          });
+          const bytes = BYTES.subarray(0, size);
+          const { data, parity } = parseRedundancy(redundancy);
+          const sound = numbered.filter(({ kind }) => kind === 'sound').length;
+          let written: WrittenChunks;
+          try {
+            written = await test.write(bytes);
+          } catch (error) {
+            failed++;
+            expect(error).toMatchObject({
+              name: 'StoreError',
+              code: expect.stringMatching(/^(DISK_|TOO_FEW_DISKS_TO_WRITE)/) as string,
+            });
+            expect(sound).toBeLessThan(leastShards(data, parity));
+            expect(test.pool.lent).toBe(0);
+            await test.writer.discard();
+            expect(await test.left()).toEqual([]);
+            return;
+          }
+          if (written.unwritten.length === 0) whole++;
+          else degraded++;
+          await expectRight(test, bytes, redundancy, written);
+          // A sound disk has a shard of every stripe that lacks one.
+          for (const stripe of stripesOf(written)) {
+            const lacking = shardsOf(stripe).filter((shard) => written.unwritten.includes(shard));
+            if (lacking.length === 0) continue;
+            const has = shardsOf(stripe)
+              .filter((shard) => !lacking.includes(shard))
+              .map((shard) => shard.disk);
+            for (const { kind, number } of numbered) if (kind === 'sound') expect(has).toContain(`disk${number}`);
+          }
+        },
+      ),
       { numRuns: 100 },
     );
     // The settings are such that each outcome is met.

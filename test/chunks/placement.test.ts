@@ -21,10 +21,19 @@ function count(disks: number, places: Iterable<readonly number[]>): { parts: num
 describe('placement on disks of equal room', () => {
   it('puts shard j of stripe s on disk (start + s + j) mod n, whatever the start', () => {
     fc.assert(
-      fc.property(start, fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 32 }), fc.nat({ max: 1_000_000 }), (first, disks, shards, stripe) => {
-        const expected = Array.from({ length: Math.min(shards, disks) }, (_, shard) => (first + stripe + shard) % disks);
-        expect(placeStripe(first, stripe, shards, equal(disks))).toEqual(expected);
-      }),
+      fc.property(
+        start,
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 32 }),
+        fc.nat({ max: 1_000_000 }),
+        (first, disks, shards, stripe) => {
+          const expected = Array.from(
+            { length: Math.min(shards, disks) },
+            (_, shard) => (first + stripe + shard) % disks,
+          );
+          expect(placeStripe(first, stripe, shards, equal(disks))).toEqual(expected);
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -32,10 +41,14 @@ describe('placement on disks of equal room', () => {
   it('deals chunks without parity round-robin over the disks, whatever the start', () => {
     fc.assert(
       fc.property(start, fc.integer({ min: 1, max: 20 }), (first, disks) => {
-        const places = Array.from({ length: disks * 3 }, (_, stripe) => placeStripe(first, stripe, 1, equal(disks))[0] ?? -1);
+        const places = Array.from(
+          { length: disks * 3 },
+          (_, stripe) => placeStripe(first, stripe, 1, equal(disks))[0] ?? -1,
+        );
         expect(new Set(places.slice(0, disks)).size).toBe(disks);
         expect(places[0]).toBe(first % disks);
-        for (let index = 1; index < places.length; index++) expect(places[index]).toBe(((places[index - 1] ?? 0) + 1) % disks);
+        for (let index = 1; index < places.length; index++)
+          expect(places[index]).toBe(((places[index - 1] ?? 0) + 1) % disks);
       }),
       { numRuns: 200 },
     );
@@ -43,7 +56,8 @@ describe('placement on disks of equal room', () => {
 
   it('takes rooms that differ by less than a fifth of the largest for equal, and others not', () => {
     const round = [0, 1, 2, 0, 1, 2];
-    const places = (weights: number[]): number[] => round.map((_, stripe) => placeStripe(0, stripe, 1, weights)[0] ?? -1);
+    const places = (weights: number[]): number[] =>
+      round.map((_, stripe) => placeStripe(0, stripe, 1, weights)[0] ?? -1);
     expect(places([80, 100, 99])).toEqual(round);
     expect(places([1e12, 0.81e12, 0.9e12])).toEqual(round);
     expect(places([79, 100, 100])).not.toEqual(round);
@@ -60,23 +74,35 @@ describe('placement on disks of different room', () => {
 
   it('chooses different disks, as many as are wanted and there are, and always the same for the same stripe', () => {
     fc.assert(
-      fc.property(start, fc.nat({ max: 1_000_000 }), fc.integer({ min: 1, max: 32 }), weights, (first, stripe, shards, rooms) => {
-        const chosen = placeStripe(first, stripe, shards, rooms);
-        expect(chosen).toHaveLength(Math.min(shards, rooms.length));
-        expect(new Set(chosen).size).toBe(chosen.length);
-        for (const disk of chosen) expect(rooms[disk]).toBeDefined();
-        expect(placeStripe(first, stripe, shards, rooms)).toEqual(chosen);
-      }),
+      fc.property(
+        start,
+        fc.nat({ max: 1_000_000 }),
+        fc.integer({ min: 1, max: 32 }),
+        weights,
+        (first, stripe, shards, rooms) => {
+          const chosen = placeStripe(first, stripe, shards, rooms);
+          expect(chosen).toHaveLength(Math.min(shards, rooms.length));
+          expect(new Set(chosen).size).toBe(chosen.length);
+          for (const disk of chosen) expect(rooms[disk]).toBeDefined();
+          expect(placeStripe(first, stripe, shards, rooms)).toEqual(chosen);
+        },
+      ),
       { numRuns: 2000 },
     );
   });
 
   it('leaves out full disks where there are enough others', () => {
     fc.assert(
-      fc.property(start, fc.nat({ max: 1_000_000 }), fc.integer({ min: 1, max: 8 }), weights, (first, stripe, shards, rooms) => {
-        if (rooms.filter((room) => room > 0).length < shards) return;
-        for (const disk of placeStripe(first, stripe, shards, rooms)) expect(rooms[disk]).toBeGreaterThan(0);
-      }),
+      fc.property(
+        start,
+        fc.nat({ max: 1_000_000 }),
+        fc.integer({ min: 1, max: 8 }),
+        weights,
+        (first, stripe, shards, rooms) => {
+          if (rooms.filter((room) => room > 0).length < shards) return;
+          for (const disk of placeStripe(first, stripe, shards, rooms)) expect(rooms[disk]).toBeGreaterThan(0);
+        },
+      ),
       { numRuns: 2000 },
     );
   });
@@ -116,7 +142,10 @@ describe('placement on disks of different room', () => {
     it(`gives each disk its share of the stripes of one object: ${name}`, () => {
       for (const first of [0, 5, 2 ** 31 + 12345, 2 ** 32 - 1]) {
         const stripes = 2000;
-        const { parts } = count(rooms.length, Array.from({ length: stripes }, (_, stripe) => placeStripe(first, stripe, shards, rooms)));
+        const { parts } = count(
+          rooms.length,
+          Array.from({ length: stripes }, (_, stripe) => placeStripe(first, stripe, shards, rooms)),
+        );
         shares.forEach((share, disk) => {
           expect(Math.abs((parts[disk] ?? 0) / stripes - share), `disk ${disk} from ${first}`).toBeLessThan(0.01);
         });
@@ -128,7 +157,9 @@ describe('placement on disks of different room', () => {
         fc.property(fc.nat(), (seed) => {
           const objects = 20_000;
           const ids = seededBytes(4 * objects, seed);
-          const places = Array.from({ length: objects }, (_, object) => placeStripe(ids.readUInt32LE(4 * object), 0, shards, rooms));
+          const places = Array.from({ length: objects }, (_, object) =>
+            placeStripe(ids.readUInt32LE(4 * object), 0, shards, rooms),
+          );
           const { parts } = count(rooms.length, places);
           shares.forEach((share, disk) => {
             expect(Math.abs((parts[disk] ?? 0) / objects - share)).toBeLessThan(0.03);
@@ -142,7 +173,10 @@ describe('placement on disks of different room', () => {
   it('gives the disks of a stripe each of the roles in turn, so that none has all the parity', () => {
     const rooms = [100, 200, 400, 300];
     for (const shards of [2, 3]) {
-      const { parts, last } = count(4, Array.from({ length: 6000 }, (_, stripe) => placeStripe(7, stripe, shards, rooms)));
+      const { parts, last } = count(
+        4,
+        Array.from({ length: 6000 }, (_, stripe) => placeStripe(7, stripe, shards, rooms)),
+      );
       last.forEach((times, disk) => {
         expect(Math.abs(times / (parts[disk] ?? 0) - 1 / shards), `disk ${disk}`).toBeLessThan(0.03);
       });
@@ -186,7 +220,10 @@ describe('the start of a version', () => {
 
   it('spreads objects of one chunk over the disks, those that are uploaded right after one another too', () => {
     for (const disks of [2, 3, 5, 7]) {
-      const { parts } = count(disks, Array.from({ length: 1000 * disks }, () => placeStripe(startOf(mintId()), 0, 1, equal(disks))));
+      const { parts } = count(
+        disks,
+        Array.from({ length: 1000 * disks }, () => placeStripe(startOf(mintId()), 0, 1, equal(disks))),
+      );
       // A thousand for each disk, give or take eight standard deviations.
       for (const times of parts) expect(Math.abs(times - 1000)).toBeLessThan(8 * Math.sqrt(1000));
     }

@@ -22,13 +22,17 @@ class Reads {
   begin(number: number, disk = 'disk1'): Promise<number> {
     const door = deferred();
     this.#doors.set(number, door);
-    return this.#gates.pass(disk, () => this.unwanted.has(number), async () => {
-      this.entered.push(number);
-      this.most = Math.max(this.most, ++this.inside);
-      await door.promise;
-      this.inside--;
-      return number;
-    });
+    return this.#gates.pass(
+      disk,
+      () => this.unwanted.has(number),
+      async () => {
+        this.entered.push(number);
+        this.most = Math.max(this.most, ++this.inside);
+        await door.promise;
+        this.inside--;
+        return number;
+      },
+    );
   }
 
   async end(number: number): Promise<void> {
@@ -43,15 +47,18 @@ describe('the gates of disks', () => {
     [2, 1],
     [3, 1],
     [31, 1],
-  ])('let with %i rows of parity %i reads of a disk in at once, so that as many disks may hang and a thread is left', async (parity, limit) => {
-    const reads = new Reads(new ReadGates(parity));
-    const all = [0, 1, 2, 3, 4].map((number) => reads.begin(number));
-    await settle();
-    expect(reads.entered).toEqual([0, 1, 2, 3, 4].slice(0, limit));
-    for (const number of [0, 1, 2, 3, 4]) await reads.end(number);
-    expect(await Promise.all(all)).toEqual([0, 1, 2, 3, 4]);
-    expect(reads.most).toBe(limit);
-  });
+  ])(
+    'let with %i rows of parity %i reads of a disk in at once, so that as many disks may hang and a thread is left',
+    async (parity, limit) => {
+      const reads = new Reads(new ReadGates(parity));
+      const all = [0, 1, 2, 3, 4].map((number) => reads.begin(number));
+      await settle();
+      expect(reads.entered).toEqual([0, 1, 2, 3, 4].slice(0, limit));
+      for (const number of [0, 1, 2, 3, 4]) await reads.end(number);
+      expect(await Promise.all(all)).toEqual([0, 1, 2, 3, 4]);
+      expect(reads.most).toBe(limit);
+    },
+  );
 
   it('let everybody in where there is no parity: nothing else could be read instead', async () => {
     const reads = new Reads(new ReadGates(0));
@@ -112,15 +119,35 @@ describe('the gates of disks', () => {
     };
     for (let round = 0; round < 3; round++) {
       await expect(gates.pass('disk1', () => false, fail)).rejects.toThrow('at once');
-      await expect(gates.pass('disk1', () => false, () => Promise.reject(new Error('later')))).rejects.toThrow('later');
+      await expect(
+        gates.pass(
+          'disk1',
+          () => false,
+          () => Promise.reject(new Error('later')),
+        ),
+      ).rejects.toThrow('later');
     }
-    expect(await gates.pass('disk1', () => false, () => Promise.resolve('in'))).toBe('in');
+    expect(
+      await gates.pass(
+        'disk1',
+        () => false,
+        () => Promise.resolve('in'),
+      ),
+    ).toBe('in');
     const failing = deferred();
-    const first = gates.pass('disk1', () => false, async () => {
-      await failing.promise;
-      throw new Error('while another waits');
-    });
-    const waiting = gates.pass('disk1', () => false, () => Promise.resolve('in'));
+    const first = gates.pass(
+      'disk1',
+      () => false,
+      async () => {
+        await failing.promise;
+        throw new Error('while another waits');
+      },
+    );
+    const waiting = gates.pass(
+      'disk1',
+      () => false,
+      () => Promise.resolve('in'),
+    );
     failing.resolve();
     await expect(first).rejects.toThrow('while another waits');
     expect(await waiting).toBe('in');

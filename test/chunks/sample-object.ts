@@ -48,13 +48,36 @@ export class SampleObject {
       const own = pieces.slice(first, first + data);
       const diskOf = (shard: number): string => `disk${((stripe + shard) % this.#count) + 1}`;
       own.forEach((bytes, index) => {
-        chunks.push(this.#keep({ order: first + index, disk: diskOf(index), file: chunkFile(first + index), size: bytes.length, sha256: sha256(bytes) }, bytes));
+        chunks.push(
+          this.#keep(
+            {
+              order: first + index,
+              disk: diskOf(index),
+              file: chunkFile(first + index),
+              size: bytes.length,
+              sha256: sha256(bytes),
+            },
+            bytes,
+          ),
+        );
       });
       const protects = own.map((_, index) => first + index);
       for (let row = 0; row < rows; row++) {
         const bytes = Buffer.alloc(Math.max(...own.map(({ length }) => length)));
         reference.combine([Uint8Array.from(own, (_, column) => coefficient(row, column))], own, [bytes]);
-        parity.push(this.#keep({ protects, row, disk: diskOf(own.length + row), file: parityFile(first, row), size: bytes.length, sha256: sha256(bytes) }, bytes));
+        parity.push(
+          this.#keep(
+            {
+              protects,
+              row,
+              disk: diskOf(own.length + row),
+              file: parityFile(first, row),
+              size: bytes.length,
+              sha256: sha256(bytes),
+            },
+            bytes,
+          ),
+        );
       }
     }
     this.bytes = Buffer.concat(pieces);
@@ -74,7 +97,10 @@ export class SampleObject {
   }
 
   /** Fresh disks with all of it, but for what is lost; and with planned faults, by name of the disk. */
-  async disks(lost: ReadonlyMap<ShardEntry, Loss> = new Map(), faults: Record<string, PlannedFault[]> = {}): Promise<{ all: FaultyDisk[]; online: Disk[]; inner: MemoryDisk[] }> {
+  async disks(
+    lost: ReadonlyMap<ShardEntry, Loss> = new Map(),
+    faults: Record<string, PlannedFault[]> = {},
+  ): Promise<{ all: FaultyDisk[]; online: Disk[]; inner: MemoryDisk[] }> {
     const inner = Array.from({ length: this.#count }, (_, index) => new MemoryDisk(`disk${index + 1}`));
     const planned = new Map(inner.map(({ name }) => [name, [...(faults[name] ?? [])]]));
     const offline = new Set<string>();
@@ -83,7 +109,10 @@ export class SampleObject {
       const path = `${this.meta.directory}/${shard.file}`;
       const bytes = harm(this.#contents.get(shard.file) ?? Buffer.alloc(0), loss);
       if (bytes !== undefined) await inner.find(({ name }) => name === shard.disk)?.create(path, bytes);
-      if (loss === 'unreadable') planned.get(shard.disk)?.push({ operation: 'read', path, times: Infinity, effect: { kind: 'fail', errno: 'EIO' } });
+      if (loss === 'unreadable')
+        planned
+          .get(shard.disk)
+          ?.push({ operation: 'read', path, times: Infinity, effect: { kind: 'fail', errno: 'EIO' } });
       if (loss === 'offline') offline.add(shard.disk);
     }
     const all = inner.map((disk) => new FaultyDisk(disk, planned.get(disk.name) ?? []));

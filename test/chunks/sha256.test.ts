@@ -12,7 +12,10 @@ import { MIB } from '../support/store.ts';
 let module: typeof Sha256;
 
 const cores = vi.hoisted(() => ({ number: 4 }));
-vi.mock('node:os', async (original) => ({ ...(await original<typeof Os>()), availableParallelism: () => cores.number }));
+vi.mock('node:os', async (original) => ({
+  ...(await original<typeof Os>()),
+  availableParallelism: () => cores.number,
+}));
 
 const made = vi.hoisted(() => ({ threads: 0, real: true, fakes: [] as EventEmitter[], answers: 0, mayStart: true }));
 vi.mock('node:worker_threads', async (original) => {
@@ -98,17 +101,20 @@ test('where no thread can be started, all is hashed here, and it is not tried ag
   expect(made.threads).toBe(1);
 });
 
-test.each(['error', 'exit'])('when a thread ends with "%s", what it had to do is done here, and it gets nothing more', async (event) => {
-  made.real = false;
-  cores.number = 2;
-  const buffers = filled(30);
-  const all = buffers.map((bytes) => module.sha256(bytes));
-  const [thread] = made.fakes;
-  thread?.emit(event, new Error('out of memory'));
-  expect(await Promise.all(all)).toEqual(buffers.map(expected));
-  expect(await Promise.all(buffers.map((bytes) => module.sha256(bytes)))).toEqual(buffers.map(expected));
-  expect(made.threads).toBe(1);
-});
+test.each(['error', 'exit'])(
+  'when a thread ends with "%s", what it had to do is done here, and it gets nothing more',
+  async (event) => {
+    made.real = false;
+    cores.number = 2;
+    const buffers = filled(30);
+    const all = buffers.map((bytes) => module.sha256(bytes));
+    const [thread] = made.fakes;
+    thread?.emit(event, new Error('out of memory'));
+    expect(await Promise.all(all)).toEqual(buffers.map(expected));
+    expect(await Promise.all(buffers.map((bytes) => module.sha256(bytes)))).toEqual(buffers.map(expected));
+    expect(made.threads).toBe(1);
+  },
+);
 
 test('a thread keeps the process alive as long as it has something to do, and no longer', async () => {
   made.real = false;

@@ -39,7 +39,11 @@ async function prepare() {
     shards: (online = all, offline: OfflineDisk[] = []) => new ShardReader(meta, { online, offline }),
     /** As an object is read. */
     read: (order: number, online = all, offline: OfflineDisk[] = []): Promise<Buffer> =>
-      new StripeReader(meta, { online, offline }, { buffers: freshBuffers }).read(stripes[order] ?? expect.fail('there is no such stripe'), [chunk(order)], ([bytes]) => bytes ?? NONE),
+      new StripeReader(meta, { online, offline }, { buffers: freshBuffers }).read(
+        stripes[order] ?? expect.fail('there is no such stripe'),
+        [chunk(order)],
+        ([bytes]) => bytes ?? NONE,
+      ),
   };
 }
 
@@ -49,7 +53,14 @@ function aboutChunk1(code: string, words: RegExp): object {
     name: 'StoreError',
     code,
     message: expect.stringMatching(words) as string,
-    details: { bucket: 'my-bucket', key: 'folder/demo.txt', version: VERSION, disk: 'disk2', chunk: 1, path: `${FOLDER}/000001.chunk` },
+    details: {
+      bucket: 'my-bucket',
+      key: 'folder/demo.txt',
+      version: VERSION,
+      disk: 'disk2',
+      chunk: 1,
+      path: `${FOLDER}/000001.chunk`,
+    },
   };
 }
 
@@ -64,39 +75,89 @@ describe('reading a chunk', () => {
   });
 
   const damages: [string, string, RegExp, (file: string, other: string) => void][] = [
-    ['a flipped bit', 'CHUNK_DAMAGED', /is damaged: its SHA-256 does not match/, (file) => {
-      const bytes = readFileSync(file);
-      bytes[4321] = (bytes[4321] ?? 0) ^ 1;
-      writeFileSync(file, bytes);
-    }],
-    ['zeroes of the right size', 'CHUNK_DAMAGED', /is damaged: its SHA-256 does not match/, (file) => {
-      writeFileSync(file, Buffer.alloc(5000));
-    }],
-    ['one byte missing at its end', 'CHUNK_DAMAGED', /is damaged: it is only 4999 of 5000 bytes long/, (file) => {
-      truncateSync(file, 4999);
-    }],
-    ['nothing in it', 'CHUNK_DAMAGED', /is damaged: it is only 0 of 5000 bytes long/, (file) => {
-      truncateSync(file, 0);
-    }],
-    ['one byte too many', 'CHUNK_DAMAGED', /is damaged: it is too long/, (file) => {
-      appendFileSync(file, 'x');
-    }],
-    ['far too many bytes', 'CHUNK_DAMAGED', /is damaged: it is too long/, (file) => {
-      appendFileSync(file, Buffer.alloc(3_000_000));
-    }],
-    ['the bytes of another chunk of the same size', 'CHUNK_DAMAGED', /is damaged: its SHA-256 does not match/, (file, other) => {
-      renameSync(other, file);
-    }],
-    ['been removed', 'CHUNK_UNAVAILABLE', /is missing/, (file) => {
-      rmSync(file);
-    }],
-    ['been removed with its folder', 'CHUNK_UNAVAILABLE', /is missing/, (file) => {
-      rmSync(dirname(file), { recursive: true });
-    }],
-    ['become a folder', 'CHUNK_UNAVAILABLE', /cannot be read: .*EISDIR/, (file) => {
-      rmSync(file);
-      mkdirSync(file);
-    }],
+    [
+      'a flipped bit',
+      'CHUNK_DAMAGED',
+      /is damaged: its SHA-256 does not match/,
+      (file) => {
+        const bytes = readFileSync(file);
+        bytes[4321] = (bytes[4321] ?? 0) ^ 1;
+        writeFileSync(file, bytes);
+      },
+    ],
+    [
+      'zeroes of the right size',
+      'CHUNK_DAMAGED',
+      /is damaged: its SHA-256 does not match/,
+      (file) => {
+        writeFileSync(file, Buffer.alloc(5000));
+      },
+    ],
+    [
+      'one byte missing at its end',
+      'CHUNK_DAMAGED',
+      /is damaged: it is only 4999 of 5000 bytes long/,
+      (file) => {
+        truncateSync(file, 4999);
+      },
+    ],
+    [
+      'nothing in it',
+      'CHUNK_DAMAGED',
+      /is damaged: it is only 0 of 5000 bytes long/,
+      (file) => {
+        truncateSync(file, 0);
+      },
+    ],
+    [
+      'one byte too many',
+      'CHUNK_DAMAGED',
+      /is damaged: it is too long/,
+      (file) => {
+        appendFileSync(file, 'x');
+      },
+    ],
+    [
+      'far too many bytes',
+      'CHUNK_DAMAGED',
+      /is damaged: it is too long/,
+      (file) => {
+        appendFileSync(file, Buffer.alloc(3_000_000));
+      },
+    ],
+    [
+      'the bytes of another chunk of the same size',
+      'CHUNK_DAMAGED',
+      /is damaged: its SHA-256 does not match/,
+      (file, other) => {
+        renameSync(other, file);
+      },
+    ],
+    [
+      'been removed',
+      'CHUNK_UNAVAILABLE',
+      /is missing/,
+      (file) => {
+        rmSync(file);
+      },
+    ],
+    [
+      'been removed with its folder',
+      'CHUNK_UNAVAILABLE',
+      /is missing/,
+      (file) => {
+        rmSync(dirname(file), { recursive: true });
+      },
+    ],
+    [
+      'become a folder',
+      'CHUNK_UNAVAILABLE',
+      /cannot be read: .*EISDIR/,
+      (file) => {
+        rmSync(file);
+        mkdirSync(file);
+      },
+    ],
   ];
   for (const [name, code, words, damage] of damages) {
     it(`that has ${name} fails with ${code}, and names object, chunk and disk; the other chunks are still read`, async () => {
@@ -127,7 +188,9 @@ describe('reading a chunk', () => {
 
   it('that the disk damages on its way is refused, and read right the next time', async () => {
     const test = await prepare();
-    const disk = new FaultyDisk(test.diskOf(1), [{ operation: 'read', effect: { kind: 'damage', damage: (bytes) => bytes.fill(0, 10, 20) } }]);
+    const disk = new FaultyDisk(test.diskOf(1), [
+      { operation: 'read', effect: { kind: 'damage', damage: (bytes) => bytes.fill(0, 10, 20) } },
+    ]);
     await expect(test.read(1, [disk])).rejects.toMatchObject({ code: 'CHUNK_DAMAGED' });
     expect((await test.read(1, [disk])).equals(PIECES[1] ?? NONE)).toBe(true);
     disk.expectAllFired();
@@ -140,7 +203,11 @@ describe('reading a chunk', () => {
     const cause = { name: 'StoreError', code: 'DISK_IO', cause: { code: 'EIO' } };
     const failure = { ...aboutChunk1('CHUNK_UNAVAILABLE', /cannot be read/), cause };
     await expect(test.shards([disk]).read(test.chunk(1))).rejects.toMatchObject(failure);
-    await expect(test.read(1, [disk])).rejects.toMatchObject({ code: 'CHUNK_UNAVAILABLE', details: { errno: 'EIO' }, cause: failure });
+    await expect(test.read(1, [disk])).rejects.toMatchObject({
+      code: 'CHUNK_UNAVAILABLE',
+      details: { errno: 'EIO' },
+      cause: failure,
+    });
     disk.expectAllFired();
   });
 
@@ -149,8 +216,12 @@ describe('reading a chunk', () => {
     const offline: OfflineDisk[] = [{ disk: 'disk2', state: { status: 'swapped', reason: 'it is disk "disk9"' } }];
     const words = `${NAMED}is out of reach: the disk is swapped \\(it is disk "disk9"\\)`;
     const online = [test.diskOf(0), test.diskOf(2)];
-    await expect(test.shards(online, offline).read(test.chunk(1))).rejects.toMatchObject(aboutChunk1('CHUNK_UNAVAILABLE', new RegExp(`^${words}`)));
-    await expect(test.read(1, online, offline)).rejects.toMatchObject(aboutChunk1('CHUNK_UNAVAILABLE', new RegExp(`^${LOST}${words}`)));
+    await expect(test.shards(online, offline).read(test.chunk(1))).rejects.toMatchObject(
+      aboutChunk1('CHUNK_UNAVAILABLE', new RegExp(`^${words}`)),
+    );
+    await expect(test.read(1, online, offline)).rejects.toMatchObject(
+      aboutChunk1('CHUNK_UNAVAILABLE', new RegExp(`^${LOST}${words}`)),
+    );
     const reader = new StripeReader(test.meta, { online, offline }, { buffers: freshBuffers });
     const check = (order: number) => (): void => {
       reader.checkDisks(test.stripes[order] ?? expect.fail('there is no such stripe'), [test.chunk(order)]);
@@ -183,28 +254,52 @@ describe('looking whether a chunk is there', () => {
   });
 
   it.each([
-    ['missing', 'CHUNK_UNAVAILABLE', /is missing/, (file: string) => {
-      rmSync(file);
-    }],
-    ['too short', 'CHUNK_DAMAGED', /is damaged: it is only 17 of 5000 bytes long/, (file: string) => {
-      truncateSync(file, 17);
-    }],
-    ['too long', 'CHUNK_DAMAGED', /is damaged: it is too long/, (file: string) => {
-      appendFileSync(file, 'x');
-    }],
-    ['out of reach behind a file', 'CHUNK_UNAVAILABLE', /cannot be read: .*ENOTDIR/, (file: string) => {
-      rmSync(dirname(file), { recursive: true });
-      writeFileSync(dirname(file), '');
-    }],
+    [
+      'missing',
+      'CHUNK_UNAVAILABLE',
+      /is missing/,
+      (file: string) => {
+        rmSync(file);
+      },
+    ],
+    [
+      'too short',
+      'CHUNK_DAMAGED',
+      /is damaged: it is only 17 of 5000 bytes long/,
+      (file: string) => {
+        truncateSync(file, 17);
+      },
+    ],
+    [
+      'too long',
+      'CHUNK_DAMAGED',
+      /is damaged: it is too long/,
+      (file: string) => {
+        appendFileSync(file, 'x');
+      },
+    ],
+    [
+      'out of reach behind a file',
+      'CHUNK_UNAVAILABLE',
+      /cannot be read: .*ENOTDIR/,
+      (file: string) => {
+        rmSync(dirname(file), { recursive: true });
+        writeFileSync(dirname(file), '');
+      },
+    ],
   ] as const)('finds one that is %s, and calls that %s', async (_, code, words, harm) => {
     const test = await prepare();
     harm(test.fileOf(1));
-    await expect(test.shards().checkPresence(test.chunk(1))).rejects.toMatchObject(aboutChunk1(code, new RegExp(`^${NAMED}${words.source}`)));
+    await expect(test.shards().checkPresence(test.chunk(1))).rejects.toMatchObject(
+      aboutChunk1(code, new RegExp(`^${NAMED}${words.source}`)),
+    );
   });
 
   it('finds one on a disk that is not there', async () => {
     const test = await prepare();
-    await expect(test.shards([]).checkPresence(test.chunk(1))).rejects.toMatchObject(aboutChunk1('CHUNK_UNAVAILABLE', /this store has no such disk/));
+    await expect(test.shards([]).checkPresence(test.chunk(1))).rejects.toMatchObject(
+      aboutChunk1('CHUNK_UNAVAILABLE', /this store has no such disk/),
+    );
     expect(test.shards([]).isOnline(test.chunk(1))).toBe(false);
     expect(test.shards().isOnline(test.chunk(1))).toBe(true);
   });
@@ -215,7 +310,10 @@ describe('an error about parity', () => {
     const test = await prepare();
     const { order, ...rest } = entryOf(0, PIECES[0] ?? NONE, 'disk2');
     const parity: ParityEntry = { ...rest, protects: [order, 1], row: 1, file: parityFile(0, 1) };
-    const error: unknown = await test.shards().read(parity).catch((reason: unknown) => reason);
+    const error: unknown = await test
+      .shards()
+      .read(parity)
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       code: 'CHUNK_UNAVAILABLE',
       message: `parity 1 of chunks 0-1 of my-bucket/folder/demo.txt on disk "disk2" is missing (${FOLDER}/000000.parity1)`,

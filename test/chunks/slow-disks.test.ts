@@ -15,20 +15,30 @@ const SOON = 1;
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A reader whose disk reads hang on the named disks until `release`. */
-async function prepare(object: SampleObject, hanging: readonly string[], lost = new Map<ShardEntry, Loss>(), options: Partial<StripeReaderOptions> = {}) {
+async function prepare(
+  object: SampleObject,
+  hanging: readonly string[],
+  lost = new Map<ShardEntry, Loss>(),
+  options: Partial<StripeReaderOptions> = {},
+) {
   const gate = deferred();
   const fault: PlannedFault = { operation: 'read', times: Infinity, effect: { kind: 'hang', until: gate.promise } };
   const { all, online, inner } = await object.disks(lost, Object.fromEntries(hanging.map((disk) => [disk, [fault]])));
   const pool = new CountingPool();
   const rebuilt: [ChunkEntry, StoreError][] = [];
-  const reader = new StripeReader(object.meta, { online, offline: [] }, { buffers: pool, hedgeAfterMs: SOON, onRebuilt: (...told) => rebuilt.push(told), ...options });
+  const reader = new StripeReader(
+    object.meta,
+    { online, offline: [] },
+    { buffers: pool, hedgeAfterMs: SOON, onRebuilt: (...told) => rebuilt.push(told), ...options },
+  );
   return {
     pool,
     rebuilt,
     inner,
     all,
     release: gate.resolve,
-    read: (stripe = 0, wanted = object.stripe(stripe).chunks): Promise<Buffer> => reader.read(object.stripe(stripe), wanted, (chunks) => Buffer.concat(chunks)),
+    read: (stripe = 0, wanted = object.stripe(stripe).chunks): Promise<Buffer> =>
+      reader.read(object.stripe(stripe), wanted, (chunks) => Buffer.concat(chunks)),
     expectHung: (...names: string[]) => {
       for (const disk of all) if (names.includes(disk.name)) disk.expectAllFired();
     },
@@ -47,21 +57,28 @@ describe('a disk that hangs', () => {
     ['2+1', [500, 300]],
     ['2+2', [500, 300]],
     ['4+2', [500, 500, 500, 300]],
-  ])('with %s does not keep a reader waiting: its chunk is computed, and said to be slow; whichever chunk it is', async (redundancy, sizes) => {
-    const object = new SampleObject(redundancy, sizes);
-    for (const chunk of object.stripe(0).chunks) {
-      const test = await prepare(object, [chunk.disk]);
-      expect((await test.read()).equals(object.bytes)).toBe(true);
-      expect(test.rebuilt.map(([told]) => told)).toEqual([chunk]);
-      expect(test.rebuilt[0]?.[1]).toMatchObject({ code: 'CHUNK_UNAVAILABLE', message: expect.stringContaining('is slow to come') as string, details: { disk: chunk.disk, chunk: chunk.order } });
-      test.expectHung(chunk.disk);
-      // The read that hangs keeps its buffer, and nothing else does.
-      expect(test.pool.lent).toBe(1);
-      test.release();
-      await settle();
-      expect(test.pool.lent).toBe(0);
-    }
-  });
+  ])(
+    'with %s does not keep a reader waiting: its chunk is computed, and said to be slow; whichever chunk it is',
+    async (redundancy, sizes) => {
+      const object = new SampleObject(redundancy, sizes);
+      for (const chunk of object.stripe(0).chunks) {
+        const test = await prepare(object, [chunk.disk]);
+        expect((await test.read()).equals(object.bytes)).toBe(true);
+        expect(test.rebuilt.map(([told]) => told)).toEqual([chunk]);
+        expect(test.rebuilt[0]?.[1]).toMatchObject({
+          code: 'CHUNK_UNAVAILABLE',
+          message: expect.stringContaining('is slow to come') as string,
+          details: { disk: chunk.disk, chunk: chunk.order },
+        });
+        test.expectHung(chunk.disk);
+        // The read that hangs keeps its buffer, and nothing else does.
+        expect(test.pool.lent).toBe(1);
+        test.release();
+        await settle();
+        expect(test.pool.lent).toBe(0);
+      }
+    },
+  );
 
   it('keeps nobody waiting where nothing of it is wanted', async () => {
     const object = new SampleObject('2+1', [500, 300]);
@@ -79,7 +96,10 @@ describe('a disk that hangs', () => {
     if (lost === undefined) throw new Error('no such chunk');
     const test = await prepare(object, [diskOf(slow)], new Map([[lost, 'corrupt']]));
     expect((await test.read()).equals(object.bytes)).toBe(true);
-    expect(test.rebuilt.map(([chunk, { code }]) => [chunk.order, code])).toEqual([[0, 'CHUNK_DAMAGED'], [1, 'CHUNK_UNAVAILABLE']]);
+    expect(test.rebuilt.map(([chunk, { code }]) => [chunk.order, code])).toEqual([
+      [0, 'CHUNK_DAMAGED'],
+      [1, 'CHUNK_UNAVAILABLE'],
+    ]);
   });
 
   it('does not stop a stripe when it is one that parity is read from, as long as there is another row', async () => {
@@ -150,10 +170,17 @@ describe('a disk that hangs', () => {
     const parityGate = deferred();
     const fault: PlannedFault = { operation: 'read', effect: { kind: 'hang', until: parityGate.promise } };
     const chunkGate = deferred();
-    const { online } = await object.disks(new Map(), { [diskOf(chunks[0])]: [{ ...fault, effect: { kind: 'hang', until: chunkGate.promise } }], [diskOf(parity[0])]: [fault] });
+    const { online } = await object.disks(new Map(), {
+      [diskOf(chunks[0])]: [{ ...fault, effect: { kind: 'hang', until: chunkGate.promise } }],
+      [diskOf(parity[0])]: [fault],
+    });
     const pool = new CountingPool();
     const onRebuilt = vi.fn();
-    const reader = new StripeReader(object.meta, { online, offline: [] }, { buffers: pool, hedgeAfterMs: SOON, onRebuilt });
+    const reader = new StripeReader(
+      object.meta,
+      { online, offline: [] },
+      { buffers: pool, hedgeAfterMs: SOON, onRebuilt },
+    );
     const reading = reader.read(object.stripe(0), chunks, (bytes) => Buffer.concat(bytes));
     // Both are on their way.
     await vi.waitUntil(() => pool.lent === 2);
@@ -194,10 +221,13 @@ describe('a disk that has kept a reader waiting', () => {
     const gate = deferred();
     const [own] = object.stripe(1).chunks.filter(({ disk }) => disk !== slow);
     const lost = new Map<ShardEntry, Loss>(own === undefined ? [] : [[own, 'missing']]);
-    const { online } = await object.disks(lost, { [slow]: [{ operation: 'read', nth: 1, effect: { kind: 'hang', until: gate.promise } }] });
+    const { online } = await object.disks(lost, {
+      [slow]: [{ operation: 'read', nth: 1, effect: { kind: 'hang', until: gate.promise } }],
+    });
     const pool = new CountingPool();
     const reader = new StripeReader(object.meta, { online, offline: [] }, { buffers: pool, hedgeAfterMs: SOON });
-    const read = (stripe: number): Promise<Buffer> => reader.read(object.stripe(stripe), object.stripe(stripe).chunks, (chunks) => Buffer.concat(chunks));
+    const read = (stripe: number): Promise<Buffer> =>
+      reader.read(object.stripe(stripe), object.stripe(stripe).chunks, (chunks) => Buffer.concat(chunks));
     const bytes = [await read(0), await read(1)];
     expect(Buffer.concat(bytes).equals(object.bytes)).toBe(true);
     gate.resolve();
@@ -243,7 +273,14 @@ describe('a read that comes late', () => {
     const [lost, slow] = chunks;
     const [row] = parity;
     if (lost === undefined || row === undefined) throw new Error('no such shards');
-    const test = await prepare(object, [diskOf(slow)], new Map<ShardEntry, Loss>([[lost, 'missing'], [row, 'offline']]));
+    const test = await prepare(
+      object,
+      [diskOf(slow)],
+      new Map<ShardEntry, Loss>([
+        [lost, 'missing'],
+        [row, 'offline'],
+      ]),
+    );
     await expect(test.read()).rejects.toMatchObject({ code: 'CHUNK_UNAVAILABLE' });
     expect(test.pool.lent).toBe(1);
     test.release();
@@ -254,11 +291,15 @@ describe('a read that comes late', () => {
   it.each([
     ['an error of the disk', { kind: 'unreadable' as const }],
     ['a mistake of the program', { kind: 'mistake' as const }],
-  ])('gives its buffer back where it ends in %s, which is nobody\'s concern any more', async (_, { kind }) => {
+  ])("gives its buffer back where it ends in %s, which is nobody's concern any more", async (_, { kind }) => {
     const object = new SampleObject('2+1', [500, 300]);
     const [slow] = object.stripe(0).chunks;
     if (slow === undefined) throw new Error('no such chunk');
-    const test = await prepare(object, [slow.disk], kind === 'unreadable' ? new Map([[slow, 'missing']]) : new Map<ShardEntry, Loss>());
+    const test = await prepare(
+      object,
+      [slow.disk],
+      kind === 'unreadable' ? new Map([[slow, 'missing']]) : new Map<ShardEntry, Loss>(),
+    );
     if (kind === 'mistake') {
       const disk: Disk | undefined = test.inner.find(({ name }) => name === slow.disk);
       if (disk !== undefined) disk.read = () => Promise.reject(new TypeError('a mistake'));

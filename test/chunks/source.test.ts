@@ -45,37 +45,56 @@ function webStream(pieces: Uint8Array[]): ReadableStream<Uint8Array> {
 describe('a source', () => {
   const kinds: [string, boolean, (bytes: Buffer) => PutSource][] = [
     ['a file', true, fileOf],
-    ['a link to a file', true, (bytes) => {
-      const link = join(tempFolder(), 'link');
-      symlinkSync(fileOf(bytes), link);
-      return link;
-    }],
+    [
+      'a link to a file',
+      true,
+      (bytes) => {
+        const link = join(tempFolder(), 'link');
+        symlinkSync(fileOf(bytes), link);
+        return link;
+      },
+    ],
     ['a buffer', true, (bytes) => bytes],
-    ['bytes in the middle of a buffer', true, (bytes) => {
-      const padded = new Uint8Array(bytes.length + 8);
-      padded.set(bytes, 3);
-      return padded.subarray(3, 3 + bytes.length);
-    }],
+    [
+      'bytes in the middle of a buffer',
+      true,
+      (bytes) => {
+        const padded = new Uint8Array(bytes.length + 8);
+        padded.set(bytes, 3);
+        return padded.subarray(3, 3 + bytes.length);
+      },
+    ],
     ['a stream', false, (bytes) => Readable.from([bytes], { objectMode: false })],
     ['a stream of single bytes', false, (bytes) => Readable.from([...bytes].map((byte) => Buffer.of(byte)))],
-    ['a stream with empty pieces', false, (bytes) => Readable.from([Buffer.alloc(0), bytes, Buffer.alloc(0), Buffer.alloc(0)])],
+    [
+      'a stream with empty pieces',
+      false,
+      (bytes) => Readable.from([Buffer.alloc(0), bytes, Buffer.alloc(0), Buffer.alloc(0)]),
+    ],
     ['a web stream', false, (bytes) => webStream([bytes.subarray(0, 7), bytes.subarray(7)])],
   ];
   for (const [name, known, make] of kinds) {
-    it.each([0, 1, 9, 10, 11, 25, 30])(`that is ${name} gives its bytes in full pieces, here %i of them`, async (size) => {
-      const bytes = seededBytes(size, size);
-      const source = await openSource(make(bytes));
-      expect(source.size).toBe(known ? size : undefined);
-      expect((await readAll(source, 10)).equals(bytes)).toBe(true);
-    });
+    it.each([0, 1, 9, 10, 11, 25, 30])(
+      `that is ${name} gives its bytes in full pieces, here %i of them`,
+      async (size) => {
+        const bytes = seededBytes(size, size);
+        const source = await openSource(make(bytes));
+        expect(source.size).toBe(known ? size : undefined);
+        expect((await readAll(source, 10)).equals(bytes)).toBe(true);
+      },
+    );
   }
 
   it('that is a stream gives the same bytes however it is cut into pieces, and however it is read', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 40 })), fc.integer({ min: 1, max: 50 }), async (pieces, step) => {
-        const bytes = await readAll(await openSource(Readable.from(pieces)), step);
-        expect(bytes.equals(Buffer.concat(pieces))).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 40 })),
+        fc.integer({ min: 1, max: 50 }),
+        async (pieces, step) => {
+          const bytes = await readAll(await openSource(Readable.from(pieces)), step);
+          expect(bytes.equals(Buffer.concat(pieces))).toBe(true);
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -157,32 +176,54 @@ describe('a stream that does not end well', () => {
 
 describe('a file that changes while it is read', () => {
   const changes: [string, (file: string) => void][] = [
-    ['grows', (file) => {
-      appendFileSync(file, 'more');
-    }],
-    ['grows by much', (file) => {
-      appendFileSync(file, Buffer.alloc(100));
-    }],
-    ['shrinks', (file) => {
-      truncateSync(file, 15);
-    }],
-    ['is emptied', (file) => {
-      truncateSync(file, 0);
-    }],
-    ['is touched', (file) => {
-      utimesSync(file, 1_000_000, 1_000_000);
-    }],
-    ['is overwritten with as many bytes', (file) => {
-      writeFileSync(file, seededBytes(25, 'others'));
-      utimesSync(file, 1_000_000, 1_000_000);
-    }],
+    [
+      'grows',
+      (file) => {
+        appendFileSync(file, 'more');
+      },
+    ],
+    [
+      'grows by much',
+      (file) => {
+        appendFileSync(file, Buffer.alloc(100));
+      },
+    ],
+    [
+      'shrinks',
+      (file) => {
+        truncateSync(file, 15);
+      },
+    ],
+    [
+      'is emptied',
+      (file) => {
+        truncateSync(file, 0);
+      },
+    ],
+    [
+      'is touched',
+      (file) => {
+        utimesSync(file, 1_000_000, 1_000_000);
+      },
+    ],
+    [
+      'is overwritten with as many bytes',
+      (file) => {
+        writeFileSync(file, seededBytes(25, 'others'));
+        utimesSync(file, 1_000_000, 1_000_000);
+      },
+    ],
   ];
   it.each(changes)('is refused when it %s', async (_, change) => {
     const file = fileOf(seededBytes(25, 'bytes'));
     const source = await openSource(file);
     await source.next(Buffer.alloc(10));
     change(file);
-    await expect(readAll(source, 10)).rejects.toMatchObject({ name: 'StoreError', code: 'SOURCE_CHANGED', details: { path: file, expected: 25 } });
+    await expect(readAll(source, 10)).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'SOURCE_CHANGED',
+      details: { path: file, expected: 25 },
+    });
     await source.close();
   });
 
@@ -190,12 +231,15 @@ describe('a file that changes while it is read', () => {
     const file = fileOf(seededBytes(25, 'bytes'));
     utimesSync(file, 1_000_000, 1_000_000);
     const source = await openSource(file);
-    for (let read = 0; read < 25; ) read += (await source.next(Buffer.alloc(10))).length;
+    for (let read = 0; read < 25;) read += (await source.next(Buffer.alloc(10))).length;
     await source.check();
     appendFileSync(file, 'more');
     // Its size gives it away where its time has been set back.
     utimesSync(file, 1_000_000, 1_000_000);
-    await expect(source.check()).rejects.toMatchObject({ code: 'SOURCE_CHANGED', details: { expected: 25, found: 29 } });
+    await expect(source.check()).rejects.toMatchObject({
+      code: 'SOURCE_CHANGED',
+      details: { expected: 25, found: 29 },
+    });
     await source.close();
   });
 
@@ -216,38 +260,58 @@ describe('a path that is no file to read', () => {
   const paths: [string, () => string | Promise<string>, RegExp][] = [
     ['missing', () => join(folder(), 'none'), /there is no such file/],
     ['missing because a folder of it is', () => join(folder(), 'none/none'), /there is no such file/],
-    ['below a file', () => {
-      const file = join(folder(), 'file');
-      writeFileSync(file, 'x');
-      return join(file, 'none');
-    }, /there is no such file/],
+    [
+      'below a file',
+      () => {
+        const file = join(folder(), 'file');
+        writeFileSync(file, 'x');
+        return join(file, 'none');
+      },
+      /there is no such file/,
+    ],
     ['empty', () => '', /there is no such file/],
     ['a folder', folder, /it is a folder/],
-    ['a link that leads nowhere', () => {
-      const link = join(folder(), 'link');
-      symlinkSync('nowhere', link);
-      return link;
-    }, /there is no such file/],
-    ['a FIFO that nobody writes to', () => {
-      const fifo = join(folder(), 'fifo');
-      execFileSync('mkfifo', [fifo]);
-      return fifo;
-    }, /it is not a regular file/],
+    [
+      'a link that leads nowhere',
+      () => {
+        const link = join(folder(), 'link');
+        symlinkSync('nowhere', link);
+        return link;
+      },
+      /there is no such file/,
+    ],
+    [
+      'a FIFO that nobody writes to',
+      () => {
+        const fifo = join(folder(), 'fifo');
+        execFileSync('mkfifo', [fifo]);
+        return fifo;
+      },
+      /it is not a regular file/,
+    ],
     ['a device', () => '/dev/zero', /it is not a regular file/],
-    ['a socket', async () => {
-      const socket = join(folder(), 'socket');
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(socket, resolve));
-      onTestFinished(() => {
-        server.close();
-      });
-      return socket;
-    }, /it is not a regular file/],
-    ['unreadable', () => {
-      const file = join(folder(), 'file');
-      writeFileSync(file, 'secret', { mode: 0 });
-      return file;
-    }, /permission denied/],
+    [
+      'a socket',
+      async () => {
+        const socket = join(folder(), 'socket');
+        const server = createServer();
+        await new Promise<void>((resolve) => server.listen(socket, resolve));
+        onTestFinished(() => {
+          server.close();
+        });
+        return socket;
+      },
+      /it is not a regular file/,
+    ],
+    [
+      'unreadable',
+      () => {
+        const file = join(folder(), 'file');
+        writeFileSync(file, 'secret', { mode: 0 });
+        return file;
+      },
+      /permission denied/,
+    ],
     ['a name with a zero byte', () => 'a\u0000b', /cannot read/],
   ];
   it.each(paths)('is refused at once: %s', async (_, make, reason) => {

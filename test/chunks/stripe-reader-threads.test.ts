@@ -26,7 +26,12 @@ vi.mock('node:worker_threads', async (original) => {
     postMessage({ memory, from, length }: { memory: SharedArrayBuffer; from: number; length: number }): void {
       thread.hashes++;
       this.#turn = this.#turn.then(thread.delay).then(() => {
-        this.emit('message', createHash('sha256').update(new Uint8Array(memory, from, length)).digest('hex'));
+        this.emit(
+          'message',
+          createHash('sha256')
+            .update(new Uint8Array(memory, from, length))
+            .digest('hex'),
+        );
       });
     }
   }
@@ -57,48 +62,71 @@ test('a chunk that has come and is being hashed is not taken for late, nor its d
     };
   }
   const onRebuilt = vi.fn();
-  const reader = new StripeReader(object.meta, { online, offline: [] }, { buffers: new CountingPool(), hedgeAfterMs: 1, onRebuilt });
+  const reader = new StripeReader(
+    object.meta,
+    { online, offline: [] },
+    { buffers: new CountingPool(), hedgeAfterMs: 1, onRebuilt },
+  );
   // Longer than a chunk is waited for.
   thread.delay = () => new Promise((resolve) => setTimeout(resolve, 20));
   for (let again = 1; again <= 2; again++) {
-    const bytes = await reader.read(object.stripe(0), chunk === undefined ? [] : [chunk], (chunks) => Buffer.concat(chunks));
+    const bytes = await reader.read(object.stripe(0), chunk === undefined ? [] : [chunk], (chunks) =>
+      Buffer.concat(chunks),
+    );
     expect(bytes.equals(object.bytes.subarray(0, SIZE))).toBe(true);
     expect(reads).toBe(again);
   }
   expect(onRebuilt).not.toHaveBeenCalled();
 });
 
-test('whenever reads and hashes come, with as many losses as there is parity for, the bytes are right and every buffer comes back', { timeout: 60_000 }, async () => {
-  const dice = new Dice();
-  thread.delay = () => turns(dice.roll(20));
-  thread.hashes = 0;
-  let rebuilt = 0;
-  const losses = LOSSES.filter((loss) => loss !== 'offline');
-  for (const [redundancy, data, parity] of [['2+1', 2, 1], ['2+2', 2, 2], ['4+2', 4, 2]] as const) {
-    const object = new SampleObject(redundancy, Array.from({ length: 3 * data }, () => SIZE));
-    for (let round = 0; round < 12; round++) {
-      const hurt = object.stripes.flatMap((stripe) => dice.some(shardsOf(stripe), dice.roll(parity + 1)));
-      const lost = new Map<ShardEntry, Loss>(hurt.map((shard) => [shard, dice.roll(5) < 3 ? 'corrupt' : dice.pick(losses)]));
-      const { online } = await object.disks(lost);
-      for (const disk of online) delayReads(disk, () => turns(dice.roll(dice.roll(3) === 0 ? 40 : 2)));
-      const pool = new CountingPool();
-      const reader = new StripeReader(object.meta, { online, offline: [] }, { buffers: pool, hedgeAfterMs: 1, onRebuilt: () => rebuilt++ });
-      await Promise.all(
-        object.stripes.map(async (stripe) => {
-          const bytes = await reader.read(stripe, stripe.chunks, async (chunks) => {
-            await turns(dice.roll(6));
-            return Buffer.concat(chunks);
-          });
-          expect(bytes.equals(object.bytesOf(stripe.chunks))).toBe(true);
-        }),
+test(
+  'whenever reads and hashes come, with as many losses as there is parity for, the bytes are right and every buffer comes back',
+  { timeout: 60_000 },
+  async () => {
+    const dice = new Dice();
+    thread.delay = () => turns(dice.roll(20));
+    thread.hashes = 0;
+    let rebuilt = 0;
+    const losses = LOSSES.filter((loss) => loss !== 'offline');
+    for (const [redundancy, data, parity] of [
+      ['2+1', 2, 1],
+      ['2+2', 2, 2],
+      ['4+2', 4, 2],
+    ] as const) {
+      const object = new SampleObject(
+        redundancy,
+        Array.from({ length: 3 * data }, () => SIZE),
       );
-      // A read that nobody waits for any more may still be on its way.
-      while (pool.lent > 0) await turn();
+      for (let round = 0; round < 12; round++) {
+        const hurt = object.stripes.flatMap((stripe) => dice.some(shardsOf(stripe), dice.roll(parity + 1)));
+        const lost = new Map<ShardEntry, Loss>(
+          hurt.map((shard) => [shard, dice.roll(5) < 3 ? 'corrupt' : dice.pick(losses)]),
+        );
+        const { online } = await object.disks(lost);
+        for (const disk of online) delayReads(disk, () => turns(dice.roll(dice.roll(3) === 0 ? 40 : 2)));
+        const pool = new CountingPool();
+        const reader = new StripeReader(
+          object.meta,
+          { online, offline: [] },
+          { buffers: pool, hedgeAfterMs: 1, onRebuilt: () => rebuilt++ },
+        );
+        await Promise.all(
+          object.stripes.map(async (stripe) => {
+            const bytes = await reader.read(stripe, stripe.chunks, async (chunks) => {
+              await turns(dice.roll(6));
+              return Buffer.concat(chunks);
+            });
+            expect(bytes.equals(object.bytesOf(stripe.chunks))).toBe(true);
+          }),
+        );
+        // A read that nobody waits for any more may still be on its way.
+        while (pool.lent > 0) await turn();
+      }
     }
-  }
-  expect(rebuilt).toBeGreaterThan(0);
-  expect(thread.hashes).toBeGreaterThan(0);
-});
+    expect(rebuilt).toBeGreaterThan(0);
+    expect(thread.hashes).toBeGreaterThan(0);
+  },
+);
 
 function delayReads(disk: Disk, delay: () => Promise<void>): void {
   const read = disk.read.bind(disk);

@@ -18,12 +18,22 @@ interface Outcome {
 }
 
 /** Reads chunks of stripe 0; whatever happens, all buffers must come back. */
-async function read(object: SampleObject, online: Disk[], wanted: readonly ChunkEntry[], options: Partial<StripeReaderOptions> = {}): Promise<Outcome> {
+async function read(
+  object: SampleObject,
+  online: Disk[],
+  wanted: readonly ChunkEntry[],
+  options: Partial<StripeReaderOptions> = {},
+): Promise<Outcome> {
   const pool = new CountingPool();
   const rebuilt: [ChunkEntry, string][] = [];
   const onRebuilt = (chunk: ChunkEntry, reason: StoreError): void => {
     rebuilt.push([chunk, reason.code]);
-    expect(reason.details).toMatchObject({ disk: chunk.disk, chunk: chunk.order, bucket: 'my-bucket', key: 'folder/demo.txt' });
+    expect(reason.details).toMatchObject({
+      disk: chunk.disk,
+      chunk: chunk.order,
+      bucket: 'my-bucket',
+      key: 'folder/demo.txt',
+    });
   };
   const reader = new StripeReader(object.meta, { online, offline: [] }, { buffers: pool, onRebuilt, ...options });
   try {
@@ -40,7 +50,11 @@ async function read(object: SampleObject, online: Disk[], wanted: readonly Chunk
 }
 
 /** All ways to lose `count` of the shards, each in one of the ways. */
-function* lossPatterns(shards: readonly ShardEntry[], count: number, ways: readonly Loss[]): Iterable<Map<ShardEntry, Loss>> {
+function* lossPatterns(
+  shards: readonly ShardEntry[],
+  count: number,
+  ways: readonly Loss[],
+): Iterable<Map<ShardEntry, Loss>> {
   const [first, ...others] = shards;
   if (count === 0) yield new Map();
   if (count === 0 || first === undefined) return;
@@ -72,10 +86,14 @@ describe('reading a stripe', () => {
           const { all, online } = await object.disks(lost);
           const { bytes, rebuilt } = await read(object, online, chunks);
           if (!bytes.equals(object.bytes)) expect.fail(`wrong bytes: ${describeLoss(lost)}`);
-          const expected = chunks.flatMap((chunk) => lost.has(chunk) ? [[chunk, CODE_OF[lost.get(chunk) ?? 'missing']]] : []);
+          const expected = chunks.flatMap((chunk) =>
+            lost.has(chunk) ? [[chunk, CODE_OF[lost.get(chunk) ?? 'missing']]] : [],
+          );
           expect(rebuilt, describeLoss(lost)).toEqual(expected);
           // A chunk that cannot be read was asked for.
-          for (const disk of all) if (chunks.some((chunk) => chunk.disk === disk.name && lost.get(chunk) === 'unreadable')) disk.expectAllFired();
+          for (const disk of all)
+            if (chunks.some((chunk) => chunk.disk === disk.name && lost.get(chunk) === 'unreadable'))
+              disk.expectAllFired();
         }
       }
       const n = data + parity;
@@ -91,8 +109,12 @@ describe('reading a stripe', () => {
           for (const lost of lossPatterns(shardsOf(object.stripe(0)), count, ['missing', 'corrupt', 'offline'])) {
             const { online } = await object.disks(lost);
             const { bytes, rebuilt } = await read(object, online, [wanted]);
-            if (!bytes.equals(object.bytesOf([wanted]))) expect.fail(`wrong bytes of ${wanted.file}: ${describeLoss(lost)}`);
-            expect(rebuilt.map(([chunk]) => chunk), describeLoss(lost)).toEqual(lost.has(wanted) ? [wanted] : []);
+            if (!bytes.equals(object.bytesOf([wanted])))
+              expect.fail(`wrong bytes of ${wanted.file}: ${describeLoss(lost)}`);
+            expect(
+              rebuilt.map(([chunk]) => chunk),
+              describeLoss(lost),
+            ).toEqual(lost.has(wanted) ? [wanted] : []);
           }
         }
       }
@@ -117,8 +139,14 @@ describe('reading a stripe', () => {
           details: { bucket: 'my-bucket', key: 'folder/demo.txt', chunk: first.order, from, to, disk: first.disk },
         });
         if (!isStoreError(error)) throw error;
-        expect(error.message).toMatch(new RegExp(`^bytes ${from}-${to - 1} of my-bucket/folder/demo\\.txt cannot be read: chunk ${first.order} of `));
-        expect([...(error.details.disks ?? [])].sort(), describeLoss(lost)).toEqual([...lost.keys()].map(({ disk }) => disk).sort());
+        expect(error.message).toMatch(
+          new RegExp(
+            `^bytes ${from}-${to - 1} of my-bucket/folder/demo\\.txt cannot be read: chunk ${first.order} of `,
+          ),
+        );
+        expect([...(error.details.disks ?? [])].sort(), describeLoss(lost)).toEqual(
+          [...lost.keys()].map(({ disk }) => disk).sort(),
+        );
         for (const shard of lost.keys()) expect(error.message).toContain(`on disk "${shard.disk}" `);
       }
     });
@@ -150,7 +178,12 @@ describe('reading a stripe', () => {
     const [first] = chunks;
     const [row] = parity;
     if (first === undefined || row === undefined) throw new Error('no such shards');
-    const { online, inner } = await object.disks(new Map<ShardEntry, Loss>([[first, 'missing'], [row, 'corrupt']]));
+    const { online, inner } = await object.disks(
+      new Map<ShardEntry, Loss>([
+        [first, 'missing'],
+        [row, 'corrupt'],
+      ]),
+    );
     const spies = inner.map((disk) => vi.spyOn(disk, 'read'));
     const { bytes, rebuilt } = await read(object, online, chunks);
     expect(bytes.equals(object.bytes)).toBe(true);
@@ -163,7 +196,12 @@ describe('reading a stripe', () => {
     const { chunks } = object.stripe(0);
     const [first, second] = chunks;
     if (first === undefined || second === undefined) throw new Error('no such chunks');
-    const { online } = await object.disks(new Map<ShardEntry, Loss>([[first, 'missing'], [second, 'corrupt']]));
+    const { online } = await object.disks(
+      new Map<ShardEntry, Loss>([
+        [first, 'missing'],
+        [second, 'corrupt'],
+      ]),
+    );
     const { bytes, rebuilt } = await read(object, online, [first]);
     expect(bytes.equals(object.bytesOf([first]))).toBe(true);
     expect(rebuilt.map(([chunk]) => chunk)).toEqual([first]);
@@ -179,8 +217,15 @@ describe('reading a stripe', () => {
     const { online } = await other.disks(new Map([[first, 'missing' as const]]));
     const stripe = { ...object.stripe(0), parity: [row] };
     const pool = new CountingPool();
-    const reader = new StripeReader(object.meta, { online: online.filter(({ name }) => name !== first.disk), offline: [] }, { buffers: pool });
-    await expect(reader.read(stripe, [first], () => 'bytes')).rejects.toMatchObject({ name: 'StoreError', code: expect.stringMatching(/^CHUNK_/) as string });
+    const reader = new StripeReader(
+      object.meta,
+      { online: online.filter(({ name }) => name !== first.disk), offline: [] },
+      { buffers: pool },
+    );
+    await expect(reader.read(stripe, [first], () => 'bytes')).rejects.toMatchObject({
+      name: 'StoreError',
+      code: expect.stringMatching(/^CHUNK_/) as string,
+    });
     expect(pool.lent).toBe(0);
   });
 
@@ -189,7 +234,12 @@ describe('reading a stripe', () => {
     const [lost] = object.stripe(0).chunks;
     const [, late] = object.stripe(1).chunks;
     if (lost === undefined || late === undefined) throw new Error('no such chunks');
-    const { all } = await object.disks(new Map<ShardEntry, Loss>([[lost, 'corrupt'], [late, 'missing']]));
+    const { all } = await object.disks(
+      new Map<ShardEntry, Loss>([
+        [lost, 'corrupt'],
+        [late, 'missing'],
+      ]),
+    );
     const pool = new CountingPool();
     const reader = new StripeReader(object.meta, { online: all, offline: [] }, { buffers: pool });
     const whole: Buffer[] = [];
@@ -212,7 +262,9 @@ describe('reading a stripe', () => {
       const n = data + parity;
       return fc.record({
         redundancy: fc.constant(redundancy),
-        sizes: fc.integer({ min: 1, max: data }).chain((count) => fc.array(fc.integer({ min: 1, max: 200 }), { minLength: count, maxLength: count })),
+        sizes: fc
+          .integer({ min: 1, max: data })
+          .chain((count) => fc.array(fc.integer({ min: 1, max: 200 }), { minLength: count, maxLength: count })),
         losses: fc.array(fc.tuple(fc.nat({ max: n - 1 }), fc.constantFrom(...LOSSES)), { maxLength: parity + 2 }),
         wanted: fc.array(fc.nat({ max: data - 1 }), { minLength: 1, maxLength: data }),
       });
@@ -222,7 +274,9 @@ describe('reading a stripe', () => {
         const object = new SampleObject(redundancy, sizes);
         const stripe = object.stripe(0);
         const shards = shardsOf(stripe);
-        const lost = new Map(losses.flatMap(([index, loss]) => (shards[index] === undefined ? [] : [[shards[index], loss]])));
+        const lost = new Map(
+          losses.flatMap(([index, loss]) => (shards[index] === undefined ? [] : [[shards[index], loss]])),
+        );
         const wanted = stripe.chunks.filter((_, index) => picks.includes(index));
         if (wanted.length === 0) return;
         const { online } = await object.disks(lost);
@@ -254,7 +308,10 @@ describe('telling before the first byte', () => {
     for (let count = 0; count <= 4; count++) {
       for (const lost of lossPatterns(shardsOf(stripe), count, ['offline'])) {
         const { online } = await object.disks(lost);
-        const offline = [...lost.keys()].map(({ disk }) => ({ disk, state: { status: 'missing' as const, reason: 'it was taken away' } }));
+        const offline = [...lost.keys()].map(({ disk }) => ({
+          disk,
+          state: { status: 'missing' as const, reason: 'it was taken away' },
+        }));
         const reader = new StripeReader(object.meta, { online, offline }, { buffers: new CountingPool() });
         const check = (): void => {
           reader.checkDisks(stripe, stripe.chunks);
@@ -267,8 +324,14 @@ describe('telling before the first byte', () => {
         expect(check).toThrow(
           expect.objectContaining({
             code: 'CHUNK_UNAVAILABLE',
-            message: expect.stringMatching(/^bytes \d+-\d+ of my-bucket\/folder\/demo\.txt cannot be read: chunk \d of .* is out of reach: the disk is missing \(it was taken away\)/) as string,
-            details: expect.objectContaining({ chunk: gone[0]?.order, from: (gone[0]?.order ?? 0) * 300, disks: expect.arrayContaining(offline.map(({ disk }) => disk)) as string[] }) as object,
+            message: expect.stringMatching(
+              /^bytes \d+-\d+ of my-bucket\/folder\/demo\.txt cannot be read: chunk \d of .* is out of reach: the disk is missing \(it was taken away\)/,
+            ) as string,
+            details: expect.objectContaining({
+              chunk: gone[0]?.order,
+              from: (gone[0]?.order ?? 0) * 300,
+              disks: expect.arrayContaining(offline.map(({ disk }) => disk)) as string[],
+            }) as object,
           }),
         );
       }
@@ -281,14 +344,20 @@ describe('telling before the first byte', () => {
     const [first] = stripe.chunks;
     if (first === undefined) throw new Error('no such chunk');
     const { all } = await object.disks();
-    const reader = new StripeReader(object.meta, { online: all.slice(0, 1), offline: [] }, { buffers: new CountingPool() });
+    const reader = new StripeReader(
+      object.meta,
+      { online: all.slice(0, 1), offline: [] },
+      { buffers: new CountingPool() },
+    );
     reader.checkDisks(stripe, [first]);
-    expect((await reader.read(stripe, [first], ([bytes]) => Buffer.from(bytes ?? []))).equals(object.bytesOf([first]))).toBe(true);
+    expect(
+      (await reader.read(stripe, [first], ([bytes]) => Buffer.from(bytes ?? []))).equals(object.bytesOf([first])),
+    ).toBe(true);
   });
 });
 
 describe('the buffers of a stripe', () => {
-  it('are lent until the user is done, and then come back, the user\'s failure included', async () => {
+  it("are lent until the user is done, and then come back, the user's failure included", async () => {
     const object = new SampleObject('4+2', sizesOf('4+2'));
     const stripe = object.stripe(0);
     const [first] = stripe.chunks;

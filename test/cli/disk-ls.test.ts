@@ -14,7 +14,9 @@ const GIB = 1024 ** 3;
 async function statesIn(cli: Cli): Promise<Record<string, string>> {
   const { code, stdout } = await cli.store('disk', 'ls', '--json');
   expect(code).toBe(0);
-  return Object.fromEntries(parseLines(stdout).map(({ disk, states }): [string, string] => [String(disk), String(states)]));
+  return Object.fromEntries(
+    parseLines(stdout).map(({ disk, states }): [string, string] => [String(disk), String(states)]),
+  );
 }
 
 describe('store disk ls', () => {
@@ -23,7 +25,11 @@ describe('store disk ls', () => {
     const { code, stdout, stderr } = await cli.store('disk', 'ls');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^disk {3}state +capacity +free +used here +share +objects +chunks +path\n/);
-    const rows = [...stdout.matchAll(/^(disk\d) {2}online +[\d.]+ [GTP]iB +[\d.]+ \w+ +[\d.]+ [KM]iB +(\d+)% +([12]) +(\d) {2}\1$/gm)];
+    const rows = [
+      ...stdout.matchAll(
+        /^(disk\d) {2}online +[\d.]+ [GTP]iB +[\d.]+ \w+ +[\d.]+ [KM]iB +(\d+)% +([12]) +(\d) {2}\1$/gm,
+      ),
+    ];
     expect(rows).toHaveLength(3);
     // Nine of the large object, and a chunk with its parity of the small one.
     expect(rows.reduce((sum, [, , , , chunks]) => sum + Number(chunks), 0)).toBe(11);
@@ -50,7 +56,15 @@ describe('store disk ls', () => {
     expect(share).toBeCloseTo(1);
     for (const [index, line] of lines.entries()) {
       const name = `disk${index + 1}`;
-      expect(line).toMatchObject({ disk: name, path: path.join(cli.root, name), state: { status: 'online' }, states: ['online'], role: 'member', isFull: false, staleMetas: 0 });
+      expect(line).toMatchObject({
+        disk: name,
+        path: path.join(cli.root, name),
+        state: { status: 'online' },
+        states: ['online'],
+        role: 'member',
+        isFull: false,
+        staleMetas: 0,
+      });
       for (const member of ['total', 'free', 'used', 'objects', 'chunks']) expect(line[member]).toBeTypeOf('number');
     }
   });
@@ -67,9 +81,22 @@ describe('store disk ls', () => {
     rmSync(path.join(cli.root, 'disk4/disk.json'));
     writeFileSync(path.join(cli.root, 'disk4/disk.json'), readFileSync(path.join(cli.root, 'disk5/disk.json')));
     writeFileSync(path.join(cli.root, 'disk5/disk.json'), '{');
-    expect(await statesIn(cli)).toMatchObject({ disk1: 'offline', disk2: 'empty', disk3: 'foreign', disk4: 'swapped', disk5: 'unreadable', disk6: 'online' });
+    expect(await statesIn(cli)).toMatchObject({
+      disk1: 'offline',
+      disk2: 'empty',
+      disk3: 'foreign',
+      disk4: 'swapped',
+      disk5: 'unreadable',
+      disk6: 'online',
+    });
     const { stdout } = await cli.store('disk', 'ls');
-    for (const note of ['disk1 is missing: there is no such folder', 'disk2 is empty: ', 'disk3 is foreign: ', 'disk4 is swapped: ', 'disk5 is unreadable: ']) {
+    for (const note of [
+      'disk1 is missing: there is no such folder',
+      'disk2 is empty: ',
+      'disk3 is foreign: ',
+      'disk4 is swapped: ',
+      'disk5 is unreadable: ',
+    ]) {
       expect(stdout).toContain(`\n  ${note}`);
     }
   });
@@ -80,7 +107,9 @@ describe('store disk ls', () => {
     await cli.with({ stdin: 'new' }).upload('photos', '-', '--key', 'new');
     plugIn();
     expect(await statesIn(cli)).toMatchObject({ disk1: 'online', disk2: 'stale' });
-    expect((await cli.store('disk', 'ls')).stdout).toContain('\n  disk2 lacks 1 meta, or has older or damaged copies: "store heal" brings them into step\n');
+    expect((await cli.store('disk', 'ls')).stdout).toContain(
+      '\n  disk2 lacks 1 meta, or has older or damaged copies: "store heal" brings them into step\n',
+    );
     await cli.store('heal');
     expect(await statesIn(cli)).toMatchObject({ disk2: 'online' });
   });
@@ -119,7 +148,15 @@ describe('store disk ls', () => {
 });
 
 describe('the states of a disk', () => {
-  const disk = (over: Partial<ShownDisk>): ShownDisk => ({ disk: 'd', path: 'd', state: { status: 'online', reason: '' }, role: 'member', isFull: false, staleMetas: 0, ...over });
+  const disk = (over: Partial<ShownDisk>): ShownDisk => ({
+    disk: 'd',
+    path: 'd',
+    state: { status: 'online', reason: '' },
+    role: 'member',
+    isFull: false,
+    staleMetas: 0,
+    ...over,
+  });
 
   test.each<[string, Partial<ShownDisk>, string[]]>([
     ['nothing special', {}, ['online']],
@@ -127,7 +164,11 @@ describe('the states of a disk', () => {
     ['draining and full', { role: 'draining', isFull: true }, ['draining', 'full']],
     ['stale', { staleMetas: 3 }, ['stale']],
     ['joining, which lacks metas', { role: 'joining', staleMetas: 3 }, ['joining']],
-    ['away while it is drained', { role: 'draining', state: { status: 'missing', reason: '' }, staleMetas: undefined }, ['offline', 'draining']],
+    [
+      'away while it is drained',
+      { role: 'draining', state: { status: 'missing', reason: '' }, staleMetas: undefined },
+      ['offline', 'draining'],
+    ],
     ['hanging', { state: { status: 'hanging', reason: '' } }, ['hanging']],
   ])('%s', (_, over, states) => {
     expect(statesOf(disk(over))).toEqual(states);
@@ -135,7 +176,14 @@ describe('the states of a disk', () => {
 });
 
 describe('the picture of the disks', () => {
-  const disk = (name: string, total: number | undefined, free: number | undefined, used: number): ShownDisk => ({ disk: name, path: name, state: { status: 'online', reason: '' }, total, free, used });
+  const disk = (name: string, total: number | undefined, free: number | undefined, used: number): ShownDisk => ({
+    disk: name,
+    path: name,
+    state: { status: 'online', reason: '' },
+    total,
+    free,
+    used,
+  });
 
   test('divides a bar into this store, others and what is free', () => {
     expect(drawDisks([disk('a', 10 * GIB, 2 * GIB, 5 * GIB), disk('bb', 10 * GIB, 10 * GIB, 0)], 22, plain)).toEqual([

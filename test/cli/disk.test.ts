@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { seededBytes } from '../support/bytes.ts';
@@ -7,7 +16,9 @@ import { runDoor } from '../support/processes.ts';
 import { allShards, BIG, readBig, redundantStore, ruinSmall, shardsOn, unplug } from './redundant-store.ts';
 
 function disksOf(cli: Cli): string[] {
-  const { disks } = JSON.parse(readFileSync(path.join(cli.root, 'store.json'), 'utf8')) as { disks: { name: string }[] };
+  const { disks } = JSON.parse(readFileSync(path.join(cli.root, 'store.json'), 'utf8')) as {
+    disks: { name: string }[];
+  };
   return disks.map(({ name }) => name);
 }
 
@@ -16,7 +27,11 @@ describe('store disk add', () => {
     const cli = await redundantStore('2+1', 3);
     mkdirSync(cli.path('empty'));
     const { code, stdout, stderr } = await cli.store('disk', 'add', 'disk4', cli.path('empty'));
-    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `added disk "disk4" in ${cli.path('empty')}\n`, stderr: '' });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: `added disk "disk4" in ${cli.path('empty')}\n`,
+      stderr: '',
+    });
     expect(readlinkSync(path.join(cli.root, 'disk4'))).toBe(cli.path('empty'));
     await cli.with({ stdin: seededBytes(BIG.length, 'more') }).upload('photos', '-', '--key', 'more');
     expect(shardsOn(cli, 'disk4').length).toBeGreaterThan(0);
@@ -26,7 +41,9 @@ describe('store disk add', () => {
 
   test('takes the path from the current folder', async () => {
     const cli = await redundantStore('2+1', 3);
-    const result = await runDoor('store', ['disk', 'add', 'disk4', 'beside', '--root', cli.root, '--json'], { cwd: cli.folder });
+    const result = await runDoor('store', ['disk', 'add', 'disk4', 'beside', '--root', cli.root, '--json'], {
+      cwd: cli.folder,
+    });
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(parseLines(result.stdout)).toEqual([{ disk: 'disk4', path: cli.path('beside'), added: true }]);
     expect(existsSync(cli.path('beside/disk.json'))).toBe(true);
@@ -40,8 +57,20 @@ describe('store disk add', () => {
   test.each<[string, string, string, number, RegExp]>([
     ['a name that is taken', 'disk2', 'new', 1, /^error: there is a disk "disk2" already\n$/],
     ['a bad name', 'a/b', 'new', 2, /^error: bad disk name/],
-    ['a folder that is not empty', 'disk4', 'full', 2, /^error: ".*\/full" is not empty, so it cannot become disk "disk4"\n {2}a disk begins as an empty folder.*\n$/],
-    ['a folder inside another disk', 'disk4', 'store/disk1/x', 2, /^error: ".*" cannot become disk "disk4": disk "disk1" is there\n/],
+    [
+      'a folder that is not empty',
+      'disk4',
+      'full',
+      2,
+      /^error: ".*\/full" is not empty, so it cannot become disk "disk4"\n {2}a disk begins as an empty folder.*\n$/,
+    ],
+    [
+      'a folder inside another disk',
+      'disk4',
+      'store/disk1/x',
+      2,
+      /^error: ".*" cannot become disk "disk4": disk "disk1" is there\n/,
+    ],
     ['a place below a file', 'disk4', 'full/data/x', 2, /^error: ".*\/full\/data\/x" is not a folder/],
     ['no path', 'disk4', '', 2, /^error: the path of a disk must not be empty\nusage: store disk add /],
   ])('of %s is refused, and nothing changes', async (_, name, place, code, says) => {
@@ -63,8 +92,12 @@ describe('store disk replace', () => {
     rmSync(path.join(cli.root, 'disk2'), { recursive: true });
     const { code, stdout, stderr } = await cli.store('disk', 'replace', 'disk2');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^accepted .*\/store\/disk2 as the new disk "disk2"\nhealed [34] chunks \(\d\.0 MiB\), each read back\n/);
-    expect(stdout).toMatch(/\ndisk "disk2" has got all metas, and counts from now on\n2 objects: 2 whole, 0 degraded, 0 lost {2}.*\n$/);
+    expect(stdout).toMatch(
+      /^accepted .*\/store\/disk2 as the new disk "disk2"\nhealed [34] chunks \(\d\.0 MiB\), each read back\n/,
+    );
+    expect(stdout).toMatch(
+      /\ndisk "disk2" has got all metas, and counts from now on\n2 objects: 2 whole, 0 degraded, 0 lost {2}.*\n$/,
+    );
     unplug(cli, 'disk1');
     expect((await readBig(cli)).equals(BIG)).toBe(true);
   });
@@ -87,7 +120,10 @@ describe('store disk replace', () => {
     const cli = await redundantStore('2+1', 3);
     rmSync(path.join(cli.root, 'disk2'), { recursive: true });
     const { code, stdout } = await cli.store('disk', 'replace', 'disk2', '--no-heal');
-    expect({ code, stdout }).toEqual({ code: 0, stdout: `accepted ${path.join(cli.root, 'disk2')} as the new disk "disk2"\n` });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: `accepted ${path.join(cli.root, 'disk2')} as the new disk "disk2"\n`,
+    });
     expect(await cli.store('verify')).toMatchObject({ code: 4 });
     expect((await cli.store('disk', 'ls')).stdout).toMatch(/^disk2 {2}joining /m);
     expect(await cli.store('heal')).toMatchObject({ code: 0 });
@@ -123,7 +159,12 @@ describe('store disk replace', () => {
   });
 
   test.each<[string, string[], number, RegExp]>([
-    ['that is there and well', ['disk2'], 1, /^error: disk "disk2" is there; if it is failing, name the empty folder that is to take its place/],
+    [
+      'that is there and well',
+      ['disk2'],
+      1,
+      /^error: disk "disk2" is there; if it is failing, name the empty folder that is to take its place/,
+    ],
     ['that is not there', ['disk9'], 3, /^error: there is no disk "disk9"\n {2}"store disk ls" lists the disks\n$/],
     ['by a folder that is not empty', ['disk3', 'full'], 2, /^error: ".*\/full" is not empty/],
   ])('of a disk %s is refused', async (_, [name = '', place], code, says) => {
@@ -143,7 +184,11 @@ describe('store disk drain', () => {
     const chunks = shardsOn(cli, 'disk2').length;
     const { code, stdout, stderr } = await cli.store('disk', 'drain', 'disk2');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(new RegExp(`^moved ${chunks} chunks? \\([\\d.]+ MiB\\) off disk "disk2", each read back; "store disk remove disk2" can follow\n$`));
+    expect(stdout).toMatch(
+      new RegExp(
+        `^moved ${chunks} chunks? \\([\\d.]+ MiB\\) off disk "disk2", each read back; "store disk remove disk2" can follow\n$`,
+      ),
+    );
     await cli.with({ stdin: BIG }).upload('photos', '-', '--key', 'more');
     expect(shardsOn(cli, 'disk2')).toEqual([]);
     expect(await cli.store('verify')).toMatchObject({ code: 0 });
@@ -152,11 +197,20 @@ describe('store disk drain', () => {
   test('--cancel lets it take chunks again', async () => {
     const cli = await redundantStore();
     await cli.store('disk', 'drain', 'disk2');
-    expect(await cli.store('disk', 'drain', 'disk2', '--cancel')).toMatchObject({ code: 0, stdout: 'disk "disk2" takes chunks again\n', stderr: '' });
+    expect(await cli.store('disk', 'drain', 'disk2', '--cancel')).toMatchObject({
+      code: 0,
+      stdout: 'disk "disk2" takes chunks again\n',
+      stderr: '',
+    });
     await cli.with({ stdin: BIG }).upload('photos', '-', '--key', 'more');
     expect(shardsOn(cli, 'disk2').length).toBeGreaterThan(0);
-    expect(parseLines((await cli.store('disk', 'drain', 'disk2', '--cancel', '--json')).stdout)).toEqual([{ disk: 'disk2', draining: false }]);
-    expect(await cli.store('disk', 'drain', 'disk2', '--cancel')).toMatchObject({ code: 0, stdout: 'disk "disk2" was not being drained\n' });
+    expect(parseLines((await cli.store('disk', 'drain', 'disk2', '--cancel', '--json')).stdout)).toEqual([
+      { disk: 'disk2', draining: false },
+    ]);
+    expect(await cli.store('disk', 'drain', 'disk2', '--cancel')).toMatchObject({
+      code: 0,
+      stdout: 'disk "disk2" was not being drained\n',
+    });
   });
 
   test('--json gives what it moved', async () => {
@@ -186,7 +240,12 @@ describe('store disk drain', () => {
 
   test.each<[string, string, number, RegExp]>([
     ['that is not there', 'disk9', 3, /^error: there is no disk "disk9"\n/],
-    ['that the redundancy needs', 'disk2', 5, /^error: disk "disk2" is needed: the store's redundancy 2\+1 takes 3 disks, and 2 would be left; add another one first \("store disk add"\)\n$/],
+    [
+      'that the redundancy needs',
+      'disk2',
+      5,
+      /^error: disk "disk2" is needed: the store's redundancy 2\+1 takes 3 disks, and 2 would be left; add another one first \("store disk add"\)\n$/,
+    ],
   ])('of a disk %s is refused', async (_, name, code, says) => {
     const cli = await redundantStore('2+1', 3);
     const result = await cli.store('disk', 'drain', name);
@@ -201,7 +260,11 @@ describe('store disk remove', () => {
     const cli = await redundantStore();
     rmSync(path.join(cli.root, 'disk2'), { recursive: true });
     await cli.store('disk', 'drain', 'disk2');
-    expect(await cli.store('disk', 'remove', 'disk2')).toMatchObject({ code: 0, stdout: 'removed disk "disk2"\n', stderr: '' });
+    expect(await cli.store('disk', 'remove', 'disk2')).toMatchObject({
+      code: 0,
+      stdout: 'removed disk "disk2"\n',
+      stderr: '',
+    });
   });
 
   test('takes a drained disk out of the store, and says that its folder may be deleted', async () => {
@@ -229,7 +292,12 @@ describe('store disk remove', () => {
 
   test.each<[string, string, number, RegExp]>([
     ['that is not there', 'disk9', 3, /^error: there is no disk "disk9"\n/],
-    ['that was not drained', 'disk2', 5, /^error: disk "disk2" cannot be removed: it has not been drained; "store disk drain disk2" moves everything off it\n$/],
+    [
+      'that was not drained',
+      'disk2',
+      5,
+      /^error: disk "disk2" cannot be removed: it has not been drained; "store disk drain disk2" moves everything off it\n$/,
+    ],
   ])('of a disk %s is refused', async (_, name, code, says) => {
     const cli = await redundantStore();
     const result = await cli.store('disk', 'remove', name);
@@ -253,7 +321,11 @@ describe('store rebalance', () => {
   test('of a store that is even has nothing to do', async () => {
     const cli = new Cli();
     await cli.store('init');
-    expect(await cli.store('rebalance')).toMatchObject({ code: 0, stdout: 'nothing to move: every disk has its share\n', stderr: '' });
+    expect(await cli.store('rebalance')).toMatchObject({
+      code: 0,
+      stdout: 'nothing to move: every disk has its share\n',
+      stderr: '',
+    });
   });
 
   test('--json gives what it moved', async () => {

@@ -19,7 +19,8 @@ function withFile(): { folder: string; bytes: Buffer } {
 describe('an object comes back byte for byte', () => {
   test('through the sources with tsx, as the README begins', async () => {
     const { folder, bytes } = withFile();
-    const tsx = (args: string[]): ReturnType<typeof runProgram> => runProgram(process.execPath, [TSX, ...args], { cwd: folder });
+    const tsx = (args: string[]): ReturnType<typeof runProgram> =>
+      runProgram(process.execPath, [TSX, ...args], { cwd: folder });
     const up = await tsx([sourceDoor('upload'), 'my-bucket', 'demo.bin']);
     expect(up).toMatchObject({ code: 0, stderr: '' });
     expect(up.stdout).toMatch(/^my-bucket\/demo\.bin {2}3 chunks /);
@@ -39,7 +40,9 @@ describe('an object comes back byte for byte', () => {
   test('through the scripts of npm', async () => {
     const { folder, bytes } = withFile();
     const npm = (script: string, ...args: string[]): ReturnType<typeof runProgram> =>
-      runProgram('npm', ['run', '--silent', script, '--', ...args, '--root', path.join(folder, 'store')], { cwd: PROJECT });
+      runProgram('npm', ['run', '--silent', script, '--', ...args, '--root', path.join(folder, 'store')], {
+        cwd: PROJECT,
+      });
     const up = await npm('upload', 'my-bucket', path.join(folder, 'demo.bin'));
     expect(up.code).toBe(0);
     expect(up.stdout).toMatch(/^my-bucket\/demo\.bin {2}3 chunks /);
@@ -52,7 +55,10 @@ test('the exit code of the process is that of the command', async () => {
   const folder = tempFolder();
   expect(await runDoor('upload', [], { cwd: folder })).toMatchObject({ code: 2, stdout: '' });
   expect(await runDoor('store', ['ls'], { cwd: folder })).toMatchObject({ code: 3, stdout: '' });
-  expect(await runDoor('upload', ['my-bucket', 'none1', 'none2'], { cwd: folder })).toMatchObject({ code: 1, stdout: '' });
+  expect(await runDoor('upload', ['my-bucket', 'none1', 'none2'], { cwd: folder })).toMatchObject({
+    code: 1,
+    stdout: '',
+  });
 });
 
 test('the entry points begin with the line that lets a shell run them', () => {

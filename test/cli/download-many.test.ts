@@ -52,14 +52,21 @@ describe('download of many objects', () => {
 
   test('lands below downloaded_files without -o', async () => {
     const cli = await withKeys('a', 'b/c');
-    expect(await runDoor('download', ['-r', 'my-bucket', '--root', cli.root], { cwd: cli.folder })).toMatchObject({ code: 0, stderr: '' });
+    expect(await runDoor('download', ['-r', 'my-bucket', '--root', cli.root], { cwd: cli.folder })).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     expect(filesBelow(cli.path('downloaded_files'))).toEqual(same('a', 'b/c'));
   });
 
   test('--json gives one object a file and no summary', async () => {
     const cli = await withKeys('a', 'b/c');
     const { stdout } = await cli.download('-r', 'my-bucket', '-o', cli.path('out'), '--json');
-    expect(parseLines(stdout).map(({ key, file }) => [key, file]).sort()).toEqual([
+    expect(
+      parseLines(stdout)
+        .map(({ key, file }) => [key, file])
+        .sort(),
+    ).toEqual([
       ['a', cli.path('out/a')],
       ['b/c', cli.path('out/b/c')],
     ]);
@@ -83,7 +90,9 @@ describe('download of many objects', () => {
     expect(files['z']).toBe('z');
     expect(Object.keys(files)).toHaveLength(2);
     expect(stderr).toMatch(/^error: cannot write ".*out\/a(\/b)?": .*\n$/);
-    expect(readdirSync(cli.path('out'), { recursive: true }).filter((name) => String(name).endsWith('.part'))).toEqual([]);
+    expect(readdirSync(cli.path('out'), { recursive: true }).filter((name) => String(name).endsWith('.part'))).toEqual(
+      [],
+    );
   });
 
   test('a file where a key needs folders does not stop the others', async () => {

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { targetBelow } from '../../src/cli/input/target.ts';
@@ -23,12 +33,18 @@ function openFiles(pid: number): string[] {
 }
 
 /** Stores an object and downloads it to its default place, below a `work` folder. */
-async function toDefaultPlace(key: string, prepare: (cli: Cli) => void = () => undefined): Promise<{ cli: Cli; result: Ended }> {
+async function toDefaultPlace(
+  key: string,
+  prepare: (cli: Cli) => void = () => undefined,
+): Promise<{ cli: Cli; result: Ended }> {
   const cli = new Cli({ stdin: 'content' });
   expect(await cli.upload('my-bucket', '-', '--key', key)).toMatchObject({ code: 0 });
   mkdirSync(cli.path('work'));
   prepare(cli);
-  return { cli, result: await runDoor('download', [`my-bucket/${key}`, '--root', cli.root], { cwd: cli.path('work') }) };
+  return {
+    cli,
+    result: await runDoor('download', [`my-bucket/${key}`, '--root', cli.root], { cwd: cli.path('work') }),
+  };
 }
 
 describe('a key that is no plain relative path is refused with exit code 2, and nothing is written', () => {
@@ -92,27 +108,33 @@ describe('the folder', () => {
     expect(readFileSync(cli.path('work/downloaded_files/real/b'), 'utf8')).toBe('content');
   });
 
-  test.each(['link/b', 'link/deep/er/b'])('must not be left through a link: %s is refused with exit code 2', async (key) => {
-    const { cli, result } = await toDefaultPlace(key, (own) => {
-      mkdirSync(own.path('outside'));
-      mkdirSync(own.path('work/downloaded_files'));
-      symlinkSync(own.path('outside'), own.path('work/downloaded_files/link'));
-    });
-    expect(result).toMatchObject({ code: 2, stdout: '' });
-    expect(result.stderr).toMatch(/would lead out of "downloaded_files" through a link/);
-    expect(readdirSync(cli.path('outside'))).toEqual([]);
-  });
+  test.each(['link/b', 'link/deep/er/b'])(
+    'must not be left through a link: %s is refused with exit code 2',
+    async (key) => {
+      const { cli, result } = await toDefaultPlace(key, (own) => {
+        mkdirSync(own.path('outside'));
+        mkdirSync(own.path('work/downloaded_files'));
+        symlinkSync(own.path('outside'), own.path('work/downloaded_files/link'));
+      });
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      expect(result.stderr).toMatch(/would lead out of "downloaded_files" through a link/);
+      expect(readdirSync(cli.path('outside'))).toEqual([]);
+    },
+  );
 
-  test.each(['link/b', 'link/deep/b'])('must not be left through a link whose end is yet to be made: %s fails', async (key) => {
-    const { cli, result } = await toDefaultPlace(key, (own) => {
-      mkdirSync(own.path('outside'));
-      mkdirSync(own.path('work/downloaded_files'));
-      symlinkSync(own.path('outside/not-yet'), own.path('work/downloaded_files/link'));
-    });
-    expect(result.code).not.toBe(0);
-    expect(result.stderr).toMatch(/^error: .*link/);
-    expect(readdirSync(cli.path('outside'))).toEqual([]);
-  });
+  test.each(['link/b', 'link/deep/b'])(
+    'must not be left through a link whose end is yet to be made: %s fails',
+    async (key) => {
+      const { cli, result } = await toDefaultPlace(key, (own) => {
+        mkdirSync(own.path('outside'));
+        mkdirSync(own.path('work/downloaded_files'));
+        symlinkSync(own.path('outside/not-yet'), own.path('work/downloaded_files/link'));
+      });
+      expect(result.code).not.toBe(0);
+      expect(result.stderr).toMatch(/^error: .*link/);
+      expect(readdirSync(cli.path('outside'))).toEqual([]);
+    },
+  );
 
   test('names the key where a link leads to itself', async () => {
     const { result } = await toDefaultPlace('link/b', (own) => {
@@ -148,7 +170,9 @@ describe('the folder', () => {
   });
 
   test('refuses "a" clearly where it is a folder, and leaves no .part', async () => {
-    const { cli, result } = await toDefaultPlace('a', (own) => mkdirSync(own.path('work/downloaded_files/a/b'), { recursive: true }));
+    const { cli, result } = await toDefaultPlace('a', (own) =>
+      mkdirSync(own.path('work/downloaded_files/a/b'), { recursive: true }),
+    );
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toMatch(/^error: cannot write ".*downloaded_files\/a": /);
     // The name of the temporary file means nothing to whoever reads this.
@@ -184,7 +208,10 @@ describe('-o', () => {
     const cli = await withObject(bytes);
     execFileSync('mkfifo', [cli.path('fifo')]);
     const reader = runProgram('sha256sum', [cli.path('fifo')]);
-    expect(await runDoor('download', ['my-bucket/k', '-o', cli.path('fifo'), '--root', cli.root])).toMatchObject({ code: 0, stderr: '' });
+    expect(await runDoor('download', ['my-bucket/k', '-o', cli.path('fifo'), '--root', cli.root])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     const expected = execFileSync('sha256sum', { input: bytes, encoding: 'utf8' }).slice(0, 64);
     expect((await reader).stdout.slice(0, 64)).toBe(expected);
     expect(lstatSync(cli.path('fifo')).isFIFO()).toBe(true);
@@ -193,8 +220,17 @@ describe('-o', () => {
   test('a FIFO without a reader is waited for until the command is interrupted', async () => {
     const cli = await withObject(Buffer.from('content'));
     execFileSync('mkfifo', [cli.path('fifo')]);
-    const download = start(process.execPath, [compiledDoor('download'), 'my-bucket/k', '-o', cli.path('fifo'), '--root', cli.root]);
-    await until('the command has opened the object', () => openFiles(download.pid).some((file) => file.endsWith('.lock')));
+    const download = start(process.execPath, [
+      compiledDoor('download'),
+      'my-bucket/k',
+      '-o',
+      cli.path('fifo'),
+      '--root',
+      cli.root,
+    ]);
+    await until('the command has opened the object', () =>
+      openFiles(download.pid).some((file) => file.endsWith('.lock')),
+    );
     download.kill('SIGINT');
     expect(await download.ended).toMatchObject({ code: 130 });
     expect(lstatSync(cli.path('fifo')).isFIFO()).toBe(true);
@@ -206,7 +242,10 @@ describe('-o', () => {
     await new Promise<void>((resolve) => server.listen(cli.path('sock'), resolve));
     onTestFinished(() => void server.close());
     const { code, stderr } = await cli.download('my-bucket/k', '-o', cli.path('sock'));
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^error: cannot write "[^"]*sock"[^\n]*\n$/) as string });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^error: cannot write "[^"]*sock"[^\n]*\n$/) as string,
+    });
   });
 
   test('a FIFO whose reader leaves early ends the command without a stack trace', async () => {
@@ -232,15 +271,27 @@ describe('-o', () => {
   test('- ends quietly when the reader leaves', async () => {
     const cli = await withObject(seededBytes(8 * MIB, 'pipe'));
     const script = '"$1" "$2" my-bucket/k -o - --root "$3" | head -c 1 | wc -c; echo "exit codes ${PIPESTATUS[*]}"';
-    const { stdout, stderr } = await runProgram('bash', ['-c', script, 'bash', process.execPath, compiledDoor('download'), cli.root]);
-    expect({ lines: stdout.trim().split(/\s*\n\s*/), stderr }).toEqual({ lines: ['1', 'exit codes 0 0 0'], stderr: '' });
+    const { stdout, stderr } = await runProgram('bash', [
+      '-c',
+      script,
+      'bash',
+      process.execPath,
+      compiledDoor('download'),
+      cli.root,
+    ]);
+    expect({ lines: stdout.trim().split(/\s*\n\s*/), stderr }).toEqual({
+      lines: ['1', 'exit codes 0 0 0'],
+      stderr: '',
+    });
   });
 
   test('- into a full device fails with a message and no stack trace', async () => {
     const cli = await withObject('content');
     const full = openSync('/dev/full', 'w');
     try {
-      const { code, stderr } = await startDoor('download', ['my-bucket/k', '-o', '-', '--root', cli.root], { stdout: full }).ended;
+      const { code, stderr } = await startDoor('download', ['my-bucket/k', '-o', '-', '--root', cli.root], {
+        stdout: full,
+      }).ended;
       expect(code).toBe(1);
       expect(stderr).toMatch(/^error: .*ENOSPC/);
       expect(stderr).not.toMatch(/\n\s+at /);

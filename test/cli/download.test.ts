@@ -19,7 +19,9 @@ async function withObject(content: Uint8Array | string = 'content'): Promise<Cli
 function damageLastChunk(cli: Cli): void {
   const chunks = ['disk1', 'disk2', 'disk3'].flatMap((disk) => {
     const folder = path.join(cli.root, disk, 'chunks');
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => (name.endsWith('.chunk') ? [path.join(folder, name)] : []));
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) =>
+      name.endsWith('.chunk') ? [path.join(folder, name)] : [],
+    );
   });
   const last = chunks.sort((a, b) => path.basename(a).localeCompare(path.basename(b))).at(-1) ?? '';
   writeFileSync(last, seededBytes(readFileSync(last).length, 'damage'));
@@ -31,11 +33,23 @@ describe('without -o', () => {
     const bytes = seededBytes(2 * MIB + 5, 'default place');
     writeFileSync(cli.path('in'), bytes);
     const inFolder = { cwd: cli.folder };
-    expect(await runDoor('upload', ['my-bucket', 'in', '--key', 'a/b/c.bin'], inFolder)).toMatchObject({ code: 0, stderr: '' });
-    expect(readdirSync(cli.path('storage_nodes')).sort()).toEqual(['.lock', '.lock.note', 'disk1', 'disk2', 'disk3', 'store.json']);
+    expect(await runDoor('upload', ['my-bucket', 'in', '--key', 'a/b/c.bin'], inFolder)).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect(readdirSync(cli.path('storage_nodes')).sort()).toEqual([
+      '.lock',
+      '.lock.note',
+      'disk1',
+      'disk2',
+      'disk3',
+      'store.json',
+    ]);
     const { code, stdout, stderr } = await runDoor('download', ['my-bucket/a/b/c.bin'], inFolder);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^my-bucket\/a\/b\/c\.bin → downloaded_files\/a\/b\/c\.bin {2}2\.0 MiB {2}[\d.]+ m?s {2}[\d.]+ [KMG]iB\/s\n$/);
+    expect(stdout).toMatch(
+      /^my-bucket\/a\/b\/c\.bin → downloaded_files\/a\/b\/c\.bin {2}2\.0 MiB {2}[\d.]+ m?s {2}[\d.]+ [KMG]iB\/s\n$/,
+    );
     expect(readFileSync(cli.path('downloaded_files/a/b/c.bin')).equals(bytes)).toBe(true);
   });
 });
@@ -43,7 +57,10 @@ describe('without -o', () => {
 describe('-o', () => {
   test('names the file, whose folders are made', async () => {
     const cli = await withObject();
-    expect(await cli.download('my-bucket/photo.jpg', '-o', cli.path('x/y/p.jpg'))).toMatchObject({ code: 0, stderr: '' });
+    expect(await cli.download('my-bucket/photo.jpg', '-o', cli.path('x/y/p.jpg'))).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     expect(readFileSync(cli.path('x/y/p.jpg'), 'utf8')).toBe('content');
   });
 
@@ -101,7 +118,12 @@ describe('--range', () => {
     '%j is refused with exit code 2, and writes no file',
     async (range) => {
       const cli = await withObject();
-      const { code, stdout, stderr } = await cli.download('my-bucket/photo.jpg', `--range=${range}`, '-o', cli.path('part'));
+      const { code, stdout, stderr } = await cli.download(
+        'my-bucket/photo.jpg',
+        `--range=${range}`,
+        '-o',
+        cli.path('part'),
+      );
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
       expect(stderr).toMatch(/^error: bad range .*\n.*\n$/);
       expect(readdirSync(cli.folder).sort()).toEqual(['photo.jpg', 'store']);
@@ -120,7 +142,11 @@ describe('the result', () => {
 
   test('is nothing with --quiet', async () => {
     const cli = await withObject();
-    expect(await cli.download('my-bucket/photo.jpg', '-o', cli.path('p'), '--quiet')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(await cli.download('my-bucket/photo.jpg', '-o', cli.path('p'), '--quiet')).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
     expect(existsSync(cli.path('p'))).toBe(true);
   });
 });
@@ -133,7 +159,9 @@ describe('an object that is damaged', () => {
     damageLastChunk(cli);
     const { code, stdout, stderr } = await cli.download('my-bucket/photo.jpg', '-o', cli.path('new/folder/p'));
     expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
-    expect(stderr).toMatch(/^error: bytes 3145728-4194303 of my-bucket\/photo\.jpg cannot be read: chunk 3 of my-bucket\/photo\.jpg on disk "disk[123]" is damaged: .*\n {2}.*\n$/);
+    expect(stderr).toMatch(
+      /^error: bytes 3145728-4194303 of my-bucket\/photo\.jpg cannot be read: chunk 3 of my-bucket\/photo\.jpg on disk "disk[123]" is damaged: .*\n {2}.*\n$/,
+    );
     expect(readdirSync(cli.folder).sort()).toEqual(['photo.jpg', 'store']);
   });
 

@@ -60,7 +60,8 @@ async function ready(): Promise<Cli> {
 function chunkOf(cli: Cli): string {
   for (const disk of ['disk1', 'disk2', 'disk3']) {
     const folder = path.join(cli.root, disk, 'chunks');
-    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) if (name.endsWith('.chunk')) return path.join(folder, name);
+    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+      if (name.endsWith('.chunk')) return path.join(folder, name);
   }
   throw new Error('no chunk');
 }
@@ -74,25 +75,115 @@ interface Situation {
 }
 
 const SITUATIONS: Situation[] = [
-  { what: 'a bucket name with capitals', run: (cli) => cli.upload('My-Bucket', cli.path('f')), code: 2, says: /^bad bucket name "My-Bucket": 3 to 63/ },
-  { what: 'a bucket name that is too short', run: (cli) => cli.store('ls', 'ab'), code: 2, says: /^bad bucket name "ab"/ },
-  { what: 'a bucket name that leads elsewhere', run: (cli) => cli.download('../k'), code: 2, says: /^bad bucket name "\.\."/ },
+  {
+    what: 'a bucket name with capitals',
+    run: (cli) => cli.upload('My-Bucket', cli.path('f')),
+    code: 2,
+    says: /^bad bucket name "My-Bucket": 3 to 63/,
+  },
+  {
+    what: 'a bucket name that is too short',
+    run: (cli) => cli.store('ls', 'ab'),
+    code: 2,
+    says: /^bad bucket name "ab"/,
+  },
+  {
+    what: 'a bucket name that leads elsewhere',
+    run: (cli) => cli.download('../k'),
+    code: 2,
+    says: /^bad bucket name "\.\."/,
+  },
   { what: 'an empty bucket name', run: (cli) => cli.download('/k'), code: 2, says: /^bad bucket name ""/ },
-  { what: 'a bad name for a new bucket', run: (cli) => cli.store('bucket', 'create', 'a..b'), code: 2, says: /^bad bucket name "a\.\.b"/ },
-  { what: 'an over-long key', run: (cli) => cli.download(`my-bucket/${'é'.repeat(513)}`, '-o', '-'), code: 2, says: /^bad key "é+…": it has 1026 bytes/ },
-  { what: 'a missing bucket', run: (cli) => cli.download('no-bucket/k'), code: 3, says: /^there is no bucket "no-bucket"\n {2}"store ls"/ },
-  { what: 'a missing bucket to list', run: (cli) => cli.store('ls', 'no-bucket'), code: 3, says: /^there is no bucket "no-bucket"/ },
-  { what: 'a missing bucket to delete', run: (cli) => cli.store('bucket', 'rm', 'no-bucket'), code: 3, says: /^there is no bucket "no-bucket"/ },
-  { what: 'a missing bucket to delete from', run: (cli) => cli.store('rm', 'no-bucket/k'), code: 3, says: /^there is no bucket "no-bucket"/ },
-  { what: 'a missing bucket to delete all from', run: (cli) => cli.store('rm', '-r', 'no-bucket'), code: 3, says: /^there is no bucket "no-bucket"/ },
-  { what: 'a missing key', run: (cli) => cli.download('my-bucket/none'), code: 3, says: /^there is no object "my-bucket\/none"\n {2}"store ls -r/ },
-  { what: 'a missing key to stat', run: (cli) => cli.store('stat', 'my-bucket/none'), code: 3, says: /^there is no object "my-bucket\/none"/ },
-  { what: 'a range beyond the end', run: (cli) => cli.download('my-bucket/k', '--range', '7-', '-o', '-'), code: 2, says: /^bad range 7-: the object has 7 bytes\n {2}ranges are like/ },
-  { what: 'no store', run: (cli) => cli.with({}).download('my-bucket/k', '--root', cli.path('none')), code: 3, says: /^there is no store in ".*none"\n {2}the first upload makes/ },
-  { what: 'no store to list', run: (cli) => cli.store('ls', '--root', cli.path('none')), code: 3, says: /^there is no store in ".*none"/ },
-  { what: 'a root that is a file', run: (cli) => cli.upload('my-bucket', cli.path('f'), '--root', cli.path('f')), code: 2, says: /^".*\/f" is not a folder\n {2}name the store with --root/ },
-  { what: 'a root that is a file to read', run: (cli) => cli.store('ls', '--root', cli.path('f')), code: 2, says: /^".*\/f" is not a folder/ },
-  { what: 'a root below a file', run: (cli) => cli.upload('my-bucket', cli.path('f'), '--root', cli.path('f/x')), code: 2, says: /^".*\/f\/x" is not a folder/ },
+  {
+    what: 'a bad name for a new bucket',
+    run: (cli) => cli.store('bucket', 'create', 'a..b'),
+    code: 2,
+    says: /^bad bucket name "a\.\.b"/,
+  },
+  {
+    what: 'an over-long key',
+    run: (cli) => cli.download(`my-bucket/${'é'.repeat(513)}`, '-o', '-'),
+    code: 2,
+    says: /^bad key "é+…": it has 1026 bytes/,
+  },
+  {
+    what: 'a missing bucket',
+    run: (cli) => cli.download('no-bucket/k'),
+    code: 3,
+    says: /^there is no bucket "no-bucket"\n {2}"store ls"/,
+  },
+  {
+    what: 'a missing bucket to list',
+    run: (cli) => cli.store('ls', 'no-bucket'),
+    code: 3,
+    says: /^there is no bucket "no-bucket"/,
+  },
+  {
+    what: 'a missing bucket to delete',
+    run: (cli) => cli.store('bucket', 'rm', 'no-bucket'),
+    code: 3,
+    says: /^there is no bucket "no-bucket"/,
+  },
+  {
+    what: 'a missing bucket to delete from',
+    run: (cli) => cli.store('rm', 'no-bucket/k'),
+    code: 3,
+    says: /^there is no bucket "no-bucket"/,
+  },
+  {
+    what: 'a missing bucket to delete all from',
+    run: (cli) => cli.store('rm', '-r', 'no-bucket'),
+    code: 3,
+    says: /^there is no bucket "no-bucket"/,
+  },
+  {
+    what: 'a missing key',
+    run: (cli) => cli.download('my-bucket/none'),
+    code: 3,
+    says: /^there is no object "my-bucket\/none"\n {2}"store ls -r/,
+  },
+  {
+    what: 'a missing key to stat',
+    run: (cli) => cli.store('stat', 'my-bucket/none'),
+    code: 3,
+    says: /^there is no object "my-bucket\/none"/,
+  },
+  {
+    what: 'a range beyond the end',
+    run: (cli) => cli.download('my-bucket/k', '--range', '7-', '-o', '-'),
+    code: 2,
+    says: /^bad range 7-: the object has 7 bytes\n {2}ranges are like/,
+  },
+  {
+    what: 'no store',
+    run: (cli) => cli.with({}).download('my-bucket/k', '--root', cli.path('none')),
+    code: 3,
+    says: /^there is no store in ".*none"\n {2}the first upload makes/,
+  },
+  {
+    what: 'no store to list',
+    run: (cli) => cli.store('ls', '--root', cli.path('none')),
+    code: 3,
+    says: /^there is no store in ".*none"/,
+  },
+  {
+    what: 'a root that is a file',
+    run: (cli) => cli.upload('my-bucket', cli.path('f'), '--root', cli.path('f')),
+    code: 2,
+    says: /^".*\/f" is not a folder\n {2}name the store with --root/,
+  },
+  {
+    what: 'a root that is a file to read',
+    run: (cli) => cli.store('ls', '--root', cli.path('f')),
+    code: 2,
+    says: /^".*\/f" is not a folder/,
+  },
+  {
+    what: 'a root below a file',
+    run: (cli) => cli.upload('my-bucket', cli.path('f'), '--root', cli.path('f/x')),
+    code: 2,
+    says: /^".*\/f\/x" is not a folder/,
+  },
   {
     what: 'a store.json that is no JSON',
     run: (cli) => {
@@ -132,7 +223,8 @@ const SITUATIONS: Situation[] = [
   {
     what: 'metas that are damaged on all disks',
     run: (cli) => {
-      for (const disk of ['disk1', 'disk2', 'disk3']) writeFileSync(path.join(cli.root, disk, 'buckets/my-bucket/k.meta.json'), '{}');
+      for (const disk of ['disk1', 'disk2', 'disk3'])
+        writeFileSync(path.join(cli.root, disk, 'buckets/my-bucket/k.meta.json'), '{}');
       return cli.download('my-bucket/k', '-o', '-');
     },
     code: 4,

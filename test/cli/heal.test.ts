@@ -14,7 +14,10 @@ describe('store heal', () => {
 
   test('rebuilds what is missing or wrong, says how much it has read back, and a verify after it is clean', async () => {
     const cli = await redundantStore('2+1', 3);
-    const [wrong = '', missing = ''] = [shardsOn(cli, 'disk1', /00000[0-3]\.chunk$/)[0], allShards(cli, /000004\.parity0$/)[0]];
+    const [wrong = '', missing = ''] = [
+      shardsOn(cli, 'disk1', /00000[0-3]\.chunk$/)[0],
+      allShards(cli, /000004\.parity0$/)[0],
+    ];
     const content = readFileSync(missing);
     writeFileSync(wrong, 'damage');
     rmSync(missing);
@@ -33,7 +36,9 @@ describe('store heal', () => {
     symlinkSync('/dev/zero', path.join(folder, 'big.meta.json'));
     const { code, stdout, stderr } = await cli.store('heal');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^brought the copies of 1 document into step\nsomething stood in the way; it is disk1\/buckets\/photos\/\.big\.meta\.json\.corrupt now\n2 objects: 2 whole/);
+    expect(stdout).toMatch(
+      /^brought the copies of 1 document into step\nsomething stood in the way; it is disk1\/buckets\/photos\/\.big\.meta\.json\.corrupt now\n2 objects: 2 whole/,
+    );
     expect(readlinkSync(path.join(folder, '.big.meta.json.corrupt'))).toBe('/dev/zero');
     for (const name of Array.from({ length: 12 }, (_, number) => `k${number}`)) {
       await cli.with({ stdin: name }).upload('photos', '-', '--key', name);
@@ -52,14 +57,18 @@ describe('store heal', () => {
     rmSync(missing);
     const { code, stdout } = await cli.store('heal', '--dry-run');
     expect(code).toBe(4);
-    expect(stdout).toMatch(/^degraded {2}photos\/big {2}survives 0 more\n {2}disk1: 1 parity chunk missing \(.*\)\nwould rebuild 1 chunk\n2 objects: 1 whole, 1 degraded, 0 lost /);
+    expect(stdout).toMatch(
+      /^degraded {2}photos\/big {2}survives 0 more\n {2}disk1: 1 parity chunk missing \(.*\)\nwould rebuild 1 chunk\n2 objects: 1 whole, 1 degraded, 0 lost /,
+    );
     expect(existsSync(missing)).toBe(false);
   });
 
   test('--dry-run tells what has to wait for a disk', async () => {
     const cli = await redundantStore('2+1', 3);
     unplug(cli, 'disk1');
-    expect((await cli.store('heal', '--dry-run')).stdout).toMatch(/\ncould not rebuild \d chunks while their disks are offline\n/);
+    expect((await cli.store('heal', '--dry-run')).stdout).toMatch(
+      /\ncould not rebuild \d chunks while their disks are offline\n/,
+    );
   });
 
   test('of a bucket or prefix heals only that', async () => {
@@ -67,18 +76,23 @@ describe('store heal', () => {
     ruinSmall(cli);
     expect(await cli.store('heal', 'photos/big')).toMatchObject({ code: 0 });
     expect(await cli.store('verify')).toMatchObject({ code: 4 });
-    expect((await cli.store('heal', 'photos/sm')).stdout).toMatch(/^healed 1 chunk \(5 B\), each read back\n1 object: 1 whole/);
+    expect((await cli.store('heal', 'photos/sm')).stdout).toMatch(
+      /^healed 1 chunk \(5 B\), each read back\n1 object: 1 whole/,
+    );
     expect(await cli.store('verify')).toMatchObject({ code: 0 });
   });
 
-  test.each([['heal'], ['rebalance']])('on a terminal says that an interrupted %s can be gone on with', async (...command) => {
-    const cli = await redundantStore();
-    const interrupted = cli.with({ terminal: true, signal: AbortSignal.abort() });
-    const { code, stdout, stderr } = await interrupted.store(...command);
-    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
-    // After the end of the bar, which would otherwise be drawn over it.
-    expect(stderr).toMatch(/interrupted; what has been done stays, and the same command goes on from there\S*\n$/);
-  });
+  test.each([['heal'], ['rebalance']])(
+    'on a terminal says that an interrupted %s can be gone on with',
+    async (...command) => {
+      const cli = await redundantStore();
+      const interrupted = cli.with({ terminal: true, signal: AbortSignal.abort() });
+      const { code, stdout, stderr } = await interrupted.store(...command);
+      expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+      // After the end of the bar, which would otherwise be drawn over it.
+      expect(stderr).toMatch(/interrupted; what has been done stays, and the same command goes on from there\S*\n$/);
+    },
+  );
 
   test('names every object that is lost, heals the others, and ends with 4', async () => {
     const cli = await redundantStore('1+0', 3);
@@ -117,7 +131,9 @@ describe('store heal', () => {
     const { code, stdout, stderr } = await cli.store('heal');
     expect(code).toBe(1);
     expect(stdout).toMatch(/^nothing to heal\n0 objects: 0 whole, 0 degraded, 0 lost {2}/);
-    expect(stderr).toMatch(/^warning: disk "disk2" is missing \(.*\), so it cannot join\n(warning: leftover chunks are kept: .*\n)?$/);
+    expect(stderr).toMatch(
+      /^warning: disk "disk2" is missing \(.*\), so it cannot join\n(warning: leftover chunks are kept: .*\n)?$/,
+    );
   });
 
   test('brings the metas of a disk that was away into step, and removes what it should no longer have', async () => {
@@ -141,9 +157,25 @@ describe('store heal', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const lines = parseLines(stdout);
     // The most endangered come first.
-    expect(lines.map(({ type, key, state }) => [type, key, state])).toEqual([['object', 'big', 'whole'], ['object', 'small', 'whole'], ['total', undefined, undefined]]);
+    expect(lines.map(({ type, key, state }) => [type, key, state])).toEqual([
+      ['object', 'big', 'whole'],
+      ['object', 'small', 'whole'],
+      ['total', undefined, undefined],
+    ]);
     expect(lines[2]).toMatchObject({
-      objects: 2, whole: 2, degraded: 0, lost: 0, rebuilt: 1, rebuiltBytes: 5, moved: 0, movedBytes: 0, settled: 0, joined: [], failed: [], dryRun: false, gc: { leftoverChunks: 0 },
+      objects: 2,
+      whole: 2,
+      degraded: 0,
+      lost: 0,
+      rebuilt: 1,
+      rebuiltBytes: 5,
+      moved: 0,
+      movedBytes: 0,
+      settled: 0,
+      joined: [],
+      failed: [],
+      dryRun: false,
+      gc: { leftoverChunks: 0 },
     });
     expect((await readBig(cli)).equals(BIG)).toBe(true);
   });

@@ -14,9 +14,14 @@ const MOST_NAMES = 30_000;
  * reads it is at work long enough to be interrupted.
  */
 export async function storeHuge(cli: Cli, key: string, chunks: number): Promise<void> {
-  expect(await cli.with({ stdin: Buffer.alloc(MIB) }).upload('my-bucket', '-', '--key', key)).toMatchObject({ code: 0 });
+  expect(await cli.with({ stdin: Buffer.alloc(MIB) }).upload('my-bucket', '-', '--key', key)).toMatchObject({
+    code: 0,
+  });
   const store = await ObjectStore.open(cli.root);
-  const { directory, chunks: [chunk] } = await store.head('my-bucket', key);
+  const {
+    directory,
+    chunks: [chunk],
+  } = await store.head('my-bucket', key);
   const fileOf = (order: number): string => path.join(cli.root, chunk?.disk ?? '', directory, chunkFile(order));
   for (let order = 1; order < chunks; order++) {
     if (order % MOST_NAMES === 0) copyFileSync(fileOf(order - 1), fileOf(order));

@@ -22,7 +22,9 @@ async function expectWhole(cli: Cli): Promise<void> {
 }
 
 function roleOf(cli: Cli, disk: string): string | undefined {
-  const { disks } = JSON.parse(readFileSync(path.join(cli.root, 'store.json'), 'utf8')) as { disks: { name: string; role?: string }[] };
+  const { disks } = JSON.parse(readFileSync(path.join(cli.root, 'store.json'), 'utf8')) as {
+    disks: { name: string; role?: string }[];
+  };
   return disks.find(({ name }) => name === disk)?.role;
 }
 
@@ -55,7 +57,11 @@ describe('Ctrl-C ends with 130, breaks nothing, and the command can be run again
     const cli = await redundantStore('2+1', 3);
     rmSync(path.join(cli.root, 'disk2'), { recursive: true });
     const running = startDoor('store', ['disk', 'replace', 'disk2', ...SLOWLY, '--root', cli.root]);
-    await untilWhile(running, 'a chunk is healed', () => existsSync(path.join(cli.root, 'disk2/chunks')) && shardsOn(cli, 'disk2').length > 0);
+    await untilWhile(
+      running,
+      'a chunk is healed',
+      () => existsSync(path.join(cli.root, 'disk2/chunks')) && shardsOn(cli, 'disk2').length > 0,
+    );
     expect(await interrupt(running)).toMatchObject({ code: 130, stderr: '' });
     expect(roleOf(cli, 'disk2')).toBe('joining');
     expect(await cli.store('heal')).toMatchObject({ code: 0 });
@@ -67,7 +73,11 @@ describe('Ctrl-C ends with 130, breaks nothing, and the command can be run again
     const cli = await redundantStore();
     const running = startDoor('store', ['disk', 'drain', 'disk2', ...SLOWLY, '--root', cli.root]);
     const before = allShards(cli).length;
-    await untilWhile(running, 'a chunk is on another disk', () => allShards(cli).length > before || shardsOn(cli, 'disk2').length === 0);
+    await untilWhile(
+      running,
+      'a chunk is on another disk',
+      () => allShards(cli).length > before || shardsOn(cli, 'disk2').length === 0,
+    );
     expect(await interrupt(running)).toMatchObject({ code: 130, stdout: '', stderr: '' });
     expect(roleOf(cli, 'disk2')).toBe('draining');
     expect((await readBig(cli)).equals(BIG)).toBe(true);
@@ -109,14 +119,19 @@ test.each([
   const plugIn = unplug(cli, 'disk4');
   if (!args.includes('replace')) plugIn();
   const before = tree(cli.folder);
-  const result = await cli.with({ signal: AbortSignal.abort() }).store(...args.map((arg) => (arg === 'NEW' ? cli.path('new') : arg)));
+  const result = await cli
+    .with({ signal: AbortSignal.abort() })
+    .store(...args.map((arg) => (arg === 'NEW' ? cli.path('new') : arg)));
   expect(result).toMatchObject({ code: 130, stdout: '', stderr: '' });
   expect(tree(cli.folder)).toEqual(before);
 });
 
-test.each([['verify'], ['heal'], ['rebalance'], ['disk ls']])('%s on a terminal restores the cursor when it is interrupted', async (line) => {
-  const cli = await redundantStore();
-  const { code, stderr } = await cli.with({ signal: AbortSignal.abort(), terminal: true }).store(...line.split(' '));
-  expect(code).toBe(130);
-  expect(stderr.split('\u001b[?25h')).toHaveLength(stderr.split('\u001b[?25l').length);
-});
+test.each([['verify'], ['heal'], ['rebalance'], ['disk ls']])(
+  '%s on a terminal restores the cursor when it is interrupted',
+  async (line) => {
+    const cli = await redundantStore();
+    const { code, stderr } = await cli.with({ signal: AbortSignal.abort(), terminal: true }).store(...line.split(' '));
+    expect(code).toBe(130);
+    expect(stderr.split('\u001b[?25h')).toHaveLength(stderr.split('\u001b[?25l').length);
+  },
+);

@@ -22,7 +22,9 @@ async function ready(): Promise<Cli> {
 
 /** Everything below the disks, so that what was there before can be compared with what is there after. */
 function everything(cli: Cli): string[] {
-  return DISKS.flatMap((disk) => readdirSync(path.join(cli.root, disk), { recursive: true, encoding: 'utf8' }).map((name) => `${disk}/${name}`)).sort();
+  return DISKS.flatMap((disk) =>
+    readdirSync(path.join(cli.root, disk), { recursive: true, encoding: 'utf8' }).map((name) => `${disk}/${name}`),
+  ).sort();
 }
 
 function newChunks(cli: Cli, before: readonly string[]): string[] {
@@ -32,7 +34,9 @@ function newChunks(cli: Cli, before: readonly string[]): string[] {
 async function expectUntouched(cli: Cli, before: readonly string[]): Promise<void> {
   expect(everything(cli)).toEqual(before);
   expect((await cli.download('my-bucket/k', '-o', '-')).stdout).toBe('before');
-  expect(parseLines((await cli.store('gc', '--json')).stdout)).toMatchObject([{ leftoverChunks: 0, stagedFiles: 0, settled: 0 }]);
+  expect(parseLines((await cli.store('gc', '--json')).stdout)).toMatchObject([
+    { leftoverChunks: 0, stagedFiles: 0, settled: 0 },
+  ]);
 }
 
 function hasOpen(running: Running, file: string): boolean {
@@ -60,13 +64,16 @@ describe('Ctrl-C ends with 130 and leaves nothing behind', () => {
   });
 
   const noProc = !existsSync('/proc/self/fd');
-  if (noProc) console.warn('SKIPPED, nothing is proved about Ctrl-C while an upload waits for its first byte: there is no /proc');
+  if (noProc)
+    console.warn('SKIPPED, nothing is proved about Ctrl-C while an upload waits for its first byte: there is no /proc');
 
   test.skipIf(noProc)('in an upload from standard input that waits for its first byte', async () => {
     const cli = await ready();
     const before = everything(cli);
     const running = startDoor('upload', ['my-bucket', '-', '--key', 'k', '--root', cli.root]);
-    await untilWhile(running, 'it has the locks of an upload open', () => hasOpen(running, path.join(cli.root, '.lock')));
+    await untilWhile(running, 'it has the locks of an upload open', () =>
+      hasOpen(running, path.join(cli.root, '.lock')),
+    );
     running.kill('SIGINT');
     expect(await running.ended).toMatchObject({ code: 130, stdout: '' });
     await expectUntouched(cli, before);
@@ -91,7 +98,11 @@ describe('Ctrl-C ends with 130 and leaves nothing behind', () => {
     writeFileSync(cli.path('huge'), '');
     truncateSync(cli.path('huge'), HUGE);
     const running = startDoor('upload', ['my-bucket', cli.path('small'), cli.path('huge'), '--root', cli.root]);
-    await untilWhile(running, 'the small one is done', () => running.output().includes('my-bucket/small') && newChunks(cli, before).length > 2);
+    await untilWhile(
+      running,
+      'the small one is done',
+      () => running.output().includes('my-bucket/small') && newChunks(cli, before).length > 2,
+    );
     running.kill('SIGINT');
     expect(await running.ended).toMatchObject({ code: 130 });
     const keys = parseLines((await cli.store('ls', '--json', 'my-bucket')).stdout).map(({ key }) => key);
@@ -107,7 +118,15 @@ describe('Ctrl-C ends with 130 and leaves nothing behind', () => {
 
     for (const target of ['new/folder/out', 'there']) {
       const folder = path.dirname(cli.path(target));
-      const running = startDoor('download', ['my-bucket/big', '-o', cli.path(target), '--root', cli.root, '--concurrency', '1']);
+      const running = startDoor('download', [
+        'my-bucket/big',
+        '-o',
+        cli.path(target),
+        '--root',
+        cli.root,
+        '--concurrency',
+        '1',
+      ]);
       const hasPart = (): boolean => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.part'));
       await untilWhile(running, 'the part is there', hasPart);
       running.kill('SIGINT');
@@ -121,8 +140,21 @@ describe('Ctrl-C ends with 130 and leaves nothing behind', () => {
   test('in a download of many objects', async () => {
     const cli = new Cli();
     await storeHuge(cli, 'big', HUGE / MIB);
-    const running = startDoor('download', ['-r', 'my-bucket', '-o', cli.path('out/of/all'), '--root', cli.root, '--concurrency', '1']);
-    await untilWhile(running, 'the part is there', () => existsSync(cli.path('out/of/all')) && readdirSync(cli.path('out/of/all')).length > 0);
+    const running = startDoor('download', [
+      '-r',
+      'my-bucket',
+      '-o',
+      cli.path('out/of/all'),
+      '--root',
+      cli.root,
+      '--concurrency',
+      '1',
+    ]);
+    await untilWhile(
+      running,
+      'the part is there',
+      () => existsSync(cli.path('out/of/all')) && readdirSync(cli.path('out/of/all')).length > 0,
+    );
     running.kill('SIGINT');
     expect(await running.ended).toMatchObject({ code: 130, stdout: '' });
     expect(existsSync(cli.path('out'))).toBe(false);

@@ -29,20 +29,29 @@ describe.skipIf(problem !== undefined)('on a file system that is read-only', () 
   }
 
   test('an upload ends with 5 and says why', async () => {
-    const { code, stdout, stderr } = await runScript(await ready(), `${READ_ONLY} echo x | upload my-bucket - --key new`);
+    const { code, stdout, stderr } = await runScript(
+      await ready(),
+      `${READ_ONLY} echo x | upload my-bucket - --key new`,
+    );
     expect({ code, stdout }).toEqual({ code: 5, stdout: '' });
     expect(stderr).toMatch(/^error: the store cannot be written to: EROFS: read-only file system.*\n$/);
   });
 
-  test.each(['store rm my-bucket/k', 'store gc', 'store bucket create new-bucket'])('%s ends with 5', async (command) => {
-    const { code, stdout, stderr } = await runScript(await ready(), READ_ONLY + command);
-    expect({ code, stdout }).toEqual({ code: 5, stdout: '' });
-    expect(stderr).toMatch(/^error: .*EROFS.*\n$/);
-  });
+  test.each(['store rm my-bucket/k', 'store gc', 'store bucket create new-bucket'])(
+    '%s ends with 5',
+    async (command) => {
+      const { code, stdout, stderr } = await runScript(await ready(), READ_ONLY + command);
+      expect({ code, stdout }).toEqual({ code: 5, stdout: '' });
+      expect(stderr).toMatch(/^error: .*EROFS.*\n$/);
+    },
+  );
 
   test('objects can be read and listed', async () => {
     const cli = await ready();
-    const { code, stdout, stderr } = await runScript(cli, `${READ_ONLY} download my-bucket/k -o - && store ls -r my-bucket && store stat my-bucket/k`);
+    const { code, stdout, stderr } = await runScript(
+      cli,
+      `${READ_ONLY} download my-bucket/k -o - && store ls -r my-bucket && store stat my-bucket/k`,
+    );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^content.* {2}k\nobject {6}my-bucket\/k\n/);
   });
@@ -58,7 +67,8 @@ describe.skipIf(problem !== undefined)('on a file system that is read-only', () 
   test('a download to it fails with 1', async () => {
     const cli = await ready();
     mkdirSync(cli.path('target'));
-    const script = 'mount --bind "$DIR/target" "$DIR/target" && mount -o remount,ro,bind "$DIR/target" || exit 99; download my-bucket/k -o "$DIR/target/new/k"';
+    const script =
+      'mount --bind "$DIR/target" "$DIR/target" && mount -o remount,ro,bind "$DIR/target" || exit 99; download my-bucket/k -o "$DIR/target/new/k"';
     const { code, stdout, stderr } = await runScript(cli, script);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^error: cannot write ".*target\/new\/k": EROFS.*\n$/);
@@ -83,9 +93,19 @@ describe.skipIf(problem !== undefined)('on a file system that is full', () => {
     const { code, stdout, stderr } = await runScript(cli, script);
     expect(code).toBe(0);
     // Whichever comes first: a disk that says so, or a look at the room that is left.
-    expect(stderr).toMatch(/^error: (disk "disk\d" is full: cannot write chunks\/.*ENOSPC.*|too few disks have room for chunks: .*)\n {2}make room: .*\n$/);
+    expect(stderr).toMatch(
+      /^error: (disk "disk\d" is full: cannot write chunks\/.*ENOSPC.*|too few disks have room for chunks: .*)\n {2}make room: .*\n$/,
+    );
     const lines = stdout.trim().split('\n');
-    expect(lines).toEqual(['upload: 5', 'nothing left', '3000000', expect.stringContaining('"leftoverChunks":0'), 'deleted my-bucket/old', 'rm: 0', 'upload: 0']);
+    expect(lines).toEqual([
+      'upload: 5',
+      'nothing left',
+      '3000000',
+      expect.stringContaining('"leftoverChunks":0'),
+      'deleted my-bucket/old',
+      'rm: 0',
+      'upload: 0',
+    ]);
   });
 
   test('a download to it fails with 1 and leaves nothing', async () => {

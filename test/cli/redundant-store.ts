@@ -12,7 +12,9 @@ export const BIG = seededBytes(5 * MIB + 17, 'big');
 /** A store of disks `disk1`, …; in it, with this redundancy, `photos/big` of six chunks and `photos/small` of one. */
 export async function redundantStore(redundancy = '2+1', disks = 4): Promise<Cli> {
   const cli = new Cli();
-  expect(await cli.store('init', '--disks', String(disks), '--redundancy', redundancy, '--durability', 'none')).toMatchObject({ code: 0 });
+  expect(
+    await cli.store('init', '--disks', String(disks), '--redundancy', redundancy, '--durability', 'none'),
+  ).toMatchObject({ code: 0 });
   expect(await cli.with({ stdin: BIG }).upload('photos', '-', '--key', 'big')).toMatchObject({ code: 0 });
   expect(await cli.with({ stdin: 'small' }).upload('photos', '-', '--key', 'small')).toMatchObject({ code: 0 });
   return cli;
@@ -27,7 +29,9 @@ export function shardsOn(cli: Cli, disk: string, ending = /\.(chunk|parity\d+)$/
 
 /** All files of chunks and parity. */
 export function allShards(cli: Cli, ending?: RegExp): string[] {
-  const disks = readdirSync(cli.root).filter((name) => name.startsWith('d')).sort();
+  const disks = readdirSync(cli.root)
+    .filter((name) => name.startsWith('d'))
+    .sort();
   return disks.flatMap((disk) => shardsOn(cli, disk, ending));
 }
 

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { seededBytes } from '../support/bytes.ts';
@@ -28,10 +37,15 @@ describe('store bucket', () => {
   test('rm deletes empty buckets', async () => {
     const cli = new Cli();
     await cli.store('bucket', 'create', 'one-bucket', 'two-bucket');
-    expect(await cli.store('bucket', 'rm', 'one-bucket')).toMatchObject({ code: 0, stdout: 'deleted one-bucket\n', stderr: '' });
+    expect(await cli.store('bucket', 'rm', 'one-bucket')).toMatchObject({
+      code: 0,
+      stdout: 'deleted one-bucket\n',
+      stderr: '',
+    });
     expect((await cli.store('bucket', 'ls')).stdout.match(/\S+$/gm)).toEqual(['two-bucket']);
     expect(await cli.store('ls', 'one-bucket')).toMatchObject({ code: 3 });
-    for (const disk of ['disk1', 'disk2', 'disk3']) expect(readdirSync(path.join(cli.root, disk, 'buckets'))).toEqual(['two-bucket']);
+    for (const disk of ['disk1', 'disk2', 'disk3'])
+      expect(readdirSync(path.join(cli.root, disk, 'buckets'))).toEqual(['two-bucket']);
   });
 
   test('rm refuses a bucket that holds an object, and names one', async () => {
@@ -45,9 +59,13 @@ describe('store bucket', () => {
 
   test('--json gives an object a line', async () => {
     const cli = new Cli();
-    expect(parseLines((await cli.store('bucket', 'create', '--json', 'my-bucket')).stdout)).toEqual([{ bucket: 'my-bucket', created: true }]);
+    expect(parseLines((await cli.store('bucket', 'create', '--json', 'my-bucket')).stdout)).toEqual([
+      { bucket: 'my-bucket', created: true },
+    ]);
     expect(parseLines((await cli.store('bucket', 'ls', '--json')).stdout)).toMatchObject([{ bucket: 'my-bucket' }]);
-    expect(parseLines((await cli.store('bucket', 'rm', '--json', 'my-bucket')).stdout)).toEqual([{ bucket: 'my-bucket', deleted: true }]);
+    expect(parseLines((await cli.store('bucket', 'rm', '--json', 'my-bucket')).stdout)).toEqual([
+      { bucket: 'my-bucket', deleted: true },
+    ]);
   });
 });
 
@@ -56,7 +74,9 @@ describe('store init', () => {
     const cli = new Cli();
     const { code, stdout } = await cli.store('init');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^store [0-9a-f-]{36} in .*\/store\n {2}disk1 {2}disk1\n {2}disk2 {2}disk2\n {2}disk3 {2}disk3\n$/);
+    expect(stdout).toMatch(
+      /^store [0-9a-f-]{36} in .*\/store\n {2}disk1 {2}disk1\n {2}disk2 {2}disk2\n {2}disk3 {2}disk3\n$/,
+    );
     expect(readdirSync(cli.root).sort()).toEqual(['.lock', 'disk1', 'disk2', 'disk3', 'store.json']);
   });
 
@@ -70,9 +90,18 @@ describe('store init', () => {
   test('--disk name=path takes folders elsewhere, links them in, and chunks land there', async () => {
     const cli = new Cli({ stdin: seededBytes(2 * MIB, 1) });
     mkdirSync(cli.path('nvme'));
-    const { code, stdout } = await cli.store('init', '--disk', `fast=${cli.path('nvme')}`, '--disk', `big=${cli.path('made/hdd')}`, '--json');
+    const { code, stdout } = await cli.store(
+      'init',
+      '--disk',
+      `fast=${cli.path('nvme')}`,
+      '--disk',
+      `big=${cli.path('made/hdd')}`,
+      '--json',
+    );
     expect(code).toBe(0);
-    expect(parseLines(stdout)).toMatchObject([{ root: cli.root, format: 1, disks: [{ name: 'fast' }, { name: 'big' }] }]);
+    expect(parseLines(stdout)).toMatchObject([
+      { root: cli.root, format: 1, disks: [{ name: 'fast' }, { name: 'big' }] },
+    ]);
     expect(readlinkSync(path.join(cli.root, 'fast'))).toBe(cli.path('nvme'));
     expect(await cli.upload('my-bucket', '-', '--key', 'k')).toMatchObject({ code: 0 });
     for (const folder of ['nvme/chunks', 'made/hdd/chunks']) expect(readdirSync(cli.path(folder))).toHaveLength(1);
@@ -99,7 +128,11 @@ describe('store init', () => {
     await cli.store('init');
     const before = readFileSync(path.join(cli.root, 'store.json'), 'utf8');
     const { code, stdout, stderr } = await cli.store('init', '--disks', '7');
-    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: `error: there is a store in "${cli.root}" already\n` });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `error: there is a store in "${cli.root}" already\n`,
+    });
     expect(readFileSync(path.join(cli.root, 'store.json'), 'utf8')).toBe(before);
     expect(readdirSync(cli.root).sort()).toEqual(['.lock', 'disk1', 'disk2', 'disk3', 'store.json']);
   });
@@ -108,7 +141,13 @@ describe('store init', () => {
     const cli = new Cli();
     mkdirSync(cli.path('full'));
     writeFileSync(cli.path('full/data'), 'precious');
-    const { code, stderr } = await cli.store('init', '--disk', `new=${cli.path('new')}`, '--disk', `old=${cli.path('full')}`);
+    const { code, stderr } = await cli.store(
+      'init',
+      '--disk',
+      `new=${cli.path('new')}`,
+      '--disk',
+      `old=${cli.path('full')}`,
+    );
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: ".*\/full" is not empty, so it cannot become disk "old"\n/);
     expect(readdirSync(cli.folder)).toEqual(['full']);
@@ -140,7 +179,10 @@ describe('store gc', () => {
     const folder = path.join(cli.root, 'disk2/chunks/01890000-0000-7000-8000-000000000000');
     mkdirSync(folder);
     writeFileSync(path.join(folder, '000000.chunk'), Buffer.alloc(1536));
-    const staging = readdirSync(path.join(cli.root, 'disk1')).find((name) => !['buckets', 'chunks', 'disk.json', 'horizon.json'].includes(name)) ?? '';
+    const staging =
+      readdirSync(path.join(cli.root, 'disk1')).find(
+        (name) => !['buckets', 'chunks', 'disk.json', 'horizon.json'].includes(name),
+      ) ?? '';
     expect(statSync(path.join(cli.root, 'disk1', staging)).isDirectory()).toBe(true);
     writeFileSync(path.join(cli.root, 'disk1', staging, '01890000-0000-7000-8000-000000000001'), 'staged');
     return cli;
@@ -159,15 +201,29 @@ describe('store gc', () => {
 
   test('removes what dead uploads left, keeps the objects, and the next one finds nothing', async () => {
     const cli = await withLeftovers();
-    expect((await cli.store('gc')).stdout).toBe('removed 1 leftover chunk (1.5 KiB)\nremoved 1 staged file and 0 tombstones\n');
-    expect((await cli.store('gc')).stdout).toBe('removed 0 leftover chunks (0 B)\nremoved 0 staged files and 0 tombstones\n');
+    expect((await cli.store('gc')).stdout).toBe(
+      'removed 1 leftover chunk (1.5 KiB)\nremoved 1 staged file and 0 tombstones\n',
+    );
+    expect((await cli.store('gc')).stdout).toBe(
+      'removed 0 leftover chunks (0 B)\nremoved 0 staged files and 0 tombstones\n',
+    );
     expect((await cli.download('my-bucket/k', '-o', '-')).stdout).toBe('kept');
   });
 
   test('--json gives the report', async () => {
     const cli = await withLeftovers();
     expect(parseLines((await cli.store('gc', '--json')).stdout)).toEqual([
-      { dryRun: false, leftoverChunks: 1, leftoverBytes: 1536, stagedFiles: 1, tombstones: 0, settled: 0, inUse: 0, kept: [], failed: [] },
+      {
+        dryRun: false,
+        leftoverChunks: 1,
+        leftoverBytes: 1536,
+        stagedFiles: 1,
+        tombstones: 0,
+        settled: 0,
+        inUse: 0,
+        kept: [],
+        failed: [],
+      },
     ]);
   });
 });

@@ -42,7 +42,15 @@ describe('store ls', () => {
 
   test('-r lists all objects, in the byte order of their keys', async () => {
     const cli = await withKeys('b', 'a/x', 'a', 'a.b', 'é', '😀', '\uffee');
-    expect((await cli.store('ls', '-r', 'my-bucket')).stdout.match(/\S+$/gm)).toEqual(['a', 'a.b', 'a/x', 'b', 'é', '\uffee', '😀']);
+    expect((await cli.store('ls', '-r', 'my-bucket')).stdout.match(/\S+$/gm)).toEqual([
+      'a',
+      'a.b',
+      'a/x',
+      'b',
+      'é',
+      '\uffee',
+      '😀',
+    ]);
   });
 
   test.each([
@@ -85,24 +93,37 @@ describe('store stat', () => {
     await cli.upload('my-bucket', '-', '--key', 'f.bin');
     const { code, stdout } = await cli.store('stat', 'my-bucket/f.bin');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^object {6}my-bucket\/f\.bin\nsize {8}7\.0 MiB \(7340033 bytes\)\ntype {8}application\/octet-stream\n/);
+    expect(stdout).toMatch(
+      /^object {6}my-bucket\/f\.bin\nsize {8}7\.0 MiB \(7340033 bytes\)\ntype {8}application\/octet-stream\n/,
+    );
     expect(stdout).toMatch(/\nchunks {6}8 chunks of up to 1\.0 MiB in chunks\/[0-9a-f-]{36}\n/);
     const rows = [...stdout.matchAll(/^ {2}(disk\d) {2}([█·]+) {2}(\d)$/gm)];
     expect(rows.map(([, disk]) => disk)).toEqual(['disk1', 'disk2', 'disk3']);
     // Every column has one chunk, and a row's number is the count of its chunks.
-    for (let column = 0; column < 8; column++) expect(rows.filter(([, , row]) => row?.[column] === '█')).toHaveLength(1);
+    for (let column = 0; column < 8; column++)
+      expect(rows.filter(([, , row]) => row?.[column] === '█')).toHaveLength(1);
     for (const [, disk, row, count] of rows) {
       expect(row).toHaveLength(8);
       expect(row?.replaceAll('·', '').length).toBe(Number(count));
       const folder = path.join(cli.root, disk ?? '', 'chunks');
-      expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.chunk'))).toHaveLength(Number(count));
+      expect(readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.chunk'))).toHaveLength(
+        Number(count),
+      );
     }
   });
 
   test('--json gives the meta itself', async () => {
     const cli = await withKeys('k');
     expect(parseLines((await cli.store('stat', 'my-bucket/k', '--json')).stdout)).toMatchObject([
-      { format: 1, bucket: 'my-bucket', key: 'k', size: 1, redundancy: '1+0', chunks: [{ order: 0, size: 1 }], parity: [] },
+      {
+        format: 1,
+        bucket: 'my-bucket',
+        key: 'k',
+        size: 1,
+        redundancy: '1+0',
+        chunks: [{ order: 0, size: 1 }],
+        parity: [],
+      },
     ]);
   });
 
@@ -126,12 +147,15 @@ describe('store rm', () => {
   test('leaves no chunk of them', async () => {
     const cli = await withKeys('a');
     await cli.store('rm', 'my-bucket/a');
-    for (const disk of ['disk1', 'disk2', 'disk3']) expect(readdirSync(path.join(cli.root, disk, 'chunks'))).toEqual([]);
+    for (const disk of ['disk1', 'disk2', 'disk3'])
+      expect(readdirSync(path.join(cli.root, disk, 'chunks'))).toEqual([]);
   });
 
   test('--json gives an object a line', async () => {
     const cli = await withKeys('a');
-    expect(parseLines((await cli.store('rm', '--json', 'my-bucket/a')).stdout)).toEqual([{ bucket: 'my-bucket', key: 'a', deleted: true }]);
+    expect(parseLines((await cli.store('rm', '--json', 'my-bucket/a')).stdout)).toEqual([
+      { bucket: 'my-bucket', key: 'a', deleted: true },
+    ]);
   });
 
   test('-r deletes what begins with the prefix, and nothing else', async () => {

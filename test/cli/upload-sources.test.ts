@@ -120,7 +120,11 @@ describe('upload of standard input', () => {
     }
     const cli = new Cli({ stdin: Readable.from(broken(), { objectMode: false }) });
     const { code, stdout, stderr } = await cli.upload('my-bucket', '-', '--key', 'k');
-    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: 'error: the stream failed: the other side hung up\n' });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: the stream failed: the other side hung up\n',
+    });
     expect(parseLines((await cli.store('gc', '--json')).stdout)).toMatchObject([{ leftoverChunks: 0, stagedFiles: 0 }]);
   });
 
@@ -143,7 +147,9 @@ describe('upload refuses with exit code 2', () => {
 
   test('a file that is not there', async () => {
     const cli = new Cli();
-    expect(await refusal(cli, cli.path('none'))).toBe(`error: cannot read "${cli.path('none')}": there is no such file\n`);
+    expect(await refusal(cli, cli.path('none'))).toBe(
+      `error: cannot read "${cli.path('none')}": there is no such file\n`,
+    );
   });
 
   test('a folder without -r', async () => {
@@ -154,7 +160,9 @@ describe('upload refuses with exit code 2', () => {
   test('a FIFO, without waiting for its writer', async () => {
     const cli = new Cli();
     execFileSync('mkfifo', [cli.path('fifo')]);
-    expect(await refusal(cli, cli.path('fifo'))).toBe(`error: cannot read "${cli.path('fifo')}": it is not a regular file\n`);
+    expect(await refusal(cli, cli.path('fifo'))).toBe(
+      `error: cannot read "${cli.path('fifo')}": it is not a regular file\n`,
+    );
   });
 
   test('a device', async () => {
@@ -183,7 +191,9 @@ describe('upload refuses with exit code 2', () => {
   test('a key of more than 1,024 bytes', async () => {
     const cli = new Cli();
     writeFileSync(cli.path('f'), 'x');
-    expect(await refusal(cli, cli.path('f'), '--key', 'k'.repeat(1025))).toMatch(/^error: bad key "k+…": it has 1025 bytes, at most 1024 are allowed\n$/);
+    expect(await refusal(cli, cli.path('f'), '--key', 'k'.repeat(1025))).toMatch(
+      /^error: bad key "k+…": it has 1025 bytes, at most 1024 are allowed\n$/,
+    );
     expect(await cli.upload('my-bucket', cli.path('f'), '--key', 'k'.repeat(1024))).toMatchObject({ code: 0 });
   });
 

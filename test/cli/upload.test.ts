@@ -78,7 +78,12 @@ describe('the result', () => {
 
   test('is one JSON object a file with --json, and no summary', async () => {
     const cli = new Cli();
-    const { stdout } = await cli.upload('my-bucket', write(cli, 'a.txt', 'aa'), write(cli, 'b.txt', seededBytes(MIB + 1, 2)), '--json');
+    const { stdout } = await cli.upload(
+      'my-bucket',
+      write(cli, 'a.txt', 'aa'),
+      write(cli, 'b.txt', seededBytes(MIB + 1, 2)),
+      '--json',
+    );
     const lines = parseLines(stdout).sort((a, b) => (String(a['key']) < String(b['key']) ? -1 : 1));
     expect(lines).toMatchObject([
       { bucket: 'my-bucket', key: 'a.txt', size: 2, contentType: 'text/plain', offline: [], failed: [] },
@@ -144,7 +149,12 @@ describe('the content type', () => {
 describe('of several files', () => {
   test('one that fails is named, the others are stored, and the exit code is 1', async () => {
     const cli = new Cli();
-    const { code, stdout, stderr } = await cli.upload('my-bucket', write(cli, 'a', 'a'), cli.path('missing'), write(cli, 'b', 'b'));
+    const { code, stdout, stderr } = await cli.upload(
+      'my-bucket',
+      write(cli, 'a', 'a'),
+      cli.path('missing'),
+      write(cli, 'b', 'b'),
+    );
     expect(code).toBe(1);
     expect(await keysOf(cli)).toEqual(['a', 'b']);
     expect(stderr).toBe(`error: cannot read "${cli.path('missing')}": there is no such file\n`);

@@ -8,7 +8,11 @@ import { uploadCommand } from '../../src/cli/commands/upload.ts';
 import { Cli, runCommand } from '../support/cli.ts';
 import { runDoor } from '../support/processes.ts';
 
-const FACTORIES: Record<string, CommandFactory> = { upload: uploadCommand, download: downloadCommand, store: storeCommand };
+const FACTORIES: Record<string, CommandFactory> = {
+  upload: uploadCommand,
+  download: downloadCommand,
+  store: storeCommand,
+};
 
 /** Runs a command line such as `store ls`, as it is written. */
 function runLine(line: string, env: Record<string, string> = {}): ReturnType<typeof runCommand> {
@@ -111,15 +115,19 @@ describe('--help', () => {
     const { code, stdout, stderr } = await runLine(`${line} --help`);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: ${line} `));
-    for (const option of ['--root <dir>', 'MINI_OBJECT_STORE_ROOT', '--json', '--debug', '-h, --help', '--version']) expect(stdout).toContain(option);
+    for (const option of ['--root <dir>', 'MINI_OBJECT_STORE_ROOT', '--json', '--debug', '-h, --help', '--version'])
+      expect(stdout).toContain(option);
     expect(stdout).toMatch(new RegExp(`\nExamples:\n(.*\n)*? +.*\\b${line}( |\n)`));
     expect(stdout).toMatch(/\nExit codes:\n/);
-    for (const exitCode of [0, 1, 2, 3, 4, 5, 130]) expect(stdout).toMatch(new RegExp(`^( {2}|.* {2})${exitCode} {2}\\S`, 'm'));
+    for (const exitCode of [0, 1, 2, 3, 4, 5, 130])
+      expect(stdout).toMatch(new RegExp(`^( {2}|.* {2})${exitCode} {2}\\S`, 'm'));
   });
 
   test('shows only examples that the commands take', async () => {
     const cli = new Cli();
-    const examples = (await Promise.all(['upload', 'download', 'store'].map(async (line) => (await runLine(`${line} --help`)).stdout)))
+    const examples = (
+      await Promise.all(['upload', 'download', 'store'].map(async (line) => (await runLine(`${line} --help`)).stdout))
+    )
       .flatMap((help) => help.split('\nExamples:\n')[1]?.split('\n\n')[0]?.split('\n') ?? [])
       .map((line) => line.trim().split(/ {2,}/)[0] ?? '');
     expect(examples.length).toBeGreaterThan(9);
@@ -132,13 +140,18 @@ describe('--help', () => {
 });
 
 describe('--version', () => {
-  const { version } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+    version: string;
+  };
 
-  test.each(['upload', 'download', 'store'])('of %s shows the version of the package, in this process and compiled', async (name) => {
-    expect(await runLine(`${name} --version`)).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
-    const door = name === 'upload' || name === 'download' ? name : 'store';
-    expect(await runDoor(door, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
-  });
+  test.each(['upload', 'download', 'store'])(
+    'of %s shows the version of the package, in this process and compiled',
+    async (name) => {
+      expect(await runLine(`${name} --version`)).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+      const door = name === 'upload' || name === 'download' ? name : 'store';
+      expect(await runDoor(door, ['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+    },
+  );
 });
 
 describe('the store', () => {
@@ -161,7 +174,10 @@ describe('the store', () => {
   test('is in storage_nodes where the variable is empty, not in the folder itself', async () => {
     const cli = new Cli();
     writeFileSync(cli.path('f'), 'x');
-    const result = await runDoor('upload', ['my-bucket', 'f'], { cwd: cli.folder, env: { MINI_OBJECT_STORE_ROOT: '' } });
+    const result = await runDoor('upload', ['my-bucket', 'f'], {
+      cwd: cli.folder,
+      env: { MINI_OBJECT_STORE_ROOT: '' },
+    });
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(readdirSync(cli.folder).sort()).toEqual(['f', 'storage_nodes']);
   });

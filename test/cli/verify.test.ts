@@ -21,7 +21,10 @@ describe('store verify', () => {
     const { code, stdout, stderr } = await cli.store('verify');
     expect({ code, stderr }).toEqual({ code: 4, stderr: '' });
     const lines = stdout.split('\n');
-    expect(lines.slice(0, 2)).toEqual(['degraded  photos/big  survives 0 more', `  disk2: 1 chunk damaged (${path.basename(first)})`]);
+    expect(lines.slice(0, 2)).toEqual([
+      'degraded  photos/big  survives 0 more',
+      `  disk2: 1 chunk damaged (${path.basename(first)})`,
+    ]);
     expect(lines[2]).toMatch(/^2 objects: 1 whole, 1 degraded, 0 lost {2}/);
     expect(lines).toHaveLength(4);
   });
@@ -32,7 +35,9 @@ describe('store verify', () => {
     for (const file of allShards(cli, /00000[23]\.chunk$/)) rmSync(file);
     const { code, stdout } = await cli.store('verify');
     expect(code).toBe(4);
-    expect(stdout).toMatch(/^lost {6}photos\/big {2}bytes 2097152-4194303\n {2}disk\d: 1 chunk missing \(00000\d\.chunk\)\n {2}disk\d: /);
+    expect(stdout).toMatch(
+      /^lost {6}photos\/big {2}bytes 2097152-4194303\n {2}disk\d: 1 chunk missing \(00000\d\.chunk\)\n {2}disk\d: /,
+    );
     expect(stdout).toMatch(/\n2 objects: 1 whole, 0 degraded, 1 lost {2}/);
   });
 
@@ -70,31 +75,52 @@ describe('store verify', () => {
     expect(parseLines(stdout).at(-1)).toMatchObject({ type: 'total', objects });
   });
 
-  test.each(['verify', 'heal'])('%s of a prefix that no key begins with is told as a mistake; of an empty bucket it is not', async (command) => {
-    const cli = await redundantStore();
-    for (const json of [[], ['--json']]) {
-      expect(await cli.store(command, 'photos/none', ...json)).toMatchObject({
-        code: 3,
-        stdout: '',
-        stderr: 'error: there is no object "photos/none"…\n  "store ls -r <bucket>" lists its objects\n',
-      });
-    }
-    await cli.store('bucket', 'create', 'nothing-here');
-    expect(await cli.store(command, 'nothing-here')).toMatchObject({ code: 0, stderr: '' });
-  });
+  test.each(['verify', 'heal'])(
+    '%s of a prefix that no key begins with is told as a mistake; of an empty bucket it is not',
+    async (command) => {
+      const cli = await redundantStore();
+      for (const json of [[], ['--json']]) {
+        expect(await cli.store(command, 'photos/none', ...json)).toMatchObject({
+          code: 3,
+          stdout: '',
+          stderr: 'error: there is no object "photos/none"…\n  "store ls -r <bucket>" lists its objects\n',
+        });
+      }
+      await cli.store('bucket', 'create', 'nothing-here');
+      expect(await cli.store(command, 'nothing-here')).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
 
   test.each<[string, RegExp, (cli: Cli) => void]>([
-    ['missing', /disk "disk2" is missing \(.*\): bring it back, or, if it is lost, "store disk replace disk2"/, (cli) => { unplug(cli, 'disk2'); }],
-    ['swapped', /disk "disk2" is swapped \(it is this store's disk "disk1"\): put the folders back in their places/, (cli) => {
-      cpSync(path.join(cli.root, 'disk1/disk.json'), path.join(cli.root, 'disk2/disk.json'));
-    }],
-    ['unmarked', /disk "disk2" is unmarked \(there is no disk.json in it, but other files are\): the README says how to write its mark again; or, /, (cli) => {
-      rmSync(path.join(cli.root, 'disk2/disk.json'));
-    }],
-    ['former', /disk "disk2" is former \(it was "disk2" until that was replaced \(.*\)\): bring back the one that replaced it, or take this one back with "store disk replace disk2"/, (cli) => {
-      const mark = path.join(cli.root, 'disk2/disk.json');
-      writeFileSync(mark, readFileSync(mark, 'utf8').replace(/"id": ".{8}/, '"id": "01234567'));
-    }],
+    [
+      'missing',
+      /disk "disk2" is missing \(.*\): bring it back, or, if it is lost, "store disk replace disk2"/,
+      (cli) => {
+        unplug(cli, 'disk2');
+      },
+    ],
+    [
+      'swapped',
+      /disk "disk2" is swapped \(it is this store's disk "disk1"\): put the folders back in their places/,
+      (cli) => {
+        cpSync(path.join(cli.root, 'disk1/disk.json'), path.join(cli.root, 'disk2/disk.json'));
+      },
+    ],
+    [
+      'unmarked',
+      /disk "disk2" is unmarked \(there is no disk.json in it, but other files are\): the README says how to write its mark again; or, /,
+      (cli) => {
+        rmSync(path.join(cli.root, 'disk2/disk.json'));
+      },
+    ],
+    [
+      'former',
+      /disk "disk2" is former \(it was "disk2" until that was replaced \(.*\)\): bring back the one that replaced it, or take this one back with "store disk replace disk2"/,
+      (cli) => {
+        const mark = path.join(cli.root, 'disk2/disk.json');
+        writeFileSync(mark, readFileSync(mark, 'utf8').replace(/"id": ".{8}/, '"id": "01234567'));
+      },
+    ],
   ])('on a terminal says what can be done about a disk that is %s', async (_, advice, harm) => {
     const cli = await redundantStore();
     harm(cli);
@@ -111,8 +137,26 @@ describe('store verify', () => {
     expect(code).toBe(4);
     const lines = parseLines(stdout);
     expect(lines).toMatchObject([
-      { type: 'object', bucket: 'photos', key: 'big', state: 'whole', redundancy: '2+1', size: BIG.length, survives: 1, problems: [], lost: [] },
-      { type: 'object', bucket: 'photos', key: 'small', state: 'degraded', survives: 0, problems: [{ part: 'chunk', state: 'damaged' }], lost: [] },
+      {
+        type: 'object',
+        bucket: 'photos',
+        key: 'big',
+        state: 'whole',
+        redundancy: '2+1',
+        size: BIG.length,
+        survives: 1,
+        problems: [],
+        lost: [],
+      },
+      {
+        type: 'object',
+        bucket: 'photos',
+        key: 'small',
+        state: 'degraded',
+        survives: 0,
+        problems: [{ part: 'chunk', state: 'damaged' }],
+        lost: [],
+      },
       { type: 'total', objects: 2, whole: 1, degraded: 1, lost: 0, problems: 1, quick: false },
     ]);
     expect(lines[2]?.['bytes']).toBeGreaterThan(BIG.length);

@@ -6,7 +6,13 @@ import { Output, type Io } from '../../src/cli/terminal/io.ts';
 /** What a function writes to stderr. */
 async function stderrOf(print: (io: Io) => Promise<void>, isTTY = false): Promise<string> {
   const stream = Object.assign(new PassThrough(), { isTTY });
-  const io: Io = { stdin: new PassThrough(), stdout: new Output(new PassThrough()), stderr: new Output(stream), env: {}, signal: new AbortController().signal };
+  const io: Io = {
+    stdin: new PassThrough(),
+    stdout: new Output(new PassThrough()),
+    stderr: new Output(stream),
+    env: {},
+    signal: new AbortController().signal,
+  };
   await print(io);
   stream.end();
   return (await stream.toArray()).map(String).join('');
@@ -18,7 +24,14 @@ describe('warnings', () => {
   });
 
   test('are never a flood', async () => {
-    const lines = (await stderrOf((io) => printWarnings(Array.from({ length: 5000 }, (_, index) => `chunk ${index}`), io))).split('\n');
+    const lines = (
+      await stderrOf((io) =>
+        printWarnings(
+          Array.from({ length: 5000 }, (_, index) => `chunk ${index}`),
+          io,
+        ),
+      )
+    ).split('\n');
     expect(lines).toHaveLength(12);
     expect(lines[10]).toBe('warning: … and 4990 more like these');
   });

@@ -6,14 +6,22 @@ export function describeClearing(test: DiskTest): void {
   it('has nothing to set aside where files and folders are what they should be, or nothing is there', async () => {
     await test.publish(`${AREA}/folder/file`, Buffer.from('x'));
     const before = await test.everything();
-    for (const path of [`${AREA}/folder/file`, `${AREA}/folder/`, `${AREA}/folder/none`, `${AREA}/none/deep/file`, `${AREA}/none/`]) {
+    for (const path of [
+      `${AREA}/folder/file`,
+      `${AREA}/folder/`,
+      `${AREA}/folder/none`,
+      `${AREA}/none/deep/file`,
+      `${AREA}/none/`,
+    ]) {
       expect(await test.disk.setAside(path), path).toBeUndefined();
     }
     expect(await test.everything()).toEqual(before);
   });
 
-  it('gives a file in the place of a folder another name beside it, and tells which; then there is room for the folder', async ({ skip }) => {
-    skip(!test.disk.capabilities.folders, 'where there are no folders, a file is in nobody\'s way');
+  it('gives a file in the place of a folder another name beside it, and tells which; then there is room for the folder', async ({
+    skip,
+  }) => {
+    skip(!test.disk.capabilities.folders, "where there are no folders, a file is in nobody's way");
     for (const path of [`${AREA}/place/deep/file`, `${AREA}/place/`]) {
       const kept = [...(await test.everything())];
       await test.publish(`${AREA}/place`, Buffer.from(path));
@@ -44,7 +52,7 @@ export function describeClearing(test: DiskTest): void {
 
   it('fails to make a folder, to write or to look below where a file stands, if it has folders', async ({ skip }) => {
     const { disk } = test;
-    skip(!disk.capabilities.folders, 'where there are no folders, a file is in nobody\'s way');
+    skip(!disk.capabilities.folders, "where there are no folders, a file is in nobody's way");
     await test.publish(`${AREA}/place`, Buffer.from('x'));
     const failure = { code: 'DISK_IO', details: { disk: disk.name, errno: 'ENOTDIR' } };
     await expect(disk.makeFolder(`${AREA}/place`)).rejects.toMatchObject(failure);

@@ -20,48 +20,68 @@ export function describeReading(test: DiskTest): void {
     expect(await test.disk.list(`${AREA}/none`)).toEqual([]);
   });
 
-  it.each([0, 1, 4095, 4096, 4097, 100_000, 1024 * 1024 + 1])('gives back the %i bytes that were created', async (size) => {
-    const bytes = seededBytes(size, size);
-    await test.disk.create(`${AREA}/file`, bytes, { durable: true });
-    expect((await test.disk.read(`${AREA}/file`))?.equals(bytes)).toBe(true);
-    expect((await test.disk.stat(`${AREA}/file`))?.size).toBe(size);
-  });
+  it.each([0, 1, 4095, 4096, 4097, 100_000, 1024 * 1024 + 1])(
+    'gives back the %i bytes that were created',
+    async (size) => {
+      const bytes = seededBytes(size, size);
+      await test.disk.create(`${AREA}/file`, bytes, { durable: true });
+      expect((await test.disk.read(`${AREA}/file`))?.equals(bytes)).toBe(true);
+      expect((await test.disk.stat(`${AREA}/file`))?.size).toBe(size);
+    },
+  );
 
-  it.each([0, 1, 9, 10, 11, 5000])('reads a whole file of 10 bytes whatever buffer it is lent, here of %i bytes', async (size) => {
-    const bytes = seededBytes(10, 'ten');
-    await test.disk.create(`${AREA}/file`, bytes, { durable: false });
-    expect((await test.disk.read(`${AREA}/file`, { buffer: Buffer.alloc(size, 0xaa) }))?.equals(bytes)).toBe(true);
-  });
+  it.each([0, 1, 9, 10, 11, 5000])(
+    'reads a whole file of 10 bytes whatever buffer it is lent, here of %i bytes',
+    async (size) => {
+      const bytes = seededBytes(10, 'ten');
+      await test.disk.create(`${AREA}/file`, bytes, { durable: false });
+      expect((await test.disk.read(`${AREA}/file`, { buffer: Buffer.alloc(size, 0xaa) }))?.equals(bytes)).toBe(true);
+    },
+  );
 
   it('does not read a file that is longer than its limit, whatever the buffer', async () => {
     await test.disk.create(`${AREA}/file`, seededBytes(5000, 'long'), { durable: false });
     for (const buffer of [undefined, Buffer.alloc(100), Buffer.alloc(4999)]) {
-      await expect(test.disk.read(`${AREA}/file`, { buffer, limit: 4998 })).rejects.toMatchObject({ code: 'DISK_IO', details: { errno: 'EFBIG' } });
+      await expect(test.disk.read(`${AREA}/file`, { buffer, limit: 4998 })).rejects.toMatchObject({
+        code: 'DISK_IO',
+        details: { errno: 'EFBIG' },
+      });
     }
     expect((await test.disk.read(`${AREA}/file`, { limit: 5000 }))?.length).toBe(5000);
   });
 
-  it.each([0, 1, 4095, 4096, 4097, 8191, 8192, 100_000])('reads %i bytes past the caches just as through them, where that is asked for', async (size) => {
-    const bytes = seededBytes(size, 'direct');
-    await test.disk.create(`${AREA}/file`, bytes, { durable: false });
-    const [aligned] = alignedBuffers(1, Math.ceil((size + 1) / BLOCK_SIZE) * BLOCK_SIZE);
-    for (const buffer of [undefined, aligned, Buffer.alloc(size + 1), aligned?.subarray(1)]) {
-      expect((await test.disk.read(`${AREA}/file`, { buffer, limit: size, direct: true }))?.equals(bytes)).toBe(true);
-      expect((await test.disk.read(`${AREA}/file`, { buffer, limit: size + 5000, direct: true }))?.equals(bytes)).toBe(true);
-    }
-    expect(await test.disk.read(`${AREA}/none`, { buffer: aligned, limit: size, direct: true })).toBeUndefined();
-  });
+  it.each([0, 1, 4095, 4096, 4097, 8191, 8192, 100_000])(
+    'reads %i bytes past the caches just as through them, where that is asked for',
+    async (size) => {
+      const bytes = seededBytes(size, 'direct');
+      await test.disk.create(`${AREA}/file`, bytes, { durable: false });
+      const [aligned] = alignedBuffers(1, Math.ceil((size + 1) / BLOCK_SIZE) * BLOCK_SIZE);
+      for (const buffer of [undefined, aligned, Buffer.alloc(size + 1), aligned?.subarray(1)]) {
+        expect((await test.disk.read(`${AREA}/file`, { buffer, limit: size, direct: true }))?.equals(bytes)).toBe(true);
+        expect(
+          (await test.disk.read(`${AREA}/file`, { buffer, limit: size + 5000, direct: true }))?.equals(bytes),
+        ).toBe(true);
+      }
+      expect(await test.disk.read(`${AREA}/none`, { buffer: aligned, limit: size, direct: true })).toBeUndefined();
+    },
+  );
 
-  it.each([4096, 8192, 12_288])('does not take a part of a file for the whole, past the caches neither: a buffer of %i bytes', async (size) => {
-    await test.disk.create(`${AREA}/file`, seededBytes(10_000, 'long'), { durable: false });
-    const [buffer] = alignedBuffers(1, size);
-    for (const limit of [1, 4095, 4096, 8192, 9999]) {
-      const outcome = test.disk.read(`${AREA}/file`, { buffer, limit, direct: true });
-      // A disk may give what fits into the buffer; whoever asked sees that it is more than the limit.
-      const told = await outcome.then((bytes) => bytes?.length, (error: unknown) => errnoOf(error instanceof StoreError ? error.cause : error));
-      expect(['EFBIG', 10_000], `limit ${limit}`).toContain(told);
-    }
-  });
+  it.each([4096, 8192, 12_288])(
+    'does not take a part of a file for the whole, past the caches neither: a buffer of %i bytes',
+    async (size) => {
+      await test.disk.create(`${AREA}/file`, seededBytes(10_000, 'long'), { durable: false });
+      const [buffer] = alignedBuffers(1, size);
+      for (const limit of [1, 4095, 4096, 8192, 9999]) {
+        const outcome = test.disk.read(`${AREA}/file`, { buffer, limit, direct: true });
+        // A disk may give what fits into the buffer; whoever asked sees that it is more than the limit.
+        const told = await outcome.then(
+          (bytes) => bytes?.length,
+          (error: unknown) => errnoOf(error instanceof StoreError ? error.cause : error),
+        );
+        expect(['EFBIG', 10_000], `limit ${limit}`).toContain(told);
+      }
+    },
+  );
 
   it('reads into the buffer that it is lent where the bytes fit with room to spare', async () => {
     await test.disk.create(`${AREA}/file`, seededBytes(10, 'ten'), { durable: false });
@@ -74,12 +94,14 @@ export function describeReading(test: DiskTest): void {
   it('refuses to create a file that exists, names disk, path and cause, and leaves the file as it was', async () => {
     const bytes = seededBytes(10, 'first');
     await test.disk.create(`${AREA}/file`, bytes, { durable: false });
-    await expect(test.disk.create(`${AREA}/file`, seededBytes(20, 'second'), { durable: false })).rejects.toMatchObject({
-      name: 'StoreError',
-      code: 'DISK_IO',
-      details: { disk: test.disk.name, path: `${AREA}/file`, errno: 'EEXIST' },
-      cause: { code: 'EEXIST' },
-    });
+    await expect(test.disk.create(`${AREA}/file`, seededBytes(20, 'second'), { durable: false })).rejects.toMatchObject(
+      {
+        name: 'StoreError',
+        code: 'DISK_IO',
+        details: { disk: test.disk.name, path: `${AREA}/file`, errno: 'EEXIST' },
+        cause: { code: 'EEXIST' },
+      },
+    );
     expect((await test.disk.read(`${AREA}/file`))?.equals(bytes)).toBe(true);
   });
 
@@ -143,7 +165,8 @@ export function describeReading(test: DiskTest): void {
   it('fails to sync a folder that is missing, if it has folders: a name that is not there cannot be durable', async () => {
     const { disk } = test;
     const synced = disk.syncFolder(`${AREA}/none`);
-    if (disk.capabilities.folders) await expect(synced).rejects.toMatchObject({ code: 'DISK_IO', details: { errno: 'ENOENT' } });
+    if (disk.capabilities.folders)
+      await expect(synced).rejects.toMatchObject({ code: 'DISK_IO', details: { errno: 'ENOENT' } });
     else await expect(synced).resolves.toBeUndefined();
   });
 }

@@ -67,21 +67,31 @@ export function describeRemoving(test: DiskTest): void {
     const path = `${AREA}/one`;
     const failure = { name: 'StoreError', code: 'DISK_IO', details: { disk: disk.name, path } };
     await expect(disk.read(path)).rejects.toMatchObject({ ...failure, cause: { code: 'EISDIR' } });
-    await expect(disk.create(path, Buffer.from('x'), { durable: false })).rejects.toMatchObject({ ...failure, cause: { code: 'EEXIST' } });
+    await expect(disk.create(path, Buffer.from('x'), { durable: false })).rejects.toMatchObject({
+      ...failure,
+      cause: { code: 'EEXIST' },
+    });
     const staged = await disk.stage(path, Buffer.from('x'), { id: 'id', within: AREA, durable: false });
     await expect(staged.publish()).rejects.toMatchObject({ ...failure, cause: { code: 'EISDIR' } });
     await staged.discard();
     expect(await test.everything()).toEqual([`${AREA}/one/`]);
   });
 
-  it('sets a folder aside that stands in the place of the file, with all that is in it, unless it is told to remove even that', async ({ skip }) => {
+  it('sets a folder aside that stands in the place of the file, with all that is in it, unless it is told to remove even that', async ({
+    skip,
+  }) => {
     const { disk } = test;
     skip(!disk.capabilities.folders, 'where there are no folders, none is in the place of a file');
     for (const text of ['first', 'second']) {
       await test.publish(`${AREA}/one/below`, Buffer.from(text));
       await disk.remove(`${AREA}/one`, { within: AREA, durable: true });
     }
-    const kept = [`${AREA}/.one.2.corrupt/`, `${AREA}/.one.2.corrupt/below`, `${AREA}/.one.corrupt/`, `${AREA}/.one.corrupt/below`];
+    const kept = [
+      `${AREA}/.one.2.corrupt/`,
+      `${AREA}/.one.2.corrupt/below`,
+      `${AREA}/.one.corrupt/`,
+      `${AREA}/.one.corrupt/below`,
+    ];
     expect(await test.everything()).toEqual(kept);
     await test.publish(`${AREA}/one/below`, Buffer.from('x'));
     await disk.remove(`${AREA}/one`, { within: AREA, durable: true, evenFolder: true });
@@ -97,7 +107,12 @@ export function describeRemoving(test: DiskTest): void {
     }
     await test.publish(`${AREA}/file`, Buffer.from('x'));
     const path = `${AREA}/file/below`;
-    const failure = { name: 'StoreError', code: 'DISK_IO', details: { disk: disk.name, path, errno: 'ENOTDIR' }, cause: { code: 'ENOTDIR' } };
+    const failure = {
+      name: 'StoreError',
+      code: 'DISK_IO',
+      details: { disk: disk.name, path, errno: 'ENOTDIR' },
+      cause: { code: 'ENOTDIR' },
+    };
     await expect(disk.read(path)).rejects.toMatchObject(failure);
     await expect(disk.stat(path)).rejects.toMatchObject(failure);
     await expect(disk.list(path)).rejects.toMatchObject(failure);

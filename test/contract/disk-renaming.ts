@@ -6,14 +6,17 @@ const [FROM, TO] = [`${AREA}/old`, `${AREA}/new`];
 
 /** The part of the contract about giving a file another name. */
 export function describeRenaming(test: DiskTest): void {
-  it.each([true, false])('gives a file another name in its folder, with the same bytes (durable: %s)', async (durable) => {
-    const bytes = seededBytes(5000, 'renamed');
-    await test.disk.create(FROM, bytes, { durable });
-    await test.disk.rename(FROM, TO, { durable });
-    expect((await test.disk.read(TO))?.equals(bytes)).toBe(true);
-    expect(await test.disk.read(FROM)).toBeUndefined();
-    expect(await test.everything()).toEqual([TO]);
-  });
+  it.each([true, false])(
+    'gives a file another name in its folder, with the same bytes (durable: %s)',
+    async (durable) => {
+      const bytes = seededBytes(5000, 'renamed');
+      await test.disk.create(FROM, bytes, { durable });
+      await test.disk.rename(FROM, TO, { durable });
+      expect((await test.disk.read(TO))?.equals(bytes)).toBe(true);
+      expect(await test.disk.read(FROM)).toBeUndefined();
+      expect(await test.everything()).toEqual([TO]);
+    },
+  );
 
   it('puts a renamed file over one that is there, and then that one is gone', async () => {
     await test.disk.create(FROM, seededBytes(10, 'from'), { durable: false });

@@ -7,16 +7,23 @@ const PATH = `${AREA}/one/two/file`;
 
 /** The part of the contract about staging, publishing and discarding. */
 export function describeStaging(test: DiskTest): void {
-  const options = (id: string, durable = true): { id: string; within: string; durable: boolean } => ({ id, within: AREA, durable });
-
-  it.each([true, false])('publishes a staged file under its path and leaves nothing of the staging (durable: %s)', async (durable) => {
-    const bytes = seededBytes(5000, 'staged');
-    const staged = await test.disk.stage(PATH, bytes, options('id-1', durable));
-    expect(await test.disk.read(PATH)).toBeUndefined();
-    await staged.publish();
-    expect((await test.disk.read(PATH))?.equals(bytes)).toBe(true);
-    expect(await test.everything()).toEqual([`${AREA}/one/`, `${AREA}/one/two/`, PATH]);
+  const options = (id: string, durable = true): { id: string; within: string; durable: boolean } => ({
+    id,
+    within: AREA,
+    durable,
   });
+
+  it.each([true, false])(
+    'publishes a staged file under its path and leaves nothing of the staging (durable: %s)',
+    async (durable) => {
+      const bytes = seededBytes(5000, 'staged');
+      const staged = await test.disk.stage(PATH, bytes, options('id-1', durable));
+      expect(await test.disk.read(PATH)).toBeUndefined();
+      await staged.publish();
+      expect((await test.disk.read(PATH))?.equals(bytes)).toBe(true);
+      expect(await test.everything()).toEqual([`${AREA}/one/`, `${AREA}/one/two/`, PATH]);
+    },
+  );
 
   it('keeps what is staged under a name that begins with the id, where whoever clears up finds it', async () => {
     await test.disk.stage(PATH, seededBytes(10, 1), options('id-2'));
@@ -112,7 +119,10 @@ export function describeStaging(test: DiskTest): void {
     };
     for (const path of [`${within}/file`, `${within}/folder/file`]) {
       if (disk.capabilities.folders) {
-        await expect(work(path)).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: disk.name, errno: 'ENOENT' } });
+        await expect(work(path)).rejects.toMatchObject({
+          code: 'DISK_IO',
+          details: { disk: disk.name, errno: 'ENOENT' },
+        });
         expect(await test.everything()).toEqual([]);
       } else {
         await work(path);

@@ -153,7 +153,10 @@ export function describeLocks(name: string, make: () => LocksUnderTest): void {
       const [first, second] = [await open(), await open()];
       await first.lock(NAME, 'exclusive');
       const reason = new Error('Ctrl-C');
-      await expect(second.lock(NAME, 'exclusive', AbortSignal.abort(reason))).rejects.toMatchObject({ code: 'ABORTED', cause: reason });
+      await expect(second.lock(NAME, 'exclusive', AbortSignal.abort(reason))).rejects.toMatchObject({
+        code: 'ABORTED',
+        cause: reason,
+      });
       const controller = new AbortController();
       const waiting = second.lock(NAME, 'exclusive', controller.signal);
       await turn();
@@ -167,7 +170,11 @@ export function describeLocks(name: string, make: () => LocksUnderTest): void {
       const [reader, looker, holder, other] = [await open('read'), await open('read'), await open(), await open()];
       expect([reader.isAnyHeld('group'), looker.isAnyHeld('group')]).toEqual([false, false]);
       expect([holder.tryOne('group'), other.tryOne('group')]).toEqual([true, true]);
-      expect([reader.isAnyHeld('group'), looker.isAnyHeld('group'), reader.isAnyHeld('another')]).toEqual([true, true, false]);
+      expect([reader.isAnyHeld('group'), looker.isAnyHeld('group'), reader.isAnyHeld('another')]).toEqual([
+        true,
+        true,
+        false,
+      ]);
       await holder.close();
       expect(reader.isAnyHeld('group')).toBe(true);
       await other.close();

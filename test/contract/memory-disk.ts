@@ -34,7 +34,9 @@ export class MemoryDisk implements Disk {
   read(path: string, { buffer, limit = MAX_DOCUMENT_BYTES }: ReadOptions = {}): Promise<Buffer | undefined> {
     const bytes = this.#files.get(path)?.bytes;
     if (bytes !== undefined && bytes.length > limit) {
-      return Promise.reject(diskError(this.name, 'read', path, Object.assign(new Error('EFBIG: too long'), { code: 'EFBIG' })));
+      return Promise.reject(
+        diskError(this.name, 'read', path, Object.assign(new Error('EFBIG: too long'), { code: 'EFBIG' })),
+      );
     }
     if (bytes === undefined || buffer === undefined || buffer.length < bytes.length) {
       return Promise.resolve(bytes === undefined ? undefined : Buffer.from(bytes));
@@ -45,7 +47,9 @@ export class MemoryDisk implements Disk {
 
   stat(path: string): Promise<FileStat | undefined> {
     const file = this.#files.get(path);
-    return Promise.resolve(file === undefined ? undefined : { size: file.bytes.length, stamp: file.stamp, isFile: true });
+    return Promise.resolve(
+      file === undefined ? undefined : { size: file.bytes.length, stamp: file.stamp, isFile: true },
+    );
   }
 
   create(path: string, bytes: Uint8Array): Promise<void> {
@@ -63,7 +67,8 @@ export class MemoryDisk implements Disk {
     return Promise.resolve({
       publish: () => {
         const file = this.#files.get(staged);
-        if (file === undefined) return Promise.reject(diskError(this.name, 'publish', path, new Error('nothing is staged')));
+        if (file === undefined)
+          return Promise.reject(diskError(this.name, 'publish', path, new Error('nothing is staged')));
         this.#put(path, file.bytes);
         this.#files.delete(staged);
         return Promise.resolve();
@@ -83,7 +88,9 @@ export class MemoryDisk implements Disk {
   rename(path: string, to: string): Promise<void> {
     const file = this.#files.get(path);
     if (file === undefined) {
-      return Promise.reject(diskError(this.name, 'rename', path, Object.assign(new Error('ENOENT: it is not there'), { code: 'ENOENT' })));
+      return Promise.reject(
+        diskError(this.name, 'rename', path, Object.assign(new Error('ENOENT: it is not there'), { code: 'ENOENT' })),
+      );
     }
     this.#files.delete(path);
     this.#put(to, file.bytes);

@@ -21,17 +21,23 @@ describe('the error of a disk', () => {
     expect(error.message).toContain(cause.message);
   });
 
-  it.each(['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR'])('is none of the disk where it is %s: that is said of the process', (errno) => {
-    const cause = Object.assign(new Error(`${errno}: from the system`), { code: errno });
-    const error = diskError('disk7', 'write', 'chunks/x', cause);
-    expect(error).toMatchObject({ code: 'OUT_OF_RESOURCES', details: { errno }, cause });
-    expect(error.details).not.toHaveProperty('disk');
-    expect(error.message).toContain('cannot write chunks/x');
-    expect(isDiskFault(error)).toBe(false);
-  });
+  it.each(['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR'])(
+    'is none of the disk where it is %s: that is said of the process',
+    (errno) => {
+      const cause = Object.assign(new Error(`${errno}: from the system`), { code: errno });
+      const error = diskError('disk7', 'write', 'chunks/x', cause);
+      expect(error).toMatchObject({ code: 'OUT_OF_RESOURCES', details: { errno }, cause });
+      expect(error.details).not.toHaveProperty('disk');
+      expect(error.message).toContain('cannot write chunks/x');
+      expect(isDiskFault(error)).toBe(false);
+    },
+  );
 
   it('has no errno where the cause has none', () => {
-    expect(diskError('disk7', 'write', 'x', 'a text')).toMatchObject({ code: 'DISK_IO', details: { disk: 'disk7', path: 'x' } });
+    expect(diskError('disk7', 'write', 'x', 'a text')).toMatchObject({
+      code: 'DISK_IO',
+      details: { disk: 'disk7', path: 'x' },
+    });
     expect(diskError('disk7', 'write', 'x', new Error('plain')).details).not.toHaveProperty('errno');
   });
 });

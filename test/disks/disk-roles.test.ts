@@ -3,7 +3,11 @@ import { DiskSet, type DiskRole } from '../../src/disks/disk-set.ts';
 import { namesOf, stubDisks, type StubDisk } from './stub-disk.ts';
 
 /** `disk1` up to `disk<count>` with roles, those in `away` gone. */
-function setOf(count: number, roles: Record<string, DiskRole> = {}, away: readonly string[] = []): { set: DiskSet; disks: StubDisk[] } {
+function setOf(
+  count: number,
+  roles: Record<string, DiskRole> = {},
+  away: readonly string[] = [],
+): { set: DiskSet; disks: StubDisk[] } {
   const disks = stubDisks(count);
   for (const disk of disks) if (away.includes(disk.name)) disk.leave();
   return { set: new DiskSet(disks, new Map(Object.entries(roles))), disks };
@@ -32,7 +36,8 @@ describe('the roles of disks', () => {
     await expect(set.lookForReading()).rejects.toMatchObject({
       code: 'TOO_FEW_DISKS_TO_READ',
       details: { expected: 2, found: 1 },
-      message: '1 of 3 disks are online, a read needs 2: disk "disk3" is joining, disk "disk2" is missing (it was taken away)',
+      message:
+        '1 of 3 disks are online, a read needs 2: disk "disk3" is joining, disk "disk2" is missing (it was taken away)',
     });
   });
 
@@ -50,7 +55,10 @@ describe('the roles of disks', () => {
   it('keep the promise of the quorums: whatever W disks took, R voters include one of them, with any disks joining', () => {
     for (let count = 1; count <= 7; count++) {
       for (let joining = 0; joining <= count; joining++) {
-        const { set, disks } = setOf(count, Object.fromEntries(Array.from({ length: joining }, (_, index) => [`disk${index + 1}`, 'joining'])));
+        const { set, disks } = setOf(
+          count,
+          Object.fromEntries(Array.from({ length: joining }, (_, index) => [`disk${index + 1}`, 'joining'])),
+        );
         const voters = disks.filter((disk) => set.isVoter(disk)).length;
         // The worst case: all joining disks are among those that took the write.
         const holders = Math.max(0, set.writeQuorum - joining);
@@ -66,7 +74,10 @@ describe('confirming what a read did not find', () => {
     const view = await set.lookForReading();
     await set.confirm(view);
     disks[1]?.leave();
-    await expect(set.confirm(view)).rejects.toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ', details: { expected: 2, found: 1 } });
+    await expect(set.confirm(view)).rejects.toMatchObject({
+      code: 'TOO_FEW_DISKS_TO_READ',
+      details: { expected: 2, found: 1 },
+    });
     await set.confirm(view, true);
   });
 
@@ -94,7 +105,13 @@ describe('looking again before a commit', () => {
     const disks = stubDisks(5);
     const view = await new DiskSet(disks.slice(0, 3)).lookForWriting();
     disks[4]?.leave();
-    const narrowed = await new DiskSet(disks, new Map([['disk4', 'joining'], ['disk5', 'joining']])).narrow(view);
+    const narrowed = await new DiskSet(
+      disks,
+      new Map([
+        ['disk4', 'joining'],
+        ['disk5', 'joining'],
+      ]),
+    ).narrow(view);
     expect(namesOf(narrowed.online)).toEqual(['disk1', 'disk2', 'disk3', 'disk4']);
     expect(narrowed.offline.map(({ disk }) => disk)).toEqual(['disk5']);
   });
@@ -122,7 +139,8 @@ describe('looking again before a commit', () => {
     await expect(set.narrow(view)).rejects.toMatchObject({
       code: 'TOO_FEW_DISKS_TO_WRITE',
       details: { expected: 2, found: 1 },
-      message: '1 of 3 disks are online, a write needs 2: disk "disk3" is missing (it was taken away), disk "disk2" is missing (it was taken away)',
+      message:
+        '1 of 3 disks are online, a write needs 2: disk "disk3" is missing (it was taken away), disk "disk2" is missing (it was taken away)',
     });
   });
 
@@ -130,6 +148,9 @@ describe('looking again before a commit', () => {
     const disks = stubDisks(5);
     const view = await new DiskSet(disks.slice(0, 3)).lookForWriting();
     for (const index of [2, 3, 4]) disks[index]?.leave();
-    await expect(new DiskSet(disks).narrow(view)).rejects.toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE', details: { expected: 3, found: 2 } });
+    await expect(new DiskSet(disks).narrow(view)).rejects.toMatchObject({
+      code: 'TOO_FEW_DISKS_TO_WRITE',
+      details: { expected: 3, found: 2 },
+    });
   });
 });

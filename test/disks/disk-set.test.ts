@@ -52,10 +52,20 @@ describe('a set of disks', () => {
         const facts = { name: 'StoreError', details: { found: online } };
         const writing = set.lookForWriting();
         if (writes) expect((await writing).online).toHaveLength(online);
-        else await expect(writing).rejects.toMatchObject({ ...facts, code: 'TOO_FEW_DISKS_TO_WRITE', details: { expected: set.writeQuorum } });
+        else
+          await expect(writing).rejects.toMatchObject({
+            ...facts,
+            code: 'TOO_FEW_DISKS_TO_WRITE',
+            details: { expected: set.writeQuorum },
+          });
         const reading = set.lookForReading();
         if (reads) expect((await reading).online).toHaveLength(online);
-        else await expect(reading).rejects.toMatchObject({ ...facts, code: 'TOO_FEW_DISKS_TO_READ', details: { expected: set.readQuorum } });
+        else
+          await expect(reading).rejects.toMatchObject({
+            ...facts,
+            code: 'TOO_FEW_DISKS_TO_READ',
+            details: { expected: set.readQuorum },
+          });
         const stale = set.lookForReading(true);
         if (online > 0) expect((await stale).online).toHaveLength(online);
         else await expect(stale).rejects.toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });

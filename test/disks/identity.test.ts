@@ -32,7 +32,14 @@ describe('the mark of a disk', () => {
   it('says what it is of, whatever disk is expected, and nothing where it cannot be understood', () => {
     expect(readDiskMark(formatDiskMark(identity))).toEqual(identity);
     expect(readDiskMark(formatDiskMark(identityOf(2)))).toEqual(identityOf(2));
-    for (const text of ['', '{', 'null', '{}', '{"format":1}', formatDiskMark(identity).replace('"format": 1', '"format": 2')]) {
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '{}',
+      '{"format":1}',
+      formatDiskMark(identity).replace('"format": 1', '"format": 2'),
+    ]) {
       expect(readDiskMark(text)).toBeUndefined();
     }
   });

@@ -8,7 +8,11 @@ const STORE_ID = '11111111-1111-4111-8111-111111111111';
 
 /** What the mark of the disk named `disk<number>` says. */
 export function identityOf(number: number): DiskIdentity {
-  return { storeId: STORE_ID, name: `disk${number}`, id: `22222222-2222-4222-8222-${String(number).padStart(12, '0')}` };
+  return {
+    storeId: STORE_ID,
+    name: `disk${number}`,
+    id: `22222222-2222-4222-8222-${String(number).padStart(12, '0')}`,
+  };
 }
 
 /** A disk as `init` makes it, in `root` or in a fresh folder. */

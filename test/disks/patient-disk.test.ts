@@ -31,10 +31,16 @@ class Ledger implements Owed {
   }
 }
 
-function patient(disk: Disk, { limit = 2, owed = new Ledger(), hurry }: { limit?: number; owed?: Owed; hurry?: AbortSignal } = {}) {
+function patient(
+  disk: Disk,
+  { limit = 2, owed = new Ledger(), hurry }: { limit?: number; owed?: Owed; hurry?: AbortSignal } = {},
+) {
   const said: string[] = [];
   const onWait = (what: string): void => void said.push(what);
-  return { said, disk: new PatientDisk(disk, { gate: new CallGate(() => limit), owed, patience: patienceOf(), onWait, hurry }) };
+  return {
+    said,
+    disk: new PatientDisk(disk, { gate: new CallGate(() => limit), owed, patience: patienceOf(), onWait, hurry }),
+  };
 }
 
 /** A disk of which the first call of an operation hangs until `release`; another process may look at it too. */
@@ -43,12 +49,26 @@ function withHanging(operation: FaultyOperation, options: Parameters<typeof pati
   const owed = new Ledger();
   const inner = new MemoryDisk('disk2');
   const faulty = new FaultyDisk(inner, [{ operation, effect: { kind: 'hang', until: hang.promise } }]);
-  return { owed, inner, ...patient(faulty, { owed, ...options }), other: patient(inner, { owed }).disk, release: hang.resolve };
+  return {
+    owed,
+    inner,
+    ...patient(faulty, { owed, ...options }),
+    other: patient(inner, { owed }).disk,
+    release: hang.resolve,
+  };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const refused = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => 'no failure', (error: unknown) => error);
-const silent = { code: 'DISK_IO', details: { disk: 'disk2' }, message: expect.stringContaining('disk "disk2" does not answer') as string };
+const refused = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'no failure',
+    (error: unknown) => error,
+  );
+const silent = {
+  code: 'DISK_IO',
+  details: { disk: 'disk2' },
+  message: expect.stringContaining('disk "disk2" does not answer') as string,
+};
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -65,7 +85,12 @@ describe('a disk that does not say how it is', () => {
     const [, mute] = stubs;
     if (mute === undefined) throw new Error('there is no second disk');
     mute.answer = () => new Promise((resolve) => answers.push(resolve));
-    return { stubs, mute, set: new DiskSet(stubs.map((stub) => patient(stub).disk)), answer: (state: DiskState) => answers.shift()?.(state) };
+    return {
+      stubs,
+      mute,
+      set: new DiskSet(stubs.map((stub) => patient(stub).disk)),
+      answer: (state: DiskState) => answers.shift()?.(state),
+    };
   }
 
   it('counts as hanging when patience is at its end, and not before; the others are online', async () => {
@@ -85,7 +110,8 @@ describe('a disk that does not say how it is', () => {
     const first = set.look();
     await vi.advanceTimersByTimeAsync(PATIENCE_MS);
     await first;
-    for (let round = 0; round < 5; round++) expect((await set.look()).offline).toMatchObject([{ disk: 'disk2', state: { status: 'hanging' } }]);
+    for (let round = 0; round < 5; round++)
+      expect((await set.look()).offline).toMatchObject([{ disk: 'disk2', state: { status: 'hanging' } }]);
     expect(mute.looks).toBe(1);
     expect(vi.getTimerCount()).toBe(0);
     answer(ONLINE);
@@ -112,7 +138,10 @@ describe('a disk that does not say how it is', () => {
     const writing = refused(set.lookForWriting());
     await vi.advanceTimersByTimeAsync(PATIENCE_MS);
     expect(await writing).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE', details: { expected: 2, found: 1 } });
-    expect(await refused(set.lookForReading())).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ', message: expect.stringContaining('disk "disk2" is hanging (it has not answered for 5 s)') as string });
+    expect(await refused(set.lookForReading())).toMatchObject({
+      code: 'TOO_FEW_DISKS_TO_READ',
+      message: expect.stringContaining('disk "disk2" is hanging (it has not answered for 5 s)') as string,
+    });
     expect(await set.areAllOnline()).toBe(false);
   });
 });
@@ -121,8 +150,14 @@ describe('a call that hangs', () => {
   const changes: [FaultyOperation, (disk: Disk) => Promise<unknown>][] = [
     ['create', (disk) => disk.create('chunks/x', BYTES, { durable: true })],
     ['stage', (disk) => disk.stage('buckets/x', BYTES, { id: 'x', within: 'buckets', durable: true })],
-    ['publish', async (disk) => (await disk.stage('buckets/x', BYTES, { id: 'x', within: 'buckets', durable: true })).publish()],
-    ['discard', async (disk) => (await disk.stage('buckets/x', BYTES, { id: 'x', within: 'buckets', durable: true })).discard()],
+    [
+      'publish',
+      async (disk) => (await disk.stage('buckets/x', BYTES, { id: 'x', within: 'buckets', durable: true })).publish(),
+    ],
+    [
+      'discard',
+      async (disk) => (await disk.stage('buckets/x', BYTES, { id: 'x', within: 'buckets', durable: true })).discard(),
+    ],
     ['remove', (disk) => disk.remove('buckets/x', { within: 'buckets', durable: true })],
     ['rename', (disk) => disk.rename('chunks/a', 'chunks/b', { durable: true })],
     ['makeFolder', (disk) => disk.makeFolder('chunks/x')],
@@ -137,51 +172,63 @@ describe('a call that hangs', () => {
     ['syncFolder', (disk) => disk.syncFolder('chunks'), LONG_MS],
   ];
 
-  it.each([...changes.map(([name, call]) => [name, call, LONG_MS] as const), ...others])('is given up: %s, and until it returns the disk hangs and is asked for nothing', async (operation, call, patience) => {
-    const { disk, inner, release } = withHanging(operation);
-    const before = callsUnderWay();
-    let error: unknown;
-    const calling = refused(call(disk)).then((told) => (error = told));
-    await vi.advanceTimersByTimeAsync(patience - 1);
-    expect(error).toBeUndefined();
-    await vi.advanceTimersByTimeAsync(1);
-    await calling;
-    expect(error).toMatchObject(silent);
-    expect(error).not.toHaveProperty('details.errno');
-    const asked = vi.spyOn(inner, 'list');
-    expect(await disk.state()).toMatchObject({ status: 'hanging' });
-    expect(await refused(disk.list('chunks'))).toMatchObject(silent);
-    expect(asked).not.toHaveBeenCalled();
-    expect(callsUnderWay()).toBe(before + 1);
-    release();
-    await settle();
-    expect(await disk.state()).toMatchObject({ status: 'online' });
-    expect(callsUnderWay()).toBe(before);
-    expect(vi.getTimerCount()).toBe(0);
-  });
+  it.each([...changes.map(([name, call]) => [name, call, LONG_MS] as const), ...others])(
+    'is given up: %s, and until it returns the disk hangs and is asked for nothing',
+    async (operation, call, patience) => {
+      const { disk, inner, release } = withHanging(operation);
+      const before = callsUnderWay();
+      let error: unknown;
+      const calling = refused(call(disk)).then((told) => (error = told));
+      await vi.advanceTimersByTimeAsync(patience - 1);
+      expect(error).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(1);
+      await calling;
+      expect(error).toMatchObject(silent);
+      expect(error).not.toHaveProperty('details.errno');
+      const asked = vi.spyOn(inner, 'list');
+      expect(await disk.state()).toMatchObject({ status: 'hanging' });
+      expect(await refused(disk.list('chunks'))).toMatchObject(silent);
+      expect(asked).not.toHaveBeenCalled();
+      expect(callsUnderWay()).toBe(before + 1);
+      release();
+      await settle();
+      expect(await disk.state()).toMatchObject({ status: 'online' });
+      expect(callsUnderWay()).toBe(before);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
 
-  it.each(changes)('is owed where it changes something (%s): the disk hangs for everybody else too, until it has returned', async (operation, call) => {
-    const { disk, other, release } = withHanging(operation);
-    const calling = refused(call(disk));
-    await vi.advanceTimersByTimeAsync(LONG_MS - 1);
-    expect(await other.state()).toMatchObject({ status: 'online' });
-    await vi.advanceTimersByTimeAsync(1);
-    await calling;
-    expect(await other.state()).toEqual({ status: 'hanging', reason: 'it has not done yet what a command has asked of it' });
-    release();
-    await settle();
-    expect(await other.state()).toMatchObject({ status: 'online' });
-  });
+  it.each(changes)(
+    'is owed where it changes something (%s): the disk hangs for everybody else too, until it has returned',
+    async (operation, call) => {
+      const { disk, other, release } = withHanging(operation);
+      const calling = refused(call(disk));
+      await vi.advanceTimersByTimeAsync(LONG_MS - 1);
+      expect(await other.state()).toMatchObject({ status: 'online' });
+      await vi.advanceTimersByTimeAsync(1);
+      await calling;
+      expect(await other.state()).toEqual({
+        status: 'hanging',
+        reason: 'it has not done yet what a command has asked of it',
+      });
+      release();
+      await settle();
+      expect(await other.state()).toMatchObject({ status: 'online' });
+    },
+  );
 
-  it.each(others.map(([operation, call]) => [operation, call] as const))('is nobody else’s concern where it changes nothing (%s)', async (operation, call) => {
-    const { disk, other, release } = withHanging(operation);
-    const calling = refused(call(disk));
-    await vi.advanceTimersByTimeAsync(LONG_MS);
-    await calling;
-    expect(await other.state()).toMatchObject({ status: 'online' });
-    release();
-    await settle();
-  });
+  it.each(others.map(([operation, call]) => [operation, call] as const))(
+    'is nobody else’s concern where it changes nothing (%s)',
+    async (operation, call) => {
+      const { disk, other, release } = withHanging(operation);
+      const calling = refused(call(disk));
+      await vi.advanceTimersByTimeAsync(LONG_MS);
+      await calling;
+      expect(await other.state()).toMatchObject({ status: 'online' });
+      release();
+      await settle();
+    },
+  );
 
   it('is waited for as long as others can’t be told of it, and counts when it returns meanwhile', async () => {
     const { disk, owed, release } = withHanging('remove');
@@ -198,25 +245,32 @@ describe('a call that hangs', () => {
     expect([owed.held, await disk.state()]).toMatchObject([0, { status: 'online' }]);
   });
 
-  it.each(['create', 'stage'] as const)('leaves nothing behind when it succeeds late (%s), and its memory is lent until then', async (operation) => {
-    const { disk, inner, release } = withHanging(operation);
-    const bytes = Buffer.alloc(100);
-    const [, call] = changes.find(([name]) => name === operation) ?? expect.fail();
-    const calling = refused(operation === 'create' ? disk.create('chunks/x', bytes, { durable: false }) : call(disk));
-    expect(untilFree(bytes)).toBeUndefined();
-    await vi.advanceTimersByTimeAsync(LONG_MS);
-    await calling;
-    if (operation === 'create') expect(untilFree(bytes.subarray(50))).toBeDefined();
-    release();
-    await settle();
-    expect(untilFree(bytes)).toBeUndefined();
-    expect([await inner.list('chunks'), await inner.list('tmp')]).toEqual([[], []]);
-  });
+  it.each(['create', 'stage'] as const)(
+    'leaves nothing behind when it succeeds late (%s), and its memory is lent until then',
+    async (operation) => {
+      const { disk, inner, release } = withHanging(operation);
+      const bytes = Buffer.alloc(100);
+      const [, call] = changes.find(([name]) => name === operation) ?? expect.fail();
+      const calling = refused(operation === 'create' ? disk.create('chunks/x', bytes, { durable: false }) : call(disk));
+      expect(untilFree(bytes)).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(LONG_MS);
+      await calling;
+      if (operation === 'create') expect(untilFree(bytes.subarray(50))).toBeDefined();
+      release();
+      await settle();
+      expect(untilFree(bytes)).toBeUndefined();
+      expect([await inner.list('chunks'), await inner.list('tmp')]).toEqual([[], []]);
+    },
+  );
 
   it('sends those away who wait in front, and they never begin', async () => {
     const { disk, inner, release } = withHanging('syncFolder', { limit: 1 });
     const created = vi.spyOn(inner, 'create');
-    const waiting = [disk.syncFolder('chunks'), disk.create('chunks/x', BYTES, { durable: false }), disk.list('chunks')].map(refused);
+    const waiting = [
+      disk.syncFolder('chunks'),
+      disk.create('chunks/x', BYTES, { durable: false }),
+      disk.list('chunks'),
+    ].map(refused);
     await vi.advanceTimersByTimeAsync(LONG_MS);
     for (const told of waiting) expect(await told).toMatchObject(silent);
     release();
@@ -251,7 +305,12 @@ describe('a call that hangs', () => {
 });
 
 describe('so many calls are under way at once at a disk', () => {
-  it.each([[0, 4], [1, 2], [2, 1], [3, 1]])('that with %i hanging disks a thread is left: %i', (hanging, most) => {
+  it.each([
+    [0, 4],
+    [1, 2],
+    [2, 1],
+    [3, 1],
+  ])('that with %i hanging disks a thread is left: %i', (hanging, most) => {
     expect(callsAtOnce(hanging)).toBe(most);
   });
 
@@ -282,7 +341,12 @@ describe('a disk that is only busy', () => {
     const gate = new CallGate(() => 1);
     const second = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1000));
     const waiting = { milliseconds: LONG_MS, notice: 3000, onNotice: () => undefined };
-    const call = (): Promise<string> => gate.pass({ call: () => gate.rest(gate.take(second)).then(() => 'done'), waiting, refusal: () => new Error('refused') });
+    const call = (): Promise<string> =>
+      gate.pass({
+        call: () => gate.rest(gate.take(second)).then(() => 'done'),
+        waiting,
+        refusal: () => new Error('refused'),
+      });
     const all = Promise.all(Array.from({ length: 60 }, call));
     await vi.advanceTimersByTimeAsync(61_000);
     expect(new Set(await all)).toEqual(new Set(['done']));
@@ -293,7 +357,11 @@ describe('a disk that is only busy', () => {
     const gate = new CallGate(() => 1);
     const waiting = { milliseconds: LONG_MS, notice: 3000, onNotice: () => undefined };
     const hang = deferred();
-    const call = gate.pass({ call: () => gate.rest(gate.take(() => hang.promise)), waiting, refusal: () => new Error('refused') });
+    const call = gate.pass({
+      call: () => gate.rest(gate.take(() => hang.promise)),
+      waiting,
+      refusal: () => new Error('refused'),
+    });
     const outcome = refused(call);
     await vi.advanceTimersByTimeAsync(LONG_MS + 1000);
     expect(await outcome).toMatchObject({ message: 'refused' });

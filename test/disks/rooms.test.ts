@@ -49,7 +49,9 @@ describe('the room of a disk for chunks', () => {
   });
 
   it('is nothing where the disk fails to tell it: a disk that cannot answer that takes no chunks', async () => {
-    const disk = new FaultyDisk(new RoomyDisk('memory1'), [{ operation: 'room', effect: { kind: 'fail', errno: 'EIO' } }]);
+    const disk = new FaultyDisk(new RoomyDisk('memory1'), [
+      { operation: 'room', effect: { kind: 'fail', errno: 'EIO' } },
+    ]);
     expect(await roomOf(disk)).toBe(0);
     expect(await roomOf(disk)).toBe(Infinity);
     disk.expectAllFired();
@@ -78,7 +80,10 @@ describe('rooms while they are written to', () => {
   });
 
   it('are asked for once at the beginning, and anew when 64 MiB have been taken of all disks together', async () => {
-    const disks = [new RoomyDisk('a', { total, free: 520 * MIB }), new RoomyDisk('b', { total, free: 520 * MIB })] as const;
+    const disks = [
+      new RoomyDisk('a', { total, free: 520 * MIB }),
+      new RoomyDisk('b', { total, free: 520 * MIB }),
+    ] as const;
     const rooms = await Rooms.of(disks);
     for (let taken = 0; taken < 63; taken++) await rooms.take(disks[taken % 2 === 0 ? 0 : 1], MIB);
     expect(disks.map(({ asked }) => asked)).toEqual([1, 1]);
@@ -102,7 +107,9 @@ describe('rooms while they are written to', () => {
   });
 
   it('are nothing on a disk that fails when it is asked anew', async () => {
-    const disk = new FaultyDisk(new RoomyDisk('a', { total, free: 520 * MIB }), [{ operation: 'room', nth: 2, effect: { kind: 'fail', errno: 'EIO' } }]);
+    const disk = new FaultyDisk(new RoomyDisk('a', { total, free: 520 * MIB }), [
+      { operation: 'room', nth: 2, effect: { kind: 'fail', errno: 'EIO' } },
+    ]);
     const rooms = await Rooms.of([disk]);
     await rooms.take(disk, 64 * MIB);
     expect(rooms.left(disk)).toBe(0);

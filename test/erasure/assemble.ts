@@ -11,10 +11,16 @@ export const KERNEL_MODULE = path.join(folder, 'kernel-binary.ts');
 /** The text of `kernel-binary.ts` that belongs to `kernel.wat`. */
 export async function assembleKernel(): Promise<string> {
   const assembler = await wabt();
-  const parsed = assembler.parseWat(KERNEL_SOURCE, await fs.readFile(KERNEL_SOURCE, 'utf8'), { simd: true, threads: true });
+  const parsed = assembler.parseWat(KERNEL_SOURCE, await fs.readFile(KERNEL_SOURCE, 'utf8'), {
+    simd: true,
+    threads: true,
+  });
   try {
     const { buffer } = parsed.toBinary({ canonicalize_lebs: true });
-    const lines = Buffer.from(buffer).toString('base64').match(/.{1,112}/g) ?? [];
+    const lines =
+      Buffer.from(buffer)
+        .toString('base64')
+        .match(/.{1,112}/g) ?? [];
     return [
       '/** kernel.wat as a binary, in base64. Written by `npm run build:kernel`. */',
       'export const KERNEL_BINARY = [',

@@ -16,25 +16,36 @@ const MEMORIES = {
   'in one memory': alignedBuffers(12, ROOM),
   'in several memories': Array.from({ length: 12 }, () => alignedBuffers(1, ROOM)).flat(),
   'outside of WebAssembly': Array.from({ length: 12 }, () => Buffer.alloc(ROOM)),
-  'in a memory and outside': Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? alignedBuffers(1, ROOM) : [Buffer.alloc(ROOM)])).flat(),
+  'in a memory and outside': Array.from({ length: 12 }, (_, index) =>
+    index % 2 === 0 ? alignedBuffers(1, ROOM) : [Buffer.alloc(ROOM)],
+  ).flat(),
 };
 const WHERE = Object.keys(MEMORIES) as (keyof typeof MEMORIES)[];
 
-const lengths = fc.oneof(fc.nat({ max: 200 }), fc.constantFrom(0, 1, 15, 16, 63, 64, 65, 16_384, 16_385, 32_768), fc.nat({ max: LARGE }));
+const lengths = fc.oneof(
+  fc.nat({ max: 200 }),
+  fc.constantFrom(0, 1, 15, 16, 63, 64, 65, 16_384, 16_385, 32_768),
+  fc.nat({ max: LARGE }),
+);
 const bytesAt = fc.record({ length: lengths, offset: fc.nat({ max: 70 }) });
 const coefficients = fc.oneof(fc.constantFrom(0, 1, 2, 255), fc.nat({ max: 255 }));
 
-const calls = fc.record({ inputs: fc.array(bytesAt, { maxLength: 6 }), outputs: fc.array(bytesAt, { maxLength: 4 }), seed: fc.nat() }).chain((call) =>
-  fc.record({
-    call: fc.constant(call),
-    matrix: fc.array(
-      fc.array(coefficients, { minLength: call.inputs.length, maxLength: call.inputs.length }).map((row) => Uint8Array.from(row)),
-      { minLength: call.outputs.length, maxLength: call.outputs.length },
-    ),
-  }),
-);
+const calls = fc
+  .record({ inputs: fc.array(bytesAt, { maxLength: 6 }), outputs: fc.array(bytesAt, { maxLength: 4 }), seed: fc.nat() })
+  .chain((call) =>
+    fc.record({
+      call: fc.constant(call),
+      matrix: fc.array(
+        fc
+          .array(coefficients, { minLength: call.inputs.length, maxLength: call.inputs.length })
+          .map((row) => Uint8Array.from(row)),
+        { minLength: call.outputs.length, maxLength: call.outputs.length },
+      ),
+    }),
+  );
 
-const same = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean => a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+const same = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
 
 describe.each(WHERE)('sums of products of bytes %s', (where) => {
   const room = MEMORIES[where];
@@ -56,7 +67,9 @@ describe.each(WHERE)('sums of products of bytes %s', (where) => {
         reference.combine(matrix, inputs, expected);
         combine(matrix, inputs, outputs);
         expect(outputs.every((output, index) => same(output, expected[index]))).toBe(true);
-        call.outputs.forEach(({ length, offset }, index) => before[6 + index]?.copy(room[6 + index] ?? Buffer.alloc(0), offset, offset, offset + length));
+        call.outputs.forEach(({ length, offset }, index) =>
+          before[6 + index]?.copy(room[6 + index] ?? Buffer.alloc(0), offset, offset, offset + length),
+        );
         expect(room.every((buffer, index) => same(buffer, before[index]))).toBe(true);
       }),
       { numRuns: 150 },
@@ -69,7 +82,12 @@ describe.each(WHERE)('sums of products of bytes %s', (where) => {
     const output = part(1, { length: input.length, offset: 1 }, 'every');
     for (let coefficient = 0; coefficient < 256; coefficient++) {
       combine([Uint8Array.of(coefficient)], [input], [output]);
-      expect(same(output, input.map((byte) => slowProduct(coefficient, byte)))).toBe(true);
+      expect(
+        same(
+          output,
+          input.map((byte) => slowProduct(coefficient, byte)),
+        ),
+      ).toBe(true);
     }
   });
 

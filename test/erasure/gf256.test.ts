@@ -6,7 +6,9 @@ const ELEMENTS = Array.from({ length: 256 }, (_, element) => element);
 
 describe('the field of 256 elements', () => {
   it('multiplies every two elements as polynomials modulo 0x11d', () => {
-    const wrong = ELEMENTS.flatMap((a) => ELEMENTS.filter((b) => multiply(a, b) !== slowProduct(a, b)).map((b) => [a, b]));
+    const wrong = ELEMENTS.flatMap((a) =>
+      ELEMENTS.filter((b) => multiply(a, b) !== slowProduct(a, b)).map((b) => [a, b]),
+    );
     expect(wrong).toEqual([]);
   });
 

@@ -26,11 +26,19 @@ describe('the matrix of the format', () => {
       [1, 253, 190, 44, 150, 39, 132, 157, 209, 136],
       [1, 2, 44, 88, 206, 201, 43, 46, 108, 174],
     ]);
-    expect([coefficient(15, 15), coefficient(7, 20), coefficient(20, 10), coefficient(1, 29), coefficient(29, 1)]).toEqual([161, 80, 112, 127, 127]);
+    expect([
+      coefficient(15, 15),
+      coefficient(7, 20),
+      coefficient(20, 10),
+      coefficient(1, 29),
+      coefficient(29, 1),
+    ]).toEqual([161, 80, 112, 127, 127]);
   });
 
   it('gives these parity shards', () => {
-    const data = ['The quick brown ', 'fox jumps over t', 'he lazy dog. 012', '3456789 Sphinx o'].map((text) => Buffer.from(text));
+    const data = ['The quick brown ', 'fox jumps over t', 'he lazy dog. 012', '3456789 Sphinx o'].map((text) =>
+      Buffer.from(text),
+    );
     const parity = Array.from({ length: 4 }, () => Buffer.alloc(16));
     combine(encoding(4, 4), data, parity);
     expect(parity.map((shard) => shard.toString('hex'))).toEqual([
@@ -42,10 +50,14 @@ describe('the matrix of the format', () => {
   });
 
   it('gives parity shards with this checksum for longer data', () => {
-    const data = Array.from({ length: 4 }, (_, shard) => Uint8Array.from({ length: 1000 }, (_, i) => i * i + 31 * shard + 7 * i));
+    const data = Array.from({ length: 4 }, (_, shard) =>
+      Uint8Array.from({ length: 1000 }, (_, i) => i * i + 31 * shard + 7 * i),
+    );
     const parity = Array.from({ length: 4 }, () => Buffer.alloc(1000));
     combine(encoding(4, 4), data, parity);
-    expect(createHash('sha256').update(Buffer.concat(parity)).digest('hex')).toBe('d24f1eba3b27f5d6b17a01aee5e4d09197f8723b5b09faf244fa59d8e0d6edb0');
+    expect(createHash('sha256').update(Buffer.concat(parity)).digest('hex')).toBe(
+      'd24f1eba3b27f5d6b17a01aee5e4d09197f8723b5b09faf244fa59d8e0d6edb0',
+    );
   });
 
   it('follows its formula everywhere', () => {
@@ -63,7 +75,16 @@ describe('the matrix of the format', () => {
     }
   });
 
-  it.each([[-1, 0], [0, -1], [0.5, 0], [0, NaN], [31, 0], [0, 31], [15, 16], [256, 0]])('has no coefficient at row %d and column %d', (row, column) => {
+  it.each([
+    [-1, 0],
+    [0, -1],
+    [0.5, 0],
+    [0, NaN],
+    [31, 0],
+    [0, 31],
+    [15, 16],
+    [256, 0],
+  ])('has no coefficient at row %d and column %d', (row, column) => {
     expect(() => coefficient(row, column)).toThrow(RangeError);
   });
 });

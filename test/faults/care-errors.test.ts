@@ -28,7 +28,11 @@ describe.skipIf(problem !== undefined)('an I/O error at a call that changes the 
       const some = sample(points);
       const faults = [
         ...(process.env['FAULTS'] === 'all' ? points : some).map((point) => ({ point, what: 'error=EIO' })),
-        ...some.map((point) => ({ point, what: NEEDS_ROOM.has(point.syscall) ? 'error=ENOSPC' : 'error=EIO', persistent: true })),
+        ...some.map((point) => ({
+          point,
+          what: NEEDS_ROOM.has(point.syscall) ? 'error=ENOSPC' : 'error=EIO',
+          persistent: true,
+        })),
       ];
       const ends = { whole: 0, failed: 0 };
       let visited = 0;
@@ -40,7 +44,9 @@ describe.skipIf(problem !== undefined)('an I/O error at a call that changes the 
         await completeIt(scenario, struck.root);
         if (visited++ % LOSE_AFTER === 0) await loseEach(scenario, struck.root, path.join(struck.folder, 'copy'));
       });
-      console.log(`I/O errors injected: ${faults.length} in ${scenario.name}; all done in spite of it: ${ends.whole}, not all: ${ends.failed}`);
+      console.log(
+        `I/O errors injected: ${faults.length} in ${scenario.name}; all done in spite of it: ${ends.whole}, not all: ${ends.failed}`,
+      );
     },
     LIMIT_MS,
   );

@@ -10,7 +10,11 @@ import { AFTERWARDS, BUCKET, NEW } from './crash-scenarios.ts';
 import { findUntidy, readObject } from './crash-state.ts';
 
 /** What is there of the scenario's objects: each as it was before or, if it may be, as it is afterwards. */
-export async function readWhole({ objects }: CareScenario, root: string, isDone: boolean): Promise<(Buffer | undefined)[]> {
+export async function readWhole(
+  { objects }: CareScenario,
+  root: string,
+  isDone: boolean,
+): Promise<(Buffer | undefined)[]> {
   const found: (Buffer | undefined)[] = [];
   for (const { key, before, after } of objects) {
     const bytes = await readObject(root, BUCKET, key);
@@ -69,7 +73,12 @@ async function callStore(store: ObjectStore, care: Care): Promise<unknown> {
 /** One heal, and all is whole, nothing is left over, and nothing remains to be done. */
 export async function healAll(store: ObjectStore): Promise<void> {
   const { objects, whole, failed, gc } = await store.heal();
-  expect({ whole, failed, kept: gc?.kept, gcFailed: gc?.failed }).toEqual({ whole: objects, failed: [], kept: [], gcFailed: [] });
+  expect({ whole, failed, kept: gc?.kept, gcFailed: gc?.failed }).toEqual({
+    whole: objects,
+    failed: [],
+    kept: [],
+    gcFailed: [],
+  });
   expect(store.document.disks.filter(({ role }) => role !== undefined)).toEqual([]);
   const verified = await store.verify();
   expect(verified).toMatchObject({ objects, whole: objects, problems: 0 });

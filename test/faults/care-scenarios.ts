@@ -69,18 +69,41 @@ export const CARE: CareScenario[] = [
     20,
     { objects: [{ key: 'demo', before: OLD, after: NEW }, tiny] },
   ),
-  scenario('an upload with 1+1', { do: 'put', bucket: BUCKET, key: 'demo', redundancy: '1+1' }, (root) => fill(root, 3, [tiny]), 15, {
-    objects: [{ key: 'demo', before: undefined, after: NEW }, tiny],
-  }),
+  scenario(
+    'an upload with 1+1',
+    { do: 'put', bucket: BUCKET, key: 'demo', redundancy: '1+1' },
+    (root) => fill(root, 3, [tiny]),
+    15,
+    {
+      objects: [{ key: 'demo', before: undefined, after: NEW }, tiny],
+    },
+  ),
   scenario('a heal of damaged chunks and metas', { do: 'heal' }, prepareDamaged, 20),
   scenario('a heal of a disk that comes back stale', { do: 'heal' }, prepareStale, 15, {
-    objects: [{ key: 'deep/stripes', before: undefined, after: undefined }, { key: 'tiny', before: OLD, after: OLD }],
+    objects: [
+      { key: 'deep/stripes', before: undefined, after: undefined },
+      { key: 'tiny', before: OLD, after: OLD },
+    ],
   }),
   scenario('a heal after a disk was replaced', { do: 'heal' }, prepareReplaced, 15, { objects: [stripes, tiny] }),
-  scenario('adding a disk', { do: 'add disk', name: 'disk4' }, (root) => fill(root, 3, [stripes, tiny]), 12, { objects: [stripes, tiny], done: ['DISK_EXISTS'] }),
-  scenario('replacing a disk', { do: 'replace disk', name: 'disk2' }, prepareLost, 6, { objects: [stripes, tiny], done: ['DISK_EXISTS'] }),
-  scenario('draining a disk', { do: 'drain disk', name: 'disk1' }, (root) => fill(root, 4, [stripes]), 8, { objects: [stripes] }),
-  scenario('removing a disk', { do: 'remove disk', name: 'disk1' }, async (root) => (await fill(root, 4, [stripes])).drainDisk('disk1'), 2, { objects: [stripes], done: ['NO_SUCH_DISK'] }),
+  scenario('adding a disk', { do: 'add disk', name: 'disk4' }, (root) => fill(root, 3, [stripes, tiny]), 12, {
+    objects: [stripes, tiny],
+    done: ['DISK_EXISTS'],
+  }),
+  scenario('replacing a disk', { do: 'replace disk', name: 'disk2' }, prepareLost, 6, {
+    objects: [stripes, tiny],
+    done: ['DISK_EXISTS'],
+  }),
+  scenario('draining a disk', { do: 'drain disk', name: 'disk1' }, (root) => fill(root, 4, [stripes]), 8, {
+    objects: [stripes],
+  }),
+  scenario(
+    'removing a disk',
+    { do: 'remove disk', name: 'disk1' },
+    async (root) => (await fill(root, 4, [stripes])).drainDisk('disk1'),
+    2,
+    { objects: [stripes], done: ['NO_SUCH_DISK'] },
+  ),
   scenario('a rebalance', { do: 'rebalance' }, prepareUneven, 8, { objects: [mirror] }),
   scenario(
     'a delete while a disk is away',

@@ -33,7 +33,9 @@ async function care(store: Library.ObjectStore, what: Care): Promise<CareResult>
   switch (what.do) {
     case 'put': {
       const { failed, unwritten } = await store.put(what.bucket, what.key, input, { redundancy: what.redundancy });
-      return { failed: [...failed.map(({ reason }) => reason), ...unwritten.map(({ file }) => `${file} is not written`)] };
+      return {
+        failed: [...failed.map(({ reason }) => reason), ...unwritten.map(({ file }) => `${file} is not written`)],
+      };
     }
     case 'delete':
       await store.delete(what.bucket, what.key);

@@ -88,7 +88,9 @@ export class Rig<S extends Runnable> {
     );
     if (failures.length === 0) return;
     const shown = failures.slice(0, SHOWN).join('\n\n');
-    throw new Error(`${failures.length} of ${faults.length} faults in ${this.scenario.name} failed the test\n\n${shown}`);
+    throw new Error(
+      `${failures.length} of ${faults.length} faults in ${this.scenario.name} failed the test\n\n${shown}`,
+    );
   }
 
   /** Strikes until the call that was struck is the one that was meant. */
@@ -142,7 +144,11 @@ export class Rig<S extends Runnable> {
 }
 
 function entryOf(door: Runnable['door'], work: string, throughTsx: boolean): string[] {
-  if (door === 'care') return [compileScripts(path.join(work, 'care'), [path.join(import.meta.dirname, 'care-script.ts')]), compiledLibrary()];
+  if (door === 'care')
+    return [
+      compileScripts(path.join(work, 'care'), [path.join(import.meta.dirname, 'care-script.ts')]),
+      compiledLibrary(),
+    ];
   return throughTsx ? ['--import', 'tsx', sourceDoor(door)] : [compiledDoor(door)];
 }
 

@@ -49,7 +49,16 @@ const NEXT = seededBytes(MIB + 1, 'next');
 /** What the tests upload after a fault, to see that life goes on. */
 export const AFTERWARDS = NEXT;
 
-const upload = (key: string) => (root: string, input: string) => [BUCKET, input, '--key', key, '--root', root, '--json', '--quiet'];
+const upload = (key: string) => (root: string, input: string) => [
+  BUCKET,
+  input,
+  '--key',
+  key,
+  '--root',
+  root,
+  '--json',
+  '--quiet',
+];
 const other: Expected = { key: 'other', before: OTHER, after: OTHER };
 
 async function withOther(root: string): Promise<ObjectStore> {
@@ -185,7 +194,8 @@ async function prepareGarbage(root: string): Promise<void> {
   const kept = path.join(root, '..', 'kept');
   cpSync(root, kept, { recursive: true });
   await store.put(BUCKET, 'half/committed', NEW);
-  for (const disk of ['disk2', 'disk3']) cpSync(meta(disk, 'half/committed').replace(root, kept), meta(disk, 'half/committed'));
+  for (const disk of ['disk2', 'disk3'])
+    cpSync(meta(disk, 'half/committed').replace(root, kept), meta(disk, 'half/committed'));
   for (const disk of ['disk1', 'disk2', 'disk3']) {
     cpSync(path.join(kept, disk, 'chunks'), path.join(root, disk, 'chunks'), { recursive: true });
   }
@@ -202,5 +212,6 @@ async function prepareGarbage(root: string): Promise<void> {
 
   // A bucket that one disk has not heard of, the folders of a key that is gone, and a bucket that never got its document.
   rmSync(path.join(root, 'disk2', 'buckets', BUCKET, '.bucket.json'));
-  for (const folder of [`${BUCKET}/gone/deep`, 'never-made']) mkdirSync(path.join(root, 'disk2', 'buckets', folder), { recursive: true });
+  for (const folder of [`${BUCKET}/gone/deep`, 'never-made'])
+    mkdirSync(path.join(root, 'disk2', 'buckets', folder), { recursive: true });
 }

@@ -92,20 +92,28 @@ export function findUntidy(root: string): string[] {
   const referred = new Set<string>();
   for (const { meta } of metas) {
     if ('deleted' in meta) problems.push('a tombstone');
-    else for (const chunk of [...meta.chunks, ...meta.parity]) referred.add(path.join(chunk.disk, meta.directory, chunk.file));
+    else
+      for (const chunk of [...meta.chunks, ...meta.parity])
+        referred.add(path.join(chunk.disk, meta.directory, chunk.file));
   }
   for (const disk of disks) {
     for (const name of fs.readdirSync(path.join(root, disk))) {
       if (!DISK_ENTRIES.includes(name)) problems.push(`stray: ${disk}/${name}`);
     }
     const staged = walk(path.join(root, disk, 'tmp'));
-    const chunks = walk(path.join(root, disk, 'chunks')).filter((name) => !referred.has(path.join(disk, 'chunks', name)));
-    problems.push(...staged.map((name) => `staged: ${disk}/${name}`), ...chunks.map((name) => `leftover: ${disk}/chunks/${name}`));
+    const chunks = walk(path.join(root, disk, 'chunks')).filter(
+      (name) => !referred.has(path.join(disk, 'chunks', name)),
+    );
+    problems.push(
+      ...staged.map((name) => `staged: ${disk}/${name}`),
+      ...chunks.map((name) => `leftover: ${disk}/chunks/${name}`),
+    );
     const differs = bucketTree(root, disk) !== bucketTree(root, disks[0] ?? '');
     if (differs) problems.push(`the metas of ${disk} and ${disks[0] ?? ''} differ`);
   }
   for (const disk of disks) {
-    for (const name of walk(path.join(root, disk, 'buckets'))) if (name.endsWith('/')) problems.push(`empty folder: ${disk}/buckets/${name}`);
+    for (const name of walk(path.join(root, disk, 'buckets')))
+      if (name.endsWith('/')) problems.push(`empty folder: ${disk}/buckets/${name}`);
   }
   return problems;
 }
@@ -126,7 +134,10 @@ function diskNames(root: string): string[] {
     const { disks } = JSON.parse(fs.readFileSync(document, 'utf8')) as { disks: { name: string }[] };
     return disks.map(({ name }) => name).sort();
   }
-  return fs.readdirSync(root).filter((name) => name.startsWith('disk')).sort();
+  return fs
+    .readdirSync(root)
+    .filter((name) => name.startsWith('disk'))
+    .sort();
 }
 
 function findMetas(root: string, disk: string): FoundMeta[] {

@@ -19,10 +19,12 @@ test.each(['disk1', 'disk2', 'disk3'])(
     await store.put(BUCKET, 'demo.txt', OLD);
     const before = path.join(root, '..', 'before');
     mkdirSync(before);
-    for (const name of ['disk1', 'disk2', 'disk3']) cpSync(path.join(root, name), path.join(before, name), { recursive: true });
+    for (const name of ['disk1', 'disk2', 'disk3'])
+      cpSync(path.join(root, name), path.join(before, name), { recursive: true });
     await store.put(BUCKET, 'demo.txt', NEW);
     for (const name of ['disk1', 'disk2', 'disk3']) {
-      if (name !== disk) cpSync(path.join(before, name, 'buckets'), path.join(root, name, 'buckets'), { recursive: true });
+      if (name !== disk)
+        cpSync(path.join(before, name, 'buckets'), path.join(root, name, 'buckets'), { recursive: true });
       cpSync(path.join(before, name, 'chunks'), path.join(root, name, 'chunks'), { recursive: true });
     }
     expect(await readObject(root, BUCKET, 'demo.txt')).toEqual(NEW);

@@ -47,7 +47,9 @@ for (const [name, run] of Object.entries(operations)) {
     await run();
     outcome = { done: true };
   } catch (error) {
-    outcome = isStoreError(error) ? { code: error.code, message: error.message, disk: error.details.disk } : { bug: String(error) };
+    outcome = isStoreError(error)
+      ? { code: error.code, message: error.message, disk: error.details.disk }
+      : { bug: String(error) };
   }
   fs.writeSync(1, `${JSON.stringify({ name, outcome, wrong })}\n`);
 }

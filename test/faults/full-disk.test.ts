@@ -100,44 +100,48 @@ describe.skipIf(problem !== undefined)('with one disk of three on a file system 
     expect(await (await ObjectStore.open(root)).gc()).toEqual(NOTHING_TO_DO);
   });
 
-  test.each(['1+0', '1+1'])('an upload of %s in whose midst a disk fills up puts the other chunks elsewhere', async (redundancy) => {
-    const folder = tempFolder();
-    const root = path.join(folder, 'store');
-    for (const disk of ['disk1', 'disk2', 'disk3']) {
-      mountSmall(path.join(folder, disk), 'size=16m');
-      mkdirSync(path.join(folder, disk, 'disk'));
-      mkdirSync(root, { recursive: true });
-      symlinkSync(path.join(folder, disk, 'disk'), path.join(root, disk));
-    }
-    const store = await ObjectStore.init(root);
-    await store.createBucket(BUCKET);
-    const large = seededBytes(9 * MIB, 'larger');
-    const source = Readable.from(
-      (function* () {
-        yield large.subarray(0, 5 * MIB);
-        // Nobody has told the upload, which began with as much room on each disk.
-        fillBlocks(path.join(folder, 'disk2'));
-        yield large.subarray(5 * MIB);
-      })(),
-    );
-    const { failed, unwritten } = await store.put(BUCKET, 'large', source, { redundancy });
-    expect(failed.map(({ disk }) => disk)).toEqual(['disk2']);
-    expect(unwritten).toEqual([]);
-    await expectObject(root, 'large', large);
-    expect(findDanglingMetas(root)).toEqual([]);
+  test.each(['1+0', '1+1'])(
+    'an upload of %s in whose midst a disk fills up puts the other chunks elsewhere',
+    async (redundancy) => {
+      const folder = tempFolder();
+      const root = path.join(folder, 'store');
+      for (const disk of ['disk1', 'disk2', 'disk3']) {
+        mountSmall(path.join(folder, disk), 'size=16m');
+        mkdirSync(path.join(folder, disk, 'disk'));
+        mkdirSync(root, { recursive: true });
+        symlinkSync(path.join(folder, disk, 'disk'), path.join(root, disk));
+      }
+      const store = await ObjectStore.init(root);
+      await store.createBucket(BUCKET);
+      const large = seededBytes(9 * MIB, 'larger');
+      const source = Readable.from(
+        (function* () {
+          yield large.subarray(0, 5 * MIB);
+          // Nobody has told the upload, which began with as much room on each disk.
+          fillBlocks(path.join(folder, 'disk2'));
+          yield large.subarray(5 * MIB);
+        })(),
+      );
+      const { failed, unwritten } = await store.put(BUCKET, 'large', source, { redundancy });
+      expect(failed.map(({ disk }) => disk)).toEqual(['disk2']);
+      expect(unwritten).toEqual([]);
+      await expectObject(root, 'large', large);
+      expect(findDanglingMetas(root)).toEqual([]);
 
-    rmSync(path.join(folder, 'disk2', 'filler'));
-    const { objects, whole, settled } = await store.heal();
-    expect({ objects, whole, settled }).toEqual({ objects: 1, whole: 1, settled: 1 });
-    expect(findUntidy(root)).toEqual([]);
-  });
+      rmSync(path.join(folder, 'disk2', 'filler'));
+      const { objects, whole, settled } = await store.heal();
+      expect({ objects, whole, settled }).toEqual({ objects: 1, whole: 1, settled: 1 });
+      expect(findUntidy(root)).toEqual([]);
+    },
+  );
 
   test('heal puts what has no room on its own disk on another one', async () => {
     const { root, small } = oneOfThree();
     const store = await ObjectStore.init(root);
     await store.createBucket(BUCKET);
     const objects = Array.from({ length: 2 }, (_, index) => seededBytes(MIB, index));
-    for (const [index, bytes] of objects.entries()) await store.put(BUCKET, String(index), bytes, { redundancy: '1+2' });
+    for (const [index, bytes] of objects.entries())
+      await store.put(BUCKET, String(index), bytes, { redundancy: '1+2' });
     rmSync(path.join(small, 'disk', 'chunks'), { recursive: true });
     mkdirSync(path.join(small, 'disk', 'chunks'));
     fillBlocks(small, RESERVE);
@@ -194,7 +198,8 @@ function place(layout: string, options: string): { root: string; small: string }
 async function refuseThenDelete(root: string, fill: () => string): Promise<void> {
   await succeed('upload', [...upload(root, OLD), '--key', 'folder/demo.txt']);
   const filler = fill();
-  for (const key of ['folder/demo.txt', 'new.txt']) expectFull(await run('upload', [...upload(root, OLD), '--key', key]));
+  for (const key of ['folder/demo.txt', 'new.txt'])
+    expectFull(await run('upload', [...upload(root, OLD), '--key', key]));
   expect(findUntidy(root)).toEqual([]);
   await expectObject(root, 'folder/demo.txt', OLD);
   await succeed('store', ['rm', `${BUCKET}/folder/demo.txt`, '--root', root]);

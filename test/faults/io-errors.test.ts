@@ -33,18 +33,22 @@ const DISKS = 3;
 const WRITE_QUORUM = 2;
 
 describe.skipIf(problem !== undefined)('an I/O error at any call that changes the store', () => {
-  test.each(SCENARIOS)('once in $name: a clear error and everything as before, or success without that disk', async (scenario) => {
-    const rig = await Rig.make(scenario, tempFolder());
-    const points = await rig.runWhole();
-    const full = scenario.fills ? points.filter(({ syscall }) => NEEDS_ROOM.has(syscall)) : [];
-    const faults = [
-      ...points.map((point) => ({ point, what: 'error=EIO' })),
-      ...full.map((point) => ({ point, what: 'error=ENOSPC' })),
-    ];
-    const ends = await strike(rig, faults);
-    console.log(`I/O errors injected: ${points.length} EIO and ${full.length} ENOSPC in ${scenario.name}; ${ends}`);
-    expect(points.length).toBeGreaterThanOrEqual(scenario.least);
-  }, LIMIT_MS);
+  test.each(SCENARIOS)(
+    'once in $name: a clear error and everything as before, or success without that disk',
+    async (scenario) => {
+      const rig = await Rig.make(scenario, tempFolder());
+      const points = await rig.runWhole();
+      const full = scenario.fills ? points.filter(({ syscall }) => NEEDS_ROOM.has(syscall)) : [];
+      const faults = [
+        ...points.map((point) => ({ point, what: 'error=EIO' })),
+        ...full.map((point) => ({ point, what: 'error=ENOSPC' })),
+      ];
+      const ends = await strike(rig, faults);
+      console.log(`I/O errors injected: ${points.length} EIO and ${full.length} ENOSPC in ${scenario.name}; ${ends}`);
+      expect(points.length).toBeGreaterThanOrEqual(scenario.least);
+    },
+    LIMIT_MS,
+  );
 
   test.each(SCENARIOS.filter(({ persistently }) => persistently))(
     'and at every later one in $name: a clear error, and the object whole, old or new',
@@ -69,10 +73,17 @@ async function strike(rig: Rig<Scenario>, faults: readonly Fault[]): Promise<str
     const code = `exit code ${struck.ended.code}`;
     codes.set(code, (codes.get(code) ?? 0) + 1);
   });
-  return [...codes].map(([code, count]) => `${code}: ${count}`).sort().join(', ');
+  return [...codes]
+    .map(([code, count]) => `${code}: ${count}`)
+    .sort()
+    .join(', ');
 }
 
-async function checkAfterError(scenario: Scenario, { root, folder, ended, call }: Struck, persistent: boolean): Promise<void> {
+async function checkAfterError(
+  scenario: Scenario,
+  { root, folder, ended, call }: Struck,
+  persistent: boolean,
+): Promise<void> {
   const { code, stderr } = ended;
   expect([0, 1, 5], `exit code ${code}: ${stderr}`).toContain(code);
   expect(stderr, 'no stack trace').not.toMatch(/^\s+at |node:internal/m);
@@ -82,7 +93,8 @@ async function checkAfterError(scenario: Scenario, { root, folder, ended, call }
     expect(stderr).not.toContain('this is a bug');
   }
   // gc goes on after a failure, and reports what it did.
-  if (scenario.name !== 'a gc') expect(ended.stdout === '', 'a result line only after success').toBe(code !== 0 || scenario.silent);
+  if (scenario.name !== 'a gc')
+    expect(ended.stdout === '', 'a result line only after success').toBe(code !== 0 || scenario.silent);
   expect(findDanglingMetas(root)).toEqual([]);
   for (const { key, before, after } of scenario.objects) {
     const bytes = await readObject(root, BUCKET, key);
@@ -113,7 +125,9 @@ async function checkQuorum(scenario: Scenario, root: string): Promise<void> {
 /** A success rests on disks on which no sync of a document, or of a folder of documents, has failed. */
 function checkSyncedQuorum(calls: readonly Call[], folder: string): void {
   const failed = calls.filter((call) => call.name === 'fsync' && call.result?.endsWith('(INJECTED)') === true);
-  const disks = failed.flatMap((call) => pathsOf(call, folder)).map((name) => /(disk\d)\/(buckets|tmp)/.exec(name)?.[1]);
+  const disks = failed
+    .flatMap((call) => pathsOf(call, folder))
+    .map((name) => /(disk\d)\/(buckets|tmp)/.exec(name)?.[1]);
   const lost = new Set(disks.filter((disk) => disk !== undefined));
   expect(DISKS - lost.size, `syncs failed on ${[...lost].join(', ')}`).toBeGreaterThanOrEqual(WRITE_QUORUM);
 }

@@ -10,7 +10,9 @@ export function sample(points: readonly Point[]): Point[] {
   const kinds = new Map<string, Point[]>();
   for (const point of points) kinds.set(point.syscall, [...(kinds.get(point.syscall) ?? []), point]);
   kinds.delete('openat');
-  return [...kinds.values()].flatMap((all) => [...new Set([all[0], all[all.length >> 1], all.at(-1)])].filter((point) => point !== undefined));
+  return [...kinds.values()].flatMap((all) =>
+    [...new Set([all[0], all[all.length >> 1], all.at(-1)])].filter((point) => point !== undefined),
+  );
 }
 
 /** A file whose sync failed is discarded before anything is synced under its name again. */

@@ -34,7 +34,8 @@ test('deleting a bucket while objects are put into it: either it is gone and eve
       await expect(store.head(place.bucket, 'a')).rejects.toMatchObject({ code: 'NO_SUCH_BUCKET' });
     } else {
       expect(outcome).toEqual({ a: 1, b: 1, removed: 0 });
-      for (const put of puts) expect((await readObject(root, place.bucket, put.key))?.equals(makeContent(put.seed))).toBe(true);
+      for (const put of puts)
+        expect((await readObject(root, place.bucket, put.key))?.equals(makeContent(put.seed))).toBe(true);
     }
   }
   console.log(`of ${ROUNDS} buckets, ${gone} went and ${ROUNDS - gone} stayed`);
@@ -53,7 +54,10 @@ test('a bucket that is created and deleted by many processes at once is there or
   for (let round = 0; round < 20; round++) {
     await store.ensureBucket(place.bucket);
     const { done } = await crew.run([1, 2, 3, 4, 5, 6].map(() => ({ ...place, do: 'remove bucket', after: 0 })));
-    expect(done.map((answer) => answer.code ?? 'removed').sort()).toEqual([...Array.from({ length: 5 }, () => 'NO_SUCH_BUCKET'), 'removed']);
+    expect(done.map((answer) => answer.code ?? 'removed').sort()).toEqual([
+      ...Array.from({ length: 5 }, () => 'NO_SUCH_BUCKET'),
+      'removed',
+    ]);
     expect(findUntidy(root)).toEqual([]);
   }
 });

@@ -14,7 +14,10 @@ export function makeContent(seed: number): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt32LE(seed, 0);
   head.writeUInt32LE(size, 4);
-  return Buffer.concat([head, createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size - HEAD_BYTES))]);
+  return Buffer.concat([
+    head,
+    createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size - HEAD_BYTES)),
+  ]);
 }
 
 /** The content type that belongs to the content, so that a meta and bytes of different versions are told apart. */

@@ -20,7 +20,8 @@ async function expectOneStore(root: string, objects: Record<string, Buffer>): Pr
   const keys: string[] = [];
   for await (const { key } of store.list('my-bucket')) keys.push(key);
   expect(keys).toEqual(Object.keys(objects).sort());
-  for (const [key, bytes] of Object.entries(objects)) expect((await readObject(root, 'my-bucket', key))?.equals(bytes)).toBe(true);
+  for (const [key, bytes] of Object.entries(objects))
+    expect((await readObject(root, 'my-bucket', key))?.equals(bytes)).toBe(true);
   expect(findUntidy(root)).toEqual([]);
   expect(await store.gc()).toEqual(NOTHING_TO_DO);
 }
@@ -34,7 +35,9 @@ test.each([2, 8])('%i first uploads at once, of the command line, make one store
     objects[`f${index}`] = bytes;
     writeFileSync(path.join(folder, `f${index}`), bytes);
   }
-  const results = await Promise.all(Object.keys(objects).map((name) => runDoor('upload', ['my-bucket', name], { cwd: folder })));
+  const results = await Promise.all(
+    Object.keys(objects).map((name) => runDoor('upload', ['my-bucket', name], { cwd: folder })),
+  );
   for (const result of results) expect(result).toMatchObject({ code: 0, stderr: '' });
   await expectOneStore(path.join(folder, 'storage_nodes'), objects);
 });
@@ -47,7 +50,9 @@ test('eight first uploads at the same instant, again and again, make one store e
     // In a folder that is not there either, and in one that is.
     const root = path.join(folder, `round-${round}`, ...(round % 2 === 0 ? ['deep', 'store'] : []));
     const seeds = Array.from({ length: 8 }, (_, index) => seed + round * 100 + index * 2);
-    const { done } = await crew.run(seeds.map((own) => ({ root, bucket: 'my-bucket', do: 'put', key: `k${own}`, seed: own, create: true })));
+    const { done } = await crew.run(
+      seeds.map((own) => ({ root, bucket: 'my-bucket', do: 'put', key: `k${own}`, seed: own, create: true })),
+    );
     expect(done.map((answer) => answer.done)).toEqual(Array.from({ length: 8 }, () => 1));
     await expectOneStore(root, Object.fromEntries(seeds.map((own) => [`k${own}`, makeContent(own)])));
   }

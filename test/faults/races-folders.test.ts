@@ -22,7 +22,8 @@ async function expectObjects(store: ObjectStore, expected: ReadonlyMap<string, n
   const listed: string[] = [];
   for await (const { key } of store.list(BUCKET)) listed.push(key);
   expect(listed).toEqual([...expected.keys()].sort());
-  for (const [key, seed] of expected) expect((await readObject(store.root, BUCKET, key))?.equals(makeContent(seed)), key).toBe(true);
+  for (const [key, seed] of expected)
+    expect((await readObject(store.root, BUCKET, key))?.equals(makeContent(seed)), key).toBe(true);
   expect(findDanglingMetas(store.root)).toEqual([]);
   expect(await store.gc()).toMatchObject({ leftoverChunks: 0, stagedFiles: 0, settled: 0, kept: [] });
   expect(findUntidy(store.root)).toEqual([]);
@@ -34,13 +35,17 @@ test('uploads into nested folders succeed on all disks while deletes and gc remo
   const { folder, store, place } = await newStore();
   const names = ['w1', 'w2', 'w3', 'w4'];
   const rounds = 40;
-  const keysOf = (name: string): string[] => Array.from({ length: rounds }, (_, round) => `a/b/c/${round % 2 === 0 ? 'd/e/' : ''}${name}-${round}`);
+  const keysOf = (name: string): string[] =>
+    Array.from({ length: rounds }, (_, round) => `a/b/c/${round % 2 === 0 ? 'd/e/' : ''}${name}-${round}`);
   const crew = Crew.start(folder, 6);
   // Even seeds: small objects, so that folders come and go quickly.
   const seedsOf = (index: number): number[] => seedsFrom(0, rounds).map((round) => 2 * (seed + index * 1000 + round));
   const { done, meanwhile } = await crew.run(
     names.map((name, index) => ({ ...place, do: 'churn', keys: keysOf(name), seeds: seedsOf(index) })),
-    [{ ...place, do: 'gc' }, { ...place, do: 'list', keys: names.flatMap(keysOf) }],
+    [
+      { ...place, do: 'gc' },
+      { ...place, do: 'list', keys: names.flatMap(keysOf) },
+    ],
   );
   expect(done.map((answer) => answer.done)).toEqual(names.map(() => rounds));
   for (const answer of meanwhile) expect(answer.done).toBeGreaterThan(0);
@@ -56,10 +61,21 @@ test('gc that runs all the time, in two processes, removes nothing of uploads th
   const count = 20;
   const keysOf = (name: string): string[] => Array.from({ length: count }, (_, index) => `${name}/${index}`);
   const { meanwhile } = await crew.run(
-    names.map((name, index) => ({ ...place, do: 'write', keys: keysOf(name), seeds: seedsFrom(seed + index * 1000, count), verify: true })),
-    [{ ...place, do: 'gc' }, { ...place, do: 'gc' }],
+    names.map((name, index) => ({
+      ...place,
+      do: 'write',
+      keys: keysOf(name),
+      seeds: seedsFrom(seed + index * 1000, count),
+      verify: true,
+    })),
+    [
+      { ...place, do: 'gc' },
+      { ...place, do: 'gc' },
+    ],
   );
   for (const answer of meanwhile) expect(answer.done).toBeGreaterThan(1);
-  const expected = names.flatMap((name, index) => keysOf(name).map((key, number) => [key, seed + index * 1000 + number] as const));
+  const expected = names.flatMap((name, index) =>
+    keysOf(name).map((key, number) => [key, seed + index * 1000 + number] as const),
+  );
   await expectObjects(store, new Map(expected));
 });

@@ -8,7 +8,12 @@ import { Crew, raceSeed, seedsFrom } from './races-crew.ts';
 
 const BUCKET = 'bucket';
 
-async function newStore(): Promise<{ folder: string; root: string; store: ObjectStore; place: { root: string; bucket: string } }> {
+async function newStore(): Promise<{
+  folder: string;
+  root: string;
+  store: ObjectStore;
+  place: { root: string; bucket: string };
+}> {
   const folder = tempFolder();
   const root = path.join(folder, 'store');
   const store = await ObjectStore.init(root);

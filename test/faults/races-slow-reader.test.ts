@@ -45,7 +45,10 @@ test('a slow reader finishes on its version while other processes overwrite it, 
     hash.update(piece);
   });
   expect(await reader.ended).toMatchObject(done);
-  expect({ size, sha256: hash.digest('hex') }).toEqual({ size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
+  expect({ size, sha256: hash.digest('hex') }).toEqual({
+    size: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  });
 
   expect(await store.gc()).toMatchObject({ inUse: 0, leftoverChunks: CHUNKS });
   expect(findUntidy(root)).toEqual([]);

@@ -82,7 +82,11 @@ async function work(task: Task, result: Answer): Promise<void> {
   const put = async (key: string, seed: number): Promise<void> => {
     const { failed, offline } = await store.put(bucket, key, makeContent(seed), { contentType: contentTypeOf(seed) });
     const isBeside = 'beside' in task && task.beside;
-    if (!isBeside) result.problems.push(...failed.map(({ disk, reason }) => `${key} is not on ${disk}: ${reason}`), ...offline.map(({ disk }) => `${disk} is offline`));
+    if (!isBeside)
+      result.problems.push(
+        ...failed.map(({ disk, reason }) => `${key} is not on ${disk}: ${reason}`),
+        ...offline.map(({ disk }) => `${disk} is offline`),
+      );
     result.done++;
   };
 
@@ -143,7 +147,10 @@ async function work(task: Task, result: Answer): Promise<void> {
         if (task.what === 'rebalance') await store.rebalance();
         else {
           const onObject = ({ key, state, problems }: Library.ObjectHealth): void => {
-            if (state === 'lost') result.problems.push(`${task.what} says that ${key} is lost: ${problems.map(({ reason }) => reason).join(', ')}`);
+            if (state === 'lost')
+              result.problems.push(
+                `${task.what} says that ${key} is lost: ${problems.map(({ reason }) => reason).join(', ')}`,
+              );
           };
           await store[task.what]({ onObject });
         }
@@ -216,8 +223,10 @@ async function read(
   if (problem !== undefined) result.problems.push(`${key}: ${problem}`);
   const versions = seen.get(key) ?? new Set();
   seen.set(key, versions);
-  if (buried.get(key)?.has(meta.version) === true) result.problems.push(`${key} is there again as ${meta.version}, which was deleted`);
-  if (ordered && [...versions].some((version) => version > meta.version)) result.problems.push(`${key} went back to ${meta.version}`);
+  if (buried.get(key)?.has(meta.version) === true)
+    result.problems.push(`${key} is there again as ${meta.version}, which was deleted`);
+  if (ordered && [...versions].some((version) => version > meta.version))
+    result.problems.push(`${key} went back to ${meta.version}`);
   versions.add(meta.version);
   result.done++;
 }

@@ -22,7 +22,15 @@ interface Step {
 
 describe.skipIf(problem !== undefined)('the order of system calls that durability rests on', () => {
   test('an upload makes its chunks and their names durable before the first meta is published', async () => {
-    const { steps } = await trace('upload', (root, input) => [BUCKET, input, '--key', 'a/demo.txt', '--root', root, '--json']);
+    const { steps } = await trace('upload', (root, input) => [
+      BUCKET,
+      input,
+      '--key',
+      'a/demo.txt',
+      '--root',
+      root,
+      '--json',
+    ]);
     const firstMeta = first(steps, /^rename \S+ disk\d\/buckets\/my-bucket\/a\/demo\.txt\.meta\.json$/);
     const chunks = matching(steps, /^pwrite64 disk\d\/chunks\/\S+\.chunk$/).map(({ what }) => what.split(' ')[1] ?? '');
     expect(new Set(chunks).size).toBe(3);
@@ -39,9 +47,20 @@ describe.skipIf(problem !== undefined)('the order of system calls that durabilit
   });
 
   test('an upload syncs each meta before its rename, and the folders above it after, all before the result is out', async () => {
-    const { steps, result } = await trace('upload', (root, input) => [BUCKET, input, '--key', 'a/demo.txt', '--root', root, '--json']);
+    const { steps, result } = await trace('upload', (root, input) => [
+      BUCKET,
+      input,
+      '--key',
+      'a/demo.txt',
+      '--root',
+      root,
+      '--json',
+    ]);
     for (const disk of DISKS) {
-      const rename = first(steps, new RegExp(`^rename ${disk}/tmp/\\S+ ${disk}/buckets/my-bucket/a/demo\\.txt\\.meta\\.json$`));
+      const rename = first(
+        steps,
+        new RegExp(`^rename ${disk}/tmp/\\S+ ${disk}/buckets/my-bucket/a/demo\\.txt\\.meta\\.json$`),
+      );
       const staged = rename.what.split(' ')[1] ?? '';
       const order = [
         last(steps, `pwrite64 ${staged}`),
@@ -71,14 +90,24 @@ describe.skipIf(problem !== undefined)('the order of system calls that durabilit
   });
 
   test('the first upload of all makes every folder and mark durable before store.json says that they are there', async () => {
-    const { steps, result } = await trace('upload', (root, input) => [BUCKET, input, '--key', 'k', '--root', root, '--json'], null);
+    const { steps, result } = await trace(
+      'upload',
+      (root, input) => [BUCKET, input, '--key', 'k', '--root', root, '--json'],
+      null,
+    );
     const rename = first(steps, 'rename .store.json.plan store.json');
-    const plan = [last(steps, 'pwrite64 .store.json.plan'), first(steps, 'fsync .store.json.plan'), first(steps, 'fsync .')];
+    const plan = [
+      last(steps, 'pwrite64 .store.json.plan'),
+      first(steps, 'fsync .store.json.plan'),
+      first(steps, 'fsync .'),
+    ];
     for (const disk of DISKS) {
       const mark = first(steps, `fsync ${disk}/disk.json`);
       expectOrder([...plan, first(steps, `mkdir ${disk}`)]);
       expectOrder([last(steps, `pwrite64 ${disk}/disk.json`), mark, rename]);
-      expect(steps.some(({ what, began, ended }) => what === `fsync ${disk}` && began > mark.ended && ended < rename.began)).toBe(true);
+      expect(
+        steps.some(({ what, began, ended }) => what === `fsync ${disk}` && began > mark.ended && ended < rename.began),
+      ).toBe(true);
     }
     const after = steps.filter(({ what, began }) => what === 'fsync .' && began > rename.ended);
     expectOrder([rename, ...after.slice(0, 1), result]);
@@ -86,7 +115,17 @@ describe.skipIf(problem !== undefined)('the order of system calls that durabilit
   });
 
   test('with --durability none an upload syncs nothing', async () => {
-    const { steps } = await trace('upload', (root, input) => [BUCKET, input, '--key', 'k', '--root', root, '--json', '--durability', 'none']);
+    const { steps } = await trace('upload', (root, input) => [
+      BUCKET,
+      input,
+      '--key',
+      'k',
+      '--root',
+      root,
+      '--json',
+      '--durability',
+      'none',
+    ]);
     expect(matching(steps, /^rename .*meta\.json$/)).toHaveLength(3);
     expect(matching(steps, /^f(data)?sync /)).toEqual([]);
   });
@@ -153,6 +192,7 @@ function last(steps: readonly Step[], what: string): Step {
 function expectOrder(steps: readonly Step[]): void {
   steps.slice(1).forEach((step, index) => {
     const before = steps[index];
-    if (before !== undefined) expect(before.ended, `${before.what} must come before ${step.what}`).toBeLessThan(step.began);
+    if (before !== undefined)
+      expect(before.ended, `${before.what} must come before ${step.what}`).toBeLessThan(step.began);
   });
 }

@@ -56,5 +56,7 @@ export function pathsOf(call: Call, folder: string): string[] {
   // The descriptor that a path is relative to says nothing about a path that is absolute.
   const args = call.args.replaceAll(/AT_FDCWD<[^>]*>/g, '');
   const paths = [...args.matchAll(PATHS)].map((match) => match[1] ?? match[2] ?? '');
-  return paths.filter((name) => name === folder || name.startsWith(`${folder}/`)).map((name) => path.relative(folder, name) || '.');
+  return paths
+    .filter((name) => name === folder || name.startsWith(`${folder}/`))
+    .map((name) => path.relative(folder, name) || '.');
 }

@@ -73,7 +73,16 @@ const LIMIT_MS = 60_000;
 
 /** Why tests with strace can't run here, or undefined where they can. */
 export function straceProblem(): string | undefined {
-  const probe = spawnSync('strace', ['-qq', '-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO', '-o', '/dev/null', 'true']);
+  const probe = spawnSync('strace', [
+    '-qq',
+    '-e',
+    'trace=fsync',
+    '-e',
+    'inject=fsync:error=EIO',
+    '-o',
+    '/dev/null',
+    'true',
+  ]);
   if (probe.error !== undefined) return 'strace is not installed';
   if (probe.status !== 0) return `strace can't trace here: ${probe.stderr.toString().trim()}`;
   return undefined;
@@ -84,11 +93,24 @@ export function straceProblem(): string | undefined {
  * order in every run.
  */
 export async function traceNode(args: readonly string[], options: TraceOptions): Promise<Traced> {
-  const flags = ['-f', '-qq', '-y', '-e', `trace=${options.trace.join(',')}`, '-o', options.log, ...(options.flags ?? [])];
+  const flags = [
+    '-f',
+    '-qq',
+    '-y',
+    '-e',
+    `trace=${options.trace.join(',')}`,
+    '-o',
+    options.log,
+    ...(options.flags ?? []),
+  ];
   if (options.inject !== undefined) flags.push('-e', `inject=${options.inject}`);
   // Makes tracing quick; but strace 6.1 then injects no signals.
   if (options.inject?.includes(':signal=') !== true) flags.push('--seccomp-bpf');
-  const ended = await run('strace', [...flags, process.execPath, ...QUICK, ...(options.nodeOptions ?? []), ...args], options.cwd);
+  const ended = await run(
+    'strace',
+    [...flags, process.execPath, ...QUICK, ...(options.nodeOptions ?? []), ...args],
+    options.cwd,
+  );
   return { ...ended, calls: parseLog(readFileSync(options.log, 'utf8')) };
 }
 
@@ -99,7 +121,8 @@ export function runNode(args: readonly string[], cwd?: string): Promise<Ended> {
 
 function run(command: string, args: readonly string[], cwd: string | undefined): Promise<Ended> {
   const env: NodeJS.ProcessEnv = { ...process.env, UV_THREADPOOL_SIZE: '1' };
-  for (const name of ['NODE_OPTIONS', 'DEBUG', 'FORCE_COLOR', 'MINI_OBJECT_STORE_ROOT', 'VITEST']) Reflect.deleteProperty(env, name);
+  for (const name of ['NODE_OPTIONS', 'DEBUG', 'FORCE_COLOR', 'MINI_OBJECT_STORE_ROOT', 'VITEST'])
+    Reflect.deleteProperty(env, name);
   return new Promise((resolve, reject) => {
     // A group of its own, so that strace and what it traces can be stopped together.
     const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -140,7 +163,8 @@ function parseLog(log: string): Call[] {
       const [, thread = '', name = '', args = '', result] = resumed;
       const call = running.get(`${thread} ${name}`);
       running.delete(`${thread} ${name}`);
-      if (call !== undefined) Object.assign(call, { args: call.args + args, result: result === '?' ? undefined : result, ended: line });
+      if (call !== undefined)
+        Object.assign(call, { args: call.args + args, result: result === '?' ? undefined : result, ended: line });
       return;
     }
     const begun = BEGUN.exec(text);

@@ -9,22 +9,38 @@ import { tempFolder } from '../support/temp.ts';
 /** `most`: bytes that the system takes or gives in one go. `direct`: whether the file system can do direct I/O. */
 const system = vi.hoisted(() => ({ most: Infinity, direct: true, failing: new Set<string>(), calls: [] as string[] }));
 
-type Transfer = (fd: number, buffer: Uint8Array, offset: number, length: number, position: number, done: unknown) => void;
+type Transfer = (
+  fd: number,
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+  done: unknown,
+) => void;
 type OnFile = (fd: number, done: (error: Error | null) => void) => void;
 
 vi.mock('node:fs', async (original) => {
   const actual = await original<typeof nodeFs>();
-  const short = (call: Transfer): Transfer => (fd, buffer, offset, length, position, done) => {
-    call(fd, buffer, offset, Math.min(length, system.most), position, done);
-  };
-  const failing = (name: string, call: OnFile): OnFile => (fd, done) => {
-    system.calls.push(`${name} ${fd}`);
-    call(fd, (error) => {
-      done(system.failing.has(name) ? Object.assign(new Error('planned'), { code: 'EIO' }) : error);
-    });
-  };
+  const short =
+    (call: Transfer): Transfer =>
+    (fd, buffer, offset, length, position, done) => {
+      call(fd, buffer, offset, Math.min(length, system.most), position, done);
+    };
+  const failing =
+    (name: string, call: OnFile): OnFile =>
+    (fd, done) => {
+      system.calls.push(`${name} ${fd}`);
+      call(fd, (error) => {
+        done(system.failing.has(name) ? Object.assign(new Error('planned'), { code: 'EIO' }) : error);
+      });
+    };
   const { O_DIRECT } = actual.constants;
-  const open = (path: string, flags: number | string, mode: number, done: (error: Error | null, fd?: number) => void): void => {
+  const open = (
+    path: string,
+    flags: number | string,
+    mode: number,
+    done: (error: Error | null, fd?: number) => void,
+  ): void => {
     if (system.direct || typeof flags === 'string' || (flags & O_DIRECT) === 0) {
       actual.open(path, flags, mode, done);
       return;
@@ -70,7 +86,9 @@ describe('reading and writing files', () => {
   it('writes a whole new file, and refuses to write over one with `exclusive`', async () => {
     const file = join(tempFolder(), 'file');
     await writeNewFile(file, WRITE_FLAGS.exclusive, Buffer.from('first'), true);
-    await expect(writeNewFile(file, WRITE_FLAGS.exclusive, Buffer.from('second'), true)).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(writeNewFile(file, WRITE_FLAGS.exclusive, Buffer.from('second'), true)).rejects.toMatchObject({
+      code: 'EEXIST',
+    });
     expect(nodeFs.readFileSync(file, 'utf8')).toBe('first');
     await writeNewFile(file, WRITE_FLAGS.replace, Buffer.from('2nd'), false);
     expect(nodeFs.readFileSync(file, 'utf8')).toBe('2nd');
@@ -79,23 +97,29 @@ describe('reading and writing files', () => {
   it.each(['fsync', 'close'])('removes a new file whose %s failed', async (call) => {
     const file = join(tempFolder(), 'file');
     system.failing.add(call);
-    await expect(writeNewFile(file, WRITE_FLAGS.exclusive, Buffer.from('bytes'), true)).rejects.toMatchObject({ code: 'EIO' });
+    await expect(writeNewFile(file, WRITE_FLAGS.exclusive, Buffer.from('bytes'), true)).rejects.toMatchObject({
+      code: 'EIO',
+    });
     expect(nodeFs.existsSync(file)).toBe(false);
   });
 
-  it.each(Object.keys(WRITE_FLAGS) as (keyof typeof WRITE_FLAGS)[])('writes aligned blocks with and without direct I/O (%s)', async (flags) => {
-    const [blocks = Buffer.alloc(0)] = alignedBuffers(1, 64 * 1024);
-    blocks.set(seededBytes(blocks.length, 'blocks'));
-    expect(isAligned(blocks)).toBe(true);
-    for (const direct of [true, false]) {
-      system.direct = direct;
-      const file = join(tempFolder(), 'file');
-      if (flags !== 'exclusive') nodeFs.writeFileSync(file, 'before');
-      await writeNewFile(file, WRITE_FLAGS[flags], blocks, true);
-      expect(nodeFs.readFileSync(file).equals(blocks)).toBe(true);
-      if (flags === 'exclusive') await expect(writeNewFile(file, WRITE_FLAGS[flags], blocks, true)).rejects.toMatchObject({ code: 'EEXIST' });
-    }
-  });
+  it.each(Object.keys(WRITE_FLAGS) as (keyof typeof WRITE_FLAGS)[])(
+    'writes aligned blocks with and without direct I/O (%s)',
+    async (flags) => {
+      const [blocks = Buffer.alloc(0)] = alignedBuffers(1, 64 * 1024);
+      blocks.set(seededBytes(blocks.length, 'blocks'));
+      expect(isAligned(blocks)).toBe(true);
+      for (const direct of [true, false]) {
+        system.direct = direct;
+        const file = join(tempFolder(), 'file');
+        if (flags !== 'exclusive') nodeFs.writeFileSync(file, 'before');
+        await writeNewFile(file, WRITE_FLAGS[flags], blocks, true);
+        expect(nodeFs.readFileSync(file).equals(blocks)).toBe(true);
+        if (flags === 'exclusive')
+          await expect(writeNewFile(file, WRITE_FLAGS[flags], blocks, true)).rejects.toMatchObject({ code: 'EEXIST' });
+      }
+    },
+  );
 
   it('does not sync a file that need not be durable', async () => {
     system.failing.add('fsync');
@@ -116,7 +140,9 @@ describe('reading and writing files', () => {
 
   it('reports a close that failed after work that did not', async () => {
     system.failing.add('close');
-    await expect(withFile(join(tempFolder(), 'file'), 'w', () => Promise.resolve())).rejects.toMatchObject({ code: 'EIO' });
+    await expect(withFile(join(tempFolder(), 'file'), 'w', () => Promise.resolve())).rejects.toMatchObject({
+      code: 'EIO',
+    });
   });
 });
 

@@ -18,5 +18,8 @@ it('says that the tool is missing where it is', async () => {
   const empty = join(tempFolder(), 'empty');
   mkdirSync(empty);
   process.env['PATH'] = empty;
-  await expect(syncFileSystem(empty)).rejects.toMatchObject({ code: 'OUT_OF_RESOURCES', message: expect.stringContaining('"sync" (coreutils) cannot be found') as string });
+  await expect(syncFileSystem(empty)).rejects.toMatchObject({
+    code: 'OUT_OF_RESOURCES',
+    message: expect.stringContaining('"sync" (coreutils) cannot be found') as string,
+  });
 });

@@ -24,13 +24,17 @@ describe.each(SHORTAGES)('%s', (errno) => {
   it.each(['open', 'write', 'rename', 'mkdir'])('of %s is outlasted where it passes', async (call) => {
     const { disk } = makeDisk();
     fail(`${call} `, errno, 3);
-    const staged = await disk.stage('buckets/one/file', Buffer.from('bytes'), { id: 'id', within: 'buckets', durable: true });
+    const staged = await disk.stage('buckets/one/file', Buffer.from('bytes'), {
+      id: 'id',
+      within: 'buckets',
+      durable: true,
+    });
     await staged.publish();
     expect(String(await disk.read('buckets/one/file'))).toBe('bytes');
     expect((await disk.state()).status).toBe('online');
   });
 
-  it('that stays is the process\'s own: OUT_OF_RESOURCES that names no disk, from the disk, its state and the locks', async () => {
+  it("that stays is the process's own: OUT_OF_RESOURCES that names no disk, from the disk, its state and the locks", async () => {
     const { disk } = makeDisk();
     fail('open ', errno, Infinity);
     const failure = { code: 'OUT_OF_RESOURCES', details: { errno }, message: expect.stringContaining(errno) as string };
@@ -39,7 +43,9 @@ describe.each(SHORTAGES)('%s', (errno) => {
     const locks = new KernelLocks(join(tempFolder(), '.lock'));
     await expect(locks.open('write')).rejects.toMatchObject(failure);
     await expect(locks.open('read')).rejects.toMatchObject(failure);
-    const error: unknown = await disk.create(`chunks/file`, Buffer.from('x'), { durable: true }).catch((reason: unknown) => reason);
+    const error: unknown = await disk
+      .create(`chunks/file`, Buffer.from('x'), { durable: true })
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject(failure);
     expect(error).not.toMatchObject({ details: { disk: disk.name } });
   });
@@ -47,7 +53,9 @@ describe.each(SHORTAGES)('%s', (errno) => {
   it('of a sync is never tried again: the file is discarded', async () => {
     const { disk, root } = makeDisk();
     fail('fsync ', errno, 1);
-    await expect(disk.create('chunks/file', Buffer.from('x'), { durable: true })).rejects.toMatchObject({ code: 'OUT_OF_RESOURCES' });
+    await expect(disk.create('chunks/file', Buffer.from('x'), { durable: true })).rejects.toMatchObject({
+      code: 'OUT_OF_RESOURCES',
+    });
     expect(system.calls(root, 'fsync', 'unlink')).toEqual(['fsync chunks/file', 'unlink chunks/file']);
   });
 });
@@ -60,9 +68,12 @@ it('asks a few times, not for ever', async () => {
   expect(system.log.length).toBeLessThan(50);
 });
 
-it('asks once where the error is the disk\'s', async () => {
+it("asks once where the error is the disk's", async () => {
   const { disk } = makeDisk();
   fail('open ', 'EIO', Infinity);
-  await expect(disk.read('chunks/file')).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk1', errno: 'EIO' } });
+  await expect(disk.read('chunks/file')).rejects.toMatchObject({
+    code: 'DISK_IO',
+    details: { disk: 'disk1', errno: 'EIO' },
+  });
   expect(system.log).toHaveLength(1);
 });

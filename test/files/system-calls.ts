@@ -25,7 +25,9 @@ export class SystemCalls {
 
   /** The calls since the last reset that are one of `kinds`, each with its paths below `root`. */
   calls(root: string, ...kinds: string[]): string[] {
-    return this.log.filter((call) => kinds.includes(call.split(' ')[0] ?? '')).map((call) => call.replaceAll(`${root}/`, ''));
+    return this.log
+      .filter((call) => kinds.includes(call.split(' ')[0] ?? ''))
+      .map((call) => call.replaceAll(`${root}/`, ''));
   }
 
   /** `node:fs` with the watched calls wrapped. */
@@ -37,7 +39,10 @@ export class SystemCalls {
   #wrap(name: (typeof WATCHED)[number], real: Call): Call {
     return (...args) => {
       const callback = args.pop() as Callback;
-      const described = [name, ...args.slice(0, name === 'rename' ? 2 : 1).map((arg) => this.#paths.get(arg) ?? String(arg))].join(' ');
+      const described = [
+        name,
+        ...args.slice(0, name === 'rename' ? 2 : 1).map((arg) => this.#paths.get(arg) ?? String(arg)),
+      ].join(' ');
       this.log.push(described);
       const decision = this.plan(described);
       if (typeof decision === 'string') {

@@ -13,7 +13,9 @@ import { tempFolder } from '../support/temp.ts';
 const CHILD = fileURLToPath(new URL('hold-lock.ts', import.meta.url));
 
 function hold(file: string, name: string, mode: LockMode): Holder {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, file, name, mode], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, file, name, mode], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const exited = once(child, 'exit');
   onTestFinished(async () => {
     child.kill('SIGKILL');
@@ -57,16 +59,25 @@ describe('KernelLocks and their file', () => {
   });
 
   it.each([
-    ['removed', (file: string) => {
-      rmSync(file);
-    }],
-    ['replaced', (file: string) => {
-      renameSync(file, `${file}.old`);
-      writeFileSync(file, '');
-    }],
-    ['gone with its folder', (file: string) => {
-      rmSync(join(file, '..'), { recursive: true });
-    }],
+    [
+      'removed',
+      (file: string) => {
+        rmSync(file);
+      },
+    ],
+    [
+      'replaced',
+      (file: string) => {
+        renameSync(file, `${file}.old`);
+        writeFileSync(file, '');
+      },
+    ],
+    [
+      'gone with its folder',
+      (file: string) => {
+        rmSync(join(file, '..'), { recursive: true });
+      },
+    ],
   ])('are not current any more once it has been %s', async (_, harm) => {
     const folder = join(tempFolder(), 'store');
     mkdirSync(folder);

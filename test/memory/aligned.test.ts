@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { alignedBuffers, BLOCK_SIZE, isAligned, memoryOf } from '../../src/memory/aligned.ts';
 
 describe('aligned buffers', () => {
-  it.each([[1, BLOCK_SIZE], [4, 1024 * 1024 + BLOCK_SIZE], [3, 16 * BLOCK_SIZE], [40, BLOCK_SIZE], [0, BLOCK_SIZE]])('are %i of %i bytes, fit for direct I/O', (count, size) => {
+  it.each([
+    [1, BLOCK_SIZE],
+    [4, 1024 * 1024 + BLOCK_SIZE],
+    [3, 16 * BLOCK_SIZE],
+    [40, BLOCK_SIZE],
+    [0, BLOCK_SIZE],
+  ])('are %i of %i bytes, fit for direct I/O', (count, size) => {
     const buffers = alignedBuffers(count, size);
     expect(buffers.map((buffer) => buffer.length)).toEqual(Array.from({ length: count }, () => size));
     expect(buffers.every(isAligned)).toBe(true);
@@ -23,7 +29,10 @@ describe('aligned buffers', () => {
   });
 
   it('of two calls lie in two memories', () => {
-    const [a = Buffer.alloc(0), b = Buffer.alloc(0)] = [alignedBuffers(1, BLOCK_SIZE), alignedBuffers(1, BLOCK_SIZE)].flat();
+    const [a = Buffer.alloc(0), b = Buffer.alloc(0)] = [
+      alignedBuffers(1, BLOCK_SIZE),
+      alignedBuffers(1, BLOCK_SIZE),
+    ].flat();
     expect(memoryOf(a)).not.toBe(memoryOf(b));
   });
 

@@ -49,32 +49,38 @@ const CASES = [
 ];
 
 describe('what the disks agree on', () => {
-  it.each([1, 2, 3, 4])('with %i disks: what W of them took is found or refused, never something older or nothing, in every case', (count) => {
-    const writeQuorum = Math.floor(count / 2) + 1;
-    const readQuorum = Math.ceil(count / 2);
-    let visited = 0;
-    let refused = 0;
-    for (const disks of combinations(CASES, count)) {
-      if (disks.filter(({ took }) => took).length < writeQuorum) continue;
-      visited++;
-      const found = disks.map((disk) => disk.found);
-      const answers = found.filter((state) => state !== 'bad' && state !== 'away').length;
-      const result = judge(found);
-      if (answers >= readQuorum) {
-        if (result !== NEW) expect.fail(`${found.join(' ')} gave ${JSON.stringify(result)}`);
-        continue;
+  it.each([1, 2, 3, 4])(
+    'with %i disks: what W of them took is found or refused, never something older or nothing, in every case',
+    (count) => {
+      const writeQuorum = Math.floor(count / 2) + 1;
+      const readQuorum = Math.ceil(count / 2);
+      let visited = 0;
+      let refused = 0;
+      for (const disks of combinations(CASES, count)) {
+        if (disks.filter(({ took }) => took).length < writeQuorum) continue;
+        visited++;
+        const found = disks.map((disk) => disk.found);
+        const answers = found.filter((state) => state !== 'bad' && state !== 'away').length;
+        const result = judge(found);
+        if (answers >= readQuorum) {
+          if (result !== NEW) expect.fail(`${found.join(' ')} gave ${JSON.stringify(result)}`);
+          continue;
+        }
+        refused++;
+        const code = found.includes('bad') ? 'META_DAMAGED' : 'TOO_FEW_DISKS_TO_READ';
+        if (result !== code) expect.fail(`${found.join(' ')} gave ${JSON.stringify(result)} and not ${code}`);
       }
-      refused++;
-      const code = found.includes('bad') ? 'META_DAMAGED' : 'TOO_FEW_DISKS_TO_READ';
-      if (result !== code) expect.fail(`${found.join(' ')} gave ${JSON.stringify(result)} and not ${code}`);
-    }
-    expect(visited).toBeGreaterThan(2);
-    expect(refused).toBeGreaterThan(0);
-  });
+      expect(visited).toBeGreaterThan(2);
+      expect(refused).toBeGreaterThan(0);
+    },
+  );
 
   it('with 5 disks: the same, for every number of disks in every state', () => {
     let visited = 0;
-    for (const states of combinations(CASES.map((_, index) => index), 5)) {
+    for (const states of combinations(
+      CASES.map((_, index) => index),
+      5,
+    )) {
       // The order of the disks plays no part with four of them, so here each choice is visited in one order.
       if (states.some((state, index) => index > 0 && state < (states[index - 1] ?? 0))) continue;
       const disks = states.flatMap((state) => CASES[state] ?? []);
@@ -109,7 +115,11 @@ describe('what the disks agree on', () => {
     const error = new StoreError('DISK_IO', 'disk "memory1" failed', { disk: 'memory1', errno: 'EIO' });
     const copies = disks.map((disk): Copy<VersionedDocument> => ({ disk, state: 'bad', error, bytes: undefined }));
     expect(() => agreedDocument(new DiskSet(disks), copies, false)).toThrow(
-      expect.objectContaining({ code: 'TOO_FEW_DISKS_TO_READ', details: { disk: 'memory1', errno: 'EIO', expected: 1, found: 0 }, cause: error }),
+      expect.objectContaining({
+        code: 'TOO_FEW_DISKS_TO_READ',
+        details: { disk: 'memory1', errno: 'EIO', expected: 1, found: 0 },
+        cause: error,
+      }),
     );
   });
 
@@ -153,34 +163,41 @@ describe('what disks agree on while some of them join', () => {
     expect(judgeWith('joining', ['bad', 'bad', 'new'], true)).toBe(NEW);
   });
 
-  it.each([1, 2, 3, 4])('with %i disks, any of them joining: what W of them took is found or refused, never something older or nothing', (count) => {
-    const set = (joining: readonly boolean[]): DiskSet => {
-      const all = joining.map((_, index) => new MemoryDisk(`memory${index}`));
-      return new DiskSet(all, new Map(joining.flatMap((isJoining, index) => (isJoining ? [[`memory${index}`, 'joining' as const]] : []))));
-    };
-    let found = 0;
-    let refused = 0;
-    for (const joining of combinations([false, true], count)) {
-      const members = set(joining);
-      for (const states of combinations(CASES, count)) {
-        if (states.filter(({ took }) => took).length < members.writeQuorum) continue;
-        const copies = states.flatMap((state, index) => {
-          const disk = members.disks[index];
-          return disk === undefined || state.found === 'away' ? [] : [COPIES[state.found](disk)];
-        });
-        try {
-          const document = agreedDocument(members, copies, false);
-          found++;
-          if (document !== NEW) expect.fail(`${JSON.stringify(joining)} ${JSON.stringify(states)} gave ${JSON.stringify(document)}`);
-        } catch (error) {
-          if (!isStoreError(error)) throw error;
-          refused++;
+  it.each([1, 2, 3, 4])(
+    'with %i disks, any of them joining: what W of them took is found or refused, never something older or nothing',
+    (count) => {
+      const set = (joining: readonly boolean[]): DiskSet => {
+        const all = joining.map((_, index) => new MemoryDisk(`memory${index}`));
+        return new DiskSet(
+          all,
+          new Map(joining.flatMap((isJoining, index) => (isJoining ? [[`memory${index}`, 'joining' as const]] : []))),
+        );
+      };
+      let found = 0;
+      let refused = 0;
+      for (const joining of combinations([false, true], count)) {
+        const members = set(joining);
+        for (const states of combinations(CASES, count)) {
+          if (states.filter(({ took }) => took).length < members.writeQuorum) continue;
+          const copies = states.flatMap((state, index) => {
+            const disk = members.disks[index];
+            return disk === undefined || state.found === 'away' ? [] : [COPIES[state.found](disk)];
+          });
+          try {
+            const document = agreedDocument(members, copies, false);
+            found++;
+            if (document !== NEW)
+              expect.fail(`${JSON.stringify(joining)} ${JSON.stringify(states)} gave ${JSON.stringify(document)}`);
+          } catch (error) {
+            if (!isStoreError(error)) throw error;
+            refused++;
+          }
         }
       }
-    }
-    expect(found).toBeGreaterThan(0);
-    expect(refused).toBeGreaterThan(0);
-  });
+      expect(found).toBeGreaterThan(0);
+      expect(refused).toBeGreaterThan(0);
+    },
+  );
 });
 
 /** Revisions, the earliest first. */
@@ -196,7 +213,8 @@ describe('the newest of copies of one version', () => {
 
   it('is the one with the latest revision, and one without is the oldest', () => {
     const copies = [copyOf(VERSION), copyOf(VERSION, R[1]), copyOf(VERSION, R[3]), copyOf(VERSION, R[2])];
-    for (const order of [copies, [...copies].reverse()]) expect(newestCopy(order)?.document).toMatchObject({ revision: R[3] });
+    for (const order of [copies, [...copies].reverse()])
+      expect(newestCopy(order)?.document).toMatchObject({ revision: R[3] });
     expect(newestCopy([copyOf(VERSION), copyOf(VERSION, R[0])])?.document.revision).toBe(R[0]);
   });
 
@@ -213,8 +231,18 @@ describe('the newest of copies of one version', () => {
 });
 
 describe('the age of documents', () => {
-  const documentOf = (version: string, revision?: string): VersionedDocument => ({ format: FORMAT, version, checksum: '', ...(revision === undefined ? {} : { revision }) });
-  const inOrder = [documentOf(VERSION), ...R.map((revision) => documentOf(VERSION, revision)), documentOf(LATER), documentOf(LATER, R[0])];
+  const documentOf = (version: string, revision?: string): VersionedDocument => ({
+    format: FORMAT,
+    version,
+    checksum: '',
+    ...(revision === undefined ? {} : { revision }),
+  });
+  const inOrder = [
+    documentOf(VERSION),
+    ...R.map((revision) => documentOf(VERSION, revision)),
+    documentOf(LATER),
+    documentOf(LATER, R[0]),
+  ];
 
   it('orders them by version and then by revision, both ways alike', () => {
     inOrder.forEach((a, i) => {

@@ -97,7 +97,8 @@ describe('a document', () => {
         else if (result !== 'META_DAMAGED') wrong.push(`bit ${bit} of byte ${index}`);
       }
       // Only the line end behind the last brace can go.
-      if (index < bytes.length - 1 && outcome(bytes.subarray(0, index), metaSchema) !== 'META_DAMAGED') wrong.push(`cut at ${index}`);
+      if (index < bytes.length - 1 && outcome(bytes.subarray(0, index), metaSchema) !== 'META_DAMAGED')
+        wrong.push(`cut at ${index}`);
     }
     expect(wrong).toEqual([]);
     expect(same).toBeLessThan(bytes.length);
@@ -110,16 +111,25 @@ describe('a document', () => {
     for (const document of [{ ...withoutKey, checksum }, reordered, content]) {
       expect(outcome(Buffer.from(formatDocument(document)), metaSchema)).toBe('META_DAMAGED');
     }
-    const doubled = formatDocument(objectMeta()).replace('  "key": "demo.txt",', '  "key": "demo.txt",\n  "key": "evil.txt",');
+    const doubled = formatDocument(objectMeta()).replace(
+      '  "key": "demo.txt",',
+      '  "key": "demo.txt",\n  "key": "evil.txt",',
+    );
     expect(outcome(Buffer.from(doubled), metaSchema)).toBe('META_DAMAGED');
   });
 
-  it.each(['', ' ', '{', '[]', 'null', '1', '"text"', 'true', '{}', '{"checksum":null}', '\ufeff{}', '\u0000'])('that reads %j is refused', (text) => {
-    expect(outcome(Buffer.from(text), metaSchema)).toBe('META_DAMAGED');
-  });
+  it.each(['', ' ', '{', '[]', 'null', '1', '"text"', 'true', '{}', '{"checksum":null}', '\ufeff{}', '\u0000'])(
+    'that reads %j is refused',
+    (text) => {
+      expect(outcome(Buffer.from(text), metaSchema)).toBe('META_DAMAGED');
+    },
+  );
 
   it('that is nested more deeply than the stack is high is one damaged copy, whatever its checksum says', () => {
-    for (const [open, close] of [['[', ']'], ['{"a":', '}']]) {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ]) {
       const deep = `${(open ?? '').repeat(200_000)}1${(close ?? '').repeat(200_000)}`;
       for (const text of [deep, `{"format":1,"deep":${deep},"checksum":"${'a'.repeat(64)}"}`]) {
         expect(outcome(Buffer.from(text), metaSchema)).toBe('META_DAMAGED');

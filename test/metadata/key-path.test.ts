@@ -66,7 +66,9 @@ describe('the path of a key', () => {
     fc.assert(
       fc.property(keyPair, ([a, b]) => {
         const fold = (path: string[]): string => path.join('/').toUpperCase().toLowerCase();
-        expect(`${fold(keyToPath(b))}/`.startsWith(`${fold(keyToPath(a))}/`) && keyToPath(b).length > keyToPath(a).length).toBe(false);
+        expect(
+          `${fold(keyToPath(b))}/`.startsWith(`${fold(keyToPath(a))}/`) && keyToPath(b).length > keyToPath(a).length,
+        ).toBe(false);
       }),
       { numRuns: 2000 },
     );
@@ -117,9 +119,18 @@ describe('the path of a key', () => {
     ['341 characters of three bytes', '漢'.repeat(341)],
     ['a long folder and a long name', `${'f'.repeat(500)}/${'n'.repeat(523)}`],
     ['a long folder named as a meta', `${'f'.repeat(500)}.meta.json/a`],
-    ...Array.from({ length: 12 }, (_, index) => [`a dot ${index + 194} bytes in, next to the cut`, `${'x'.repeat(194 + index)}.y/z`]),
-    ...Array.from({ length: 12 }, (_, index) => [`a meta's suffix ${index + 189} bytes in, at the cut`, `${'x'.repeat(189 + index)}.meta.json/z`]),
-    ...Array.from({ length: 12 }, (_, index) => [`spaces ${index + 194} bytes in, next to the cut`, `${'x'.repeat(194 + index)}   `]),
+    ...Array.from({ length: 12 }, (_, index) => [
+      `a dot ${index + 194} bytes in, next to the cut`,
+      `${'x'.repeat(194 + index)}.y/z`,
+    ]),
+    ...Array.from({ length: 12 }, (_, index) => [
+      `a meta's suffix ${index + 189} bytes in, at the cut`,
+      `${'x'.repeat(189 + index)}.meta.json/z`,
+    ]),
+    ...Array.from({ length: 12 }, (_, index) => [
+      `spaces ${index + 194} bytes in, next to the cut`,
+      `${'x'.repeat(194 + index)}   `,
+    ]),
   ])('holds %s', (_, key = '') => {
     checkKey(key);
     expect(faultsOf(key)).toEqual([]);
@@ -127,8 +138,33 @@ describe('the path of a key', () => {
   });
 
   it('keeps neighbours apart that naive encodings mix up', () => {
-    const keys = ['a', 'a/', 'a/b', 'a//b', '/a', 'a.meta.json', 'a.meta.json/b', 'A.meta.json/b', 'a%2Emeta.json/b', '%', '%25', '/', '//'];
-    keys.push('.', '%2E', '..', '...', './.', '', 'x'.repeat(200), 'x'.repeat(201), `${'x'.repeat(200)}/x`, `${'x'.repeat(200)}%/x`);
+    const keys = [
+      'a',
+      'a/',
+      'a/b',
+      'a//b',
+      '/a',
+      'a.meta.json',
+      'a.meta.json/b',
+      'A.meta.json/b',
+      'a%2Emeta.json/b',
+      '%',
+      '%25',
+      '/',
+      '//',
+    ];
+    keys.push(
+      '.',
+      '%2E',
+      '..',
+      '...',
+      './.',
+      '',
+      'x'.repeat(200),
+      'x'.repeat(201),
+      `${'x'.repeat(200)}/x`,
+      `${'x'.repeat(200)}%/x`,
+    );
     const paths = keys.filter((key) => key !== '').map((key) => keyToPath(key).join('/'));
     expect(new Set(paths).size).toBe(paths.length);
   });
@@ -188,11 +224,14 @@ describe('a name that no key has', () => {
 
   it('is any name that decodes to a key whose path is another one', () => {
     fc.assert(
-      fc.property(fc.oneof(anyKey, fc.string({ unit: fc.constantFrom('%', '2', 'E', '.', ' ', 'a', '5'), maxLength: 8 })), (text) => {
-        const name = `${text.replaceAll('/', '')}${META}`;
-        const entry = decodeComponent(name, false, '');
-        if (entry !== undefined) expect(keyToPath(entry.text).at(-1)).toBe(name);
-      }),
+      fc.property(
+        fc.oneof(anyKey, fc.string({ unit: fc.constantFrom('%', '2', 'E', '.', ' ', 'a', '5'), maxLength: 8 })),
+        (text) => {
+          const name = `${text.replaceAll('/', '')}${META}`;
+          const entry = decodeComponent(name, false, '');
+          if (entry !== undefined) expect(keyToPath(entry.text).at(-1)).toBe(name);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

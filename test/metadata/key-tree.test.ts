@@ -9,7 +9,11 @@ import { anyKey, fc } from './property.ts';
 const BUCKET = 'buckets/my-bucket';
 
 async function store(disk: Disk, key: string): Promise<void> {
-  const staged = await disk.stage(`${BUCKET}/${keyToPath(key).join('/')}`, Buffer.from(key), { id: 'id', within: BUCKET, durable: false });
+  const staged = await disk.stage(`${BUCKET}/${keyToPath(key).join('/')}`, Buffer.from(key), {
+    id: 'id',
+    within: BUCKET,
+    durable: false,
+  });
   await staged.publish();
 }
 

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { isStoreError } from '../../src/errors.ts';
 import { formatDocument, parseDocument, seal } from '../../src/metadata/document.ts';
-import { chunkFile, directoryId, isTombstone, metaSchema, parityFile, type Meta, type ParityEntry } from '../../src/metadata/meta.ts';
+import {
+  chunkFile,
+  directoryId,
+  isTombstone,
+  metaSchema,
+  parityFile,
+  type Meta,
+  type ParityEntry,
+} from '../../src/metadata/meta.ts';
 import { entryOf, objectMeta, tombstone, VERSION } from './sample-meta.ts';
 
 /** Reads a meta that says what `change` makes of a good one, with a right checksum. */
@@ -26,7 +34,9 @@ function refusal(base: object, change: (content: Record<string, unknown>) => voi
 function parity(protects: number[], row: number): ParityEntry {
   const size = Math.max(0, ...protects.map((order) => [5, 5, 3][order] ?? 5));
   // A good name even where the numbers are not: each must be refused for what is wrong with it.
-  const file = parityFile(...([protects[0] ?? 0, row].map((number) => Math.trunc(Math.abs(number))) as [number, number]));
+  const file = parityFile(
+    ...([protects[0] ?? 0, row].map((number) => Math.trunc(Math.abs(number))) as [number, number]),
+  );
   return { protects, row, disk: 'disk1', file, size, sha256: 'a'.repeat(64) };
 }
 
@@ -45,14 +55,21 @@ describe('a meta', () => {
   });
 
   it('names its chunks by six digits or more, and knows the id that locks them', () => {
-    expect([0, 42, 999_999, 1_000_000].map(chunkFile)).toEqual(['000000.chunk', '000042.chunk', '999999.chunk', '1000000.chunk']);
+    expect([0, 42, 999_999, 1_000_000].map(chunkFile)).toEqual([
+      '000000.chunk',
+      '000042.chunk',
+      '999999.chunk',
+      '1000000.chunk',
+    ]);
     expect(directoryId(objectMeta())).toBe(VERSION);
   });
 
   it('may have chunks of different sizes, and chunk files beyond six digits', () => {
     const chunks = [Buffer.alloc(1), Buffer.alloc(700), Buffer.alloc(3)].map((bytes, order) => entryOf(order, bytes));
     expect(read(objectMeta({ size: 704, chunks }), () => undefined)).toMatchObject({ size: 704 });
-    expect(read(objectMeta(), chunk({ file: '1234567.chunk' }))).toMatchObject({ chunks: [{}, { file: '1234567.chunk' }, {}] });
+    expect(read(objectMeta(), chunk({ file: '1234567.chunk' }))).toMatchObject({
+      chunks: [{}, { file: '1234567.chunk' }, {}],
+    });
   });
 
   it('names its parity by the first chunk that it protects and by its row', () => {
@@ -74,7 +91,10 @@ describe('a meta', () => {
     ['for chunks at the end alone', [parity([1, 2], 0)]],
     ['up to the last row that a stripe of three chunks can have', [parity([0, 1, 2], 28)]],
   ] satisfies [string, ParityEntry[]][])('may have parity %s', (_, entries) => {
-    expect(read(objectMeta({ redundancy: '2+1', parity: entries }), () => undefined)).toMatchObject({ redundancy: '2+1', parity: entries });
+    expect(read(objectMeta({ redundancy: '2+1', parity: entries }), () => undefined)).toMatchObject({
+      redundancy: '2+1',
+      parity: entries,
+    });
   });
 
   it.each([
@@ -87,7 +107,15 @@ describe('a meta', () => {
     ['protects half a chunk', [parity([0.5], 0)]],
     ['protects a chunk below the first', [parity([-1, 0], 0)]],
     ['protects a chunk that is text', [{ ...parity([0], 0), protects: ['0'] }]],
-    ['protects more chunks than a stripe has', [parity(Array.from({ length: 33 }, (__, order) => order), 0)]],
+    [
+      'protects more chunks than a stripe has',
+      [
+        parity(
+          Array.from({ length: 33 }, (__, order) => order),
+          0,
+        ),
+      ],
+    ],
     ['has stripes that share a chunk', [parity([0, 1], 0), parity([1, 2], 0)]],
     ['has stripes that share a chunk, the later one first', [parity([1, 2], 0), parity([0, 1], 0)]],
     ['has rows of one stripe that protect more and less', [parity([0, 1], 0), parity([0, 1, 2], 1)]],
@@ -131,7 +159,10 @@ describe('a meta', () => {
       (content['chunks'] as Record<string, unknown>[])[0] = { ...(content['chunks'] as object[])[0], note: 'kept' };
     });
     expect(meta).toMatchObject({ tags: { colour: 'blue' }, chunks: [{ note: 'kept' }, {}, {}] });
-    expect(read(tombstone(), (content) => (content['by'] = 'somebody'))).toMatchObject({ deleted: true, by: 'somebody' });
+    expect(read(tombstone(), (content) => (content['by'] = 'somebody'))).toMatchObject({
+      deleted: true,
+      by: 'somebody',
+    });
   });
 
   it.each([
@@ -150,20 +181,29 @@ describe('a meta', () => {
     ['a file that is no chunk', chunk({ file: 'disk.json' })],
     ['a file of five digits', chunk({ file: '00001.chunk' })],
     ['a directory that leads up', (content) => (content['directory'] = 'chunks/../..')],
-    ['a directory that leads up to another version', (content) => (content['directory'] = `chunks/../chunks/${VERSION}`)],
+    [
+      'a directory that leads up to another version',
+      (content) => (content['directory'] = `chunks/../chunks/${VERSION}`),
+    ],
     ['a directory deeper down', (content) => (content['directory'] = `chunks/${VERSION}/..`)],
     ['a directory that ends in a slash', (content) => (content['directory'] = `chunks/${VERSION}/`)],
     ['an absolute directory', (content) => (content['directory'] = `/chunks/${VERSION}`)],
     ['a directory elsewhere', (content) => (content['directory'] = `buckets/${VERSION}`)],
     ['a directory that is all chunks', (content) => (content['directory'] = 'chunks/')],
-    ['a directory that is no version', (content) => (content['directory'] = 'chunks/9b2f1c1e-6a4e-4f57-9c0e-3b8e6f0f9b11')],
+    [
+      'a directory that is no version',
+      (content) => (content['directory'] = 'chunks/9b2f1c1e-6a4e-4f57-9c0e-3b8e6f0f9b11'),
+    ],
     ['chunks in the wrong order', (content) => (content['chunks'] as unknown[]).reverse()],
     ['a chunk left out', (content) => (content['chunks'] as unknown[]).splice(1, 1)],
     ['an order twice', chunk({ order: 0 })],
-    ['a size of 0 beside a checksum of more', (content) => {
-      chunk({ size: 0 })(content);
-      content['size'] = 8;
-    }],
+    [
+      'a size of 0 beside a checksum of more',
+      (content) => {
+        chunk({ size: 0 })(content);
+        content['size'] = 8;
+      },
+    ],
     ['two chunks with one file on one disk', chunk({ disk: 'disk1', file: '000000.chunk' })],
     ['a negative size', chunk({ size: -5 })],
     ['half a byte', chunk({ size: 4.5 })],
@@ -174,7 +214,10 @@ describe('a meta', () => {
     ['a SHA-256 in capitals', chunk({ sha256: 'A'.repeat(64) })],
     ['a SHA-256 that is too long', chunk({ sha256: 'a'.repeat(65) })],
     ['a version that is no UUIDv7', (content) => (content['version'] = 'latest')],
-    ['a version of a time to come that nothing could follow', (content) => (content['version'] = 'ffffffff-ffff-7fff-bfff-ffffffffffff')],
+    [
+      'a version of a time to come that nothing could follow',
+      (content) => (content['version'] = 'ffffffff-ffff-7fff-bfff-ffffffffffff'),
+    ],
     ['a time that is none', (content) => (content['createdAt'] = 'yesterday')],
     ['no key', (content) => delete content['key']],
     ['a redundancy that is none', (content) => (content['redundancy'] = 'lots')],
@@ -183,15 +226,28 @@ describe('a meta', () => {
     ['a revision that is a number', (content) => (content['revision'] = 1)],
     ['an empty revision', (content) => (content['revision'] = '')],
     ['a revision that is no UUIDv7', (content) => (content['revision'] = '9b2f1c1e-6a4e-4f57-9c0e-3b8e6f0f9b11')],
-    ['parity outside', (content) => {
-      content['parity'] = [{ protects: [0], row: 0, disk: '..', file: '000000.parity0', size: 5, sha256: 'a'.repeat(64) }];
-    }],
-    ['parity in a file that is none', (content) => {
-      content['parity'] = [{ protects: [0], row: 0, disk: 'disk1', file: '../000000.parity0', size: 5, sha256: 'a'.repeat(64) }];
-    }],
-  ] satisfies [string, (content: Record<string, unknown>) => void][])('that has %s is refused, although its checksum is right', (_, change) => {
-    expect(refusal(objectMeta(), change)).toBe('META_DAMAGED');
-  });
+    [
+      'parity outside',
+      (content) => {
+        content['parity'] = [
+          { protects: [0], row: 0, disk: '..', file: '000000.parity0', size: 5, sha256: 'a'.repeat(64) },
+        ];
+      },
+    ],
+    [
+      'parity in a file that is none',
+      (content) => {
+        content['parity'] = [
+          { protects: [0], row: 0, disk: 'disk1', file: '../000000.parity0', size: 5, sha256: 'a'.repeat(64) },
+        ];
+      },
+    ],
+  ] satisfies [string, (content: Record<string, unknown>) => void][])(
+    'that has %s is refused, although its checksum is right',
+    (_, change) => {
+      expect(refusal(objectMeta(), change)).toBe('META_DAMAGED');
+    },
+  );
 
   it('that says deleted, but not that it is true, is no tombstone', () => {
     expect(refusal(tombstone(), (content) => (content['deleted'] = false))).toBe('META_DAMAGED');

@@ -3,15 +3,54 @@ import { checkBucketName, checkDiskName, checkKey, compareUtf8, isDiskName } fro
 import { anyKey, fc, keyPair } from './property.ts';
 
 describe('the name of a bucket', () => {
-  it.each(['abc', 'a-b', 'a.b', '123', 'my-bucket', 'a'.repeat(63), '1.2.3', '1.2.3.4.5', '192.168.5.four', '0ab', 'a--b'])('may be %j', (name) => {
+  it.each([
+    'abc',
+    'a-b',
+    'a.b',
+    '123',
+    'my-bucket',
+    'a'.repeat(63),
+    '1.2.3',
+    '1.2.3.4.5',
+    '192.168.5.four',
+    '0ab',
+    'a--b',
+  ])('may be %j', (name) => {
     expect(() => {
       checkBucketName(name);
     }).not.toThrow();
   });
 
   it.each([
-    '', 'a', 'ab', 'a'.repeat(64), 'Abc', 'aBc', 'a_b', 'a b', ' abc', 'abc ', 'abc\n', '\nabc', '-abc', 'abc-', '.abc', 'abc.', 'a..b', '...',
-    '../x', 'a/b', 'a\\b', '192.168.5.4', '0.0.0.0', 'äbc', 'abc\u0000', 'a:b', 'a%b', 'ſabc', 'ab\u0130',
+    '',
+    'a',
+    'ab',
+    'a'.repeat(64),
+    'Abc',
+    'aBc',
+    'a_b',
+    'a b',
+    ' abc',
+    'abc ',
+    'abc\n',
+    '\nabc',
+    '-abc',
+    'abc-',
+    '.abc',
+    'abc.',
+    'a..b',
+    '...',
+    '../x',
+    'a/b',
+    'a\\b',
+    '192.168.5.4',
+    '0.0.0.0',
+    'äbc',
+    'abc\u0000',
+    'a:b',
+    'a%b',
+    'ſabc',
+    'ab\u0130',
   ])('may not be %j', (name) => {
     expect(() => {
       checkBucketName(name);
@@ -20,14 +59,28 @@ describe('the name of a bucket', () => {
 });
 
 describe('a key', () => {
-  it.each(['a', '/', '.', '..', '../..', ' ', '\u0000', '\n', '-', '%', 'a/b', 'x'.repeat(1024), 'é'.repeat(512), '漢'.repeat(341), '😀'.repeat(256), '\ufffd'])(
-    'may be %j',
-    (key) => {
-      expect(() => {
-        checkKey(key);
-      }).not.toThrow();
-    },
-  );
+  it.each([
+    'a',
+    '/',
+    '.',
+    '..',
+    '../..',
+    ' ',
+    '\u0000',
+    '\n',
+    '-',
+    '%',
+    'a/b',
+    'x'.repeat(1024),
+    'é'.repeat(512),
+    '漢'.repeat(341),
+    '😀'.repeat(256),
+    '\ufffd',
+  ])('may be %j', (key) => {
+    expect(() => {
+      checkKey(key);
+    }).not.toThrow();
+  });
 
   it.each([
     ['empty', ''],
@@ -59,15 +112,36 @@ describe('the name of a disk', () => {
     }).not.toThrow();
   });
 
-  it.each(['', '.', '..', '../x', 'a/b', '/a', 'a\\b', '-a', '_a', '.a', 'a b', 'a\n', 'a\u0000', 'é', 'ſ', '\u212a', 'x'.repeat(64), 'store.json', 'Store.JSON', "a'b", 'a$b', 'a;b', '*'])(
-    'may not be %j',
-    (name) => {
-      expect(isDiskName(name)).toBe(false);
-      expect(() => {
-        checkDiskName(name);
-      }).toThrow(expect.objectContaining({ code: 'BAD_DISK_NAME', details: { disk: name } }));
-    },
-  );
+  it.each([
+    '',
+    '.',
+    '..',
+    '../x',
+    'a/b',
+    '/a',
+    'a\\b',
+    '-a',
+    '_a',
+    '.a',
+    'a b',
+    'a\n',
+    'a\u0000',
+    'é',
+    'ſ',
+    '\u212a',
+    'x'.repeat(64),
+    'store.json',
+    'Store.JSON',
+    "a'b",
+    'a$b',
+    'a;b',
+    '*',
+  ])('may not be %j', (name) => {
+    expect(isDiskName(name)).toBe(false);
+    expect(() => {
+      checkDiskName(name);
+    }).toThrow(expect.objectContaining({ code: 'BAD_DISK_NAME', details: { disk: name } }));
+  });
 });
 
 describe('the order of keys', () => {
@@ -80,7 +154,24 @@ describe('the order of keys', () => {
       }),
       { numRuns: 2000 },
     );
-    const edges = ['', 'a', 'a/', 'a/b', 'a0', '\u007f', '\u0080', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}', 'a\u{10000}', 'a\uffff'];
+    const edges = [
+      '',
+      'a',
+      'a/',
+      'a/b',
+      'a0',
+      '\u007f',
+      '\u0080',
+      '\u07ff',
+      '\u0800',
+      '\ud7ff',
+      '\ue000',
+      '\uffff',
+      '\u{10000}',
+      '\u{10ffff}',
+      'a\u{10000}',
+      'a\uffff',
+    ];
     for (const a of edges) for (const b of edges) expect(Math.sign(compareUtf8(a, b))).toBe(byBytes(a, b));
   });
 });

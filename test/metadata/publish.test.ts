@@ -52,12 +52,18 @@ async function prepare(holders: number[], faults: PlannedFault[][] = []) {
 
 async function everything(disk: Disk, folder = 'buckets'): Promise<string[]> {
   const entries = await disk.list(folder);
-  const below = entries.map(async ({ name, isFolder }) => [`${folder}/${name}`, ...(isFolder ? await everything(disk, `${folder}/${name}`) : [])]);
+  const below = entries.map(async ({ name, isFolder }) => [
+    `${folder}/${name}`,
+    ...(isFolder ? await everything(disk, `${folder}/${name}`) : []),
+  ]);
   return (await Promise.all(below)).flat().sort();
 }
 
 async function failure(work: Promise<unknown>): Promise<PublishError> {
-  const error: unknown = await work.then(() => undefined, (reason: unknown) => reason);
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   if (error instanceof PublishError) return error;
   throw new Error(`not a PublishError: ${String(error)}`);
 }
@@ -72,7 +78,10 @@ describe('publishing a document', () => {
 
   it('begins to publish only when every disk has staged', async () => {
     const gate = deferred();
-    const test = await prepare([0, 1, 2], [[], [], [{ operation: 'stage', effect: { kind: 'hang', until: gate.promise } }]]);
+    const test = await prepare(
+      [0, 1, 2],
+      [[], [], [{ operation: 'stage', effect: { kind: 'hang', until: gate.promise } }]],
+    );
     const others = test.faulty.slice(0, 2);
     const work = publish(test.copies, NEW, OPTIONS);
     for (const disk of others) {
@@ -98,23 +107,35 @@ describe('publishing a document', () => {
     test.expectFired();
   });
 
-  it.each([[[]], [[0, 1, 2]], [[2]]])('shows nothing when too few disks can stage, and leaves all as it was: %j', async (holders) => {
-    const test = await prepare(holders, [[{ operation: 'stage', effect: full }], [{ operation: 'stage', effect: broken }], []]);
-    const error = await failure(publish(test.copies, NEW, OPTIONS));
-    expect(error.undone).toBe(true);
-    expect(error.failures.map((entry) => [entry.disk.name, entry.error.code]).sort()).toEqual([
-      ['disk1', 'DISK_FULL'],
-      ['disk2', 'DISK_IO'],
-    ]);
-    await test.expectAsBefore();
-    await test.expectNothingStaged();
-    test.expectFired();
-  });
+  it.each([[[]], [[0, 1, 2]], [[2]]])(
+    'shows nothing when too few disks can stage, and leaves all as it was: %j',
+    async (holders) => {
+      const test = await prepare(holders, [
+        [{ operation: 'stage', effect: full }],
+        [{ operation: 'stage', effect: broken }],
+        [],
+      ]);
+      const error = await failure(publish(test.copies, NEW, OPTIONS));
+      expect(error.undone).toBe(true);
+      expect(error.failures.map((entry) => [entry.disk.name, entry.error.code]).sort()).toEqual([
+        ['disk1', 'DISK_FULL'],
+        ['disk2', 'DISK_IO'],
+      ]);
+      await test.expectAsBefore();
+      await test.expectNothingStaged();
+      test.expectFired();
+    },
+  );
 
   it('does not even begin to publish where too few disks can stage, so that no reader sees it for a moment', async () => {
-    const test = await prepare([0, 1, 2], [[{ operation: 'stage', effect: full }], [{ operation: 'stage', effect: full }], []]);
+    const test = await prepare(
+      [0, 1, 2],
+      [[{ operation: 'stage', effect: full }], [{ operation: 'stage', effect: full }], []],
+    );
     const third = test.copies[2];
-    const watched = new FaultyDisk(test.faulty[2] ?? expect.fail('there are three'), [{ operation: 'publish', effect: broken }]);
+    const watched = new FaultyDisk(test.faulty[2] ?? expect.fail('there are three'), [
+      { operation: 'publish', effect: broken },
+    ]);
     const copies = [...test.copies.slice(0, 2), ...(third === undefined ? [] : [{ ...third, disk: watched }])];
     await failure(publish(copies, NEW, OPTIONS));
     expect(() => {
@@ -123,14 +144,20 @@ describe('publishing a document', () => {
     test.expectFired();
   });
 
-  it.each(['fail', 'fail-after'] as const)('counts a disk whose publish went wrong (%s) as one without it, and names it', async (kindOf) => {
-    const test = await prepare([0, 1, 2], [[{ operation: 'publish', effect: { kind: kindOf, errno: 'EIO' } }], [], []]);
-    const failures = await publish(test.copies, NEW, OPTIONS);
-    expect(failures).toMatchObject([{ disk: test.faulty[0], error: { code: 'DISK_IO' } }]);
-    expect((await test.held()).slice(1)).toEqual(['new', 'new']);
-    await test.expectNothingStaged();
-    test.expectFired();
-  });
+  it.each(['fail', 'fail-after'] as const)(
+    'counts a disk whose publish went wrong (%s) as one without it, and names it',
+    async (kindOf) => {
+      const test = await prepare(
+        [0, 1, 2],
+        [[{ operation: 'publish', effect: { kind: kindOf, errno: 'EIO' } }], [], []],
+      );
+      const failures = await publish(test.copies, NEW, OPTIONS);
+      expect(failures).toMatchObject([{ disk: test.faulty[0], error: { code: 'DISK_IO' } }]);
+      expect((await test.held()).slice(1)).toEqual(['new', 'new']);
+      await test.expectNothingStaged();
+      test.expectFired();
+    },
+  );
 
   for (const holders of [[], [0, 1, 2], [0], [1, 2]]) {
     for (const effect of ['fail', 'fail-after'] as const) {
@@ -175,7 +202,11 @@ describe('publishing a document', () => {
       for (const first of places) {
         for (const second of places) {
           for (const times of [1, Infinity]) {
-            const plan = (operation: (typeof places)[number]): PlannedFault => ({ operation, times, effect: { kind: effect, errno: 'EIO' } });
+            const plan = (operation: (typeof places)[number]): PlannedFault => ({
+              operation,
+              times,
+              effect: { kind: effect, errno: 'EIO' },
+            });
             // What strikes is not planned to the call here, but in what it may leave behind: so nothing is asked of the plan.
             const test = await prepare([0, 2], [[plan(first), plan(second)], [plan(second)], [plan(first)]]);
             const work = publish(test.copies, NEW, { ...OPTIONS, durable: false });
@@ -191,7 +222,10 @@ describe('publishing a document', () => {
 
   it('puts back a damaged copy as it was, and cannot say so of one that could not be read', async () => {
     const strike: PlannedFault = { operation: 'publish', effect: broken };
-    const damaged: PlannedFault = { operation: 'read', effect: { kind: 'damage', damage: (bytes) => bytes.fill('x', 20, 21) } };
+    const damaged: PlannedFault = {
+      operation: 'read',
+      effect: { kind: 'damage', damage: (bytes) => bytes.fill('x', 20, 21) },
+    };
     const test = await prepare([0, 1, 2], [[strike], [strike], [damaged]]);
     expect(test.copies.map(({ state }) => state)).toEqual(['valid', 'valid', 'bad']);
     expect((await failure(publish(test.copies, NEW, OPTIONS))).undone).toBe(true);

@@ -28,13 +28,23 @@ describe('the copies of a document', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const gate = deferred();
     const whole = Buffer.from(formatDocument(objectMeta()));
-    const silent = new FaultyDisk(await diskWith(whole), [{ operation: 'read', effect: { kind: 'hang', until: gate.promise } }]);
+    const silent = new FaultyDisk(await diskWith(whole), [
+      { operation: 'read', effect: { kind: 'hang', until: gate.promise } },
+    ]);
     const owed = { hold: () => Promise.resolve(), isHeld: () => Promise.resolve(false) };
     const patient = new PatientDisk(silent, { gate: new CallGate(() => 1), owed, patience: patienceOf() });
     const reading = readCopies([patient, await diskWith(whole)], kind);
     await vi.advanceTimersByTimeAsync(PATIENCE_MS);
     expect(await reading).toMatchObject([
-      { state: 'bad', bytes: undefined, error: { code: 'DISK_IO', details: { disk: 'memory1', path: kind.path }, message: expect.stringContaining('does not answer') as string } },
+      {
+        state: 'bad',
+        bytes: undefined,
+        error: {
+          code: 'DISK_IO',
+          details: { disk: 'memory1', path: kind.path },
+          message: expect.stringContaining('does not answer') as string,
+        },
+      },
       { state: 'valid' },
     ]);
     gate.resolve();
@@ -45,21 +55,31 @@ describe('the copies of a document', () => {
   it('are judged one by one, in the order of the disks', async () => {
     const whole = Buffer.from(formatDocument(objectMeta()));
     const damaged = Buffer.from(whole).fill('x', 40, 41);
-    const broken = new FaultyDisk(await diskWith(whole), [{ operation: 'read', effect: { kind: 'fail', errno: 'EIO' } }]);
+    const broken = new FaultyDisk(await diskWith(whole), [
+      { operation: 'read', effect: { kind: 'fail', errno: 'EIO' } },
+    ]);
     const disks = [await diskWith(whole), new MemoryDisk('memory2'), await diskWith(damaged), broken];
     const copies = await readCopies(disks, kind);
     expect(copies.map(({ disk }) => disk)).toEqual(disks);
     expect(copies).toMatchObject([
       { state: 'valid', document: objectMeta(), bytes: whole },
       { state: 'absent' },
-      { state: 'bad', bytes: damaged, error: { code: 'META_DAMAGED', details: { disk: 'memory1', path: `memory1/${kind.path}` } } },
+      {
+        state: 'bad',
+        bytes: damaged,
+        error: { code: 'META_DAMAGED', details: { disk: 'memory1', path: `memory1/${kind.path}` } },
+      },
       { state: 'bad', bytes: undefined, error: { code: 'DISK_IO', details: { errno: 'EIO' } } },
     ]);
     broken.expectAllFired();
   });
 
   it('are bad where the document of another key or bucket lies in the place, as after a swap by hand', async () => {
-    for (const other of [objectMeta({ key: 'other.txt' }), objectMeta({ bucket: 'your-bucket' }), tombstone({ key: 'other.txt' })]) {
+    for (const other of [
+      objectMeta({ key: 'other.txt' }),
+      objectMeta({ bucket: 'your-bucket' }),
+      tombstone({ key: 'other.txt' }),
+    ]) {
       const [copy] = await readCopies([await diskWith(Buffer.from(formatDocument(other)))], kind);
       expect(copy).toMatchObject({ state: 'bad', error: { code: 'META_DAMAGED' } });
     }

@@ -23,11 +23,48 @@ describe('redundancy in words', () => {
   });
 
   it.each([
-    '', '+', '1', '1+', '+1', '0+1', '0+0', '-1+1', '1+-1', '1+1+1', '01+1', '1+01', '1+00', '1.0+1', '1e0+1', '0x1+1', ' 1+1', '1+1 ', '1 + 1',
-    '1+1\n', '\n1+1', '1-1', '1/1', '1x1', '1,1', '1\uff0b1', '\u0661+\u0661', '33+0', '32+1', '1+32', '16+17', '99+99', '100+1', '1+100', 'k+m', 'null', '4+2+0',
+    '',
+    '+',
+    '1',
+    '1+',
+    '+1',
+    '0+1',
+    '0+0',
+    '-1+1',
+    '1+-1',
+    '1+1+1',
+    '01+1',
+    '1+01',
+    '1+00',
+    '1.0+1',
+    '1e0+1',
+    '0x1+1',
+    ' 1+1',
+    '1+1 ',
+    '1 + 1',
+    '1+1\n',
+    '\n1+1',
+    '1-1',
+    '1/1',
+    '1x1',
+    '1,1',
+    '1\uff0b1',
+    '\u0661+\u0661',
+    '33+0',
+    '32+1',
+    '1+32',
+    '16+17',
+    '99+99',
+    '100+1',
+    '1+100',
+    'k+m',
+    'null',
+    '4+2+0',
   ])('%j is refused', (text) => {
     expect(isRedundancy(text)).toBe(false);
-    expect(() => parseRedundancy(text)).toThrow(expect.objectContaining({ name: 'StoreError', code: 'BAD_REDUNDANCY', details: { found: text } }));
+    expect(() => parseRedundancy(text)).toThrow(
+      expect.objectContaining({ name: 'StoreError', code: 'BAD_REDUNDANCY', details: { found: text } }),
+    );
   });
 
   it('has one text for each pair of numbers that the code which computes parity can do, and no other', () => {
@@ -89,13 +126,19 @@ describe('redundancy on so many disks', () => {
   });
 
   it('is refused for its text first', () => {
-    expect(() => checkRedundancy('lots', 3)).toThrow(expect.objectContaining({ code: 'BAD_REDUNDANCY', details: { found: 'lots' } }));
+    expect(() => checkRedundancy('lots', 3)).toThrow(
+      expect.objectContaining({ code: 'BAD_REDUNDANCY', details: { found: 'lots' } }),
+    );
   });
 });
 
 describe('the redundancy of a bucket', () => {
   const read = (redundancy: string | undefined): unknown =>
-    parseDocument(Buffer.from(formatDocument(bucketDocument(redundancy === undefined ? {} : { redundancy }))), bucketSchema, {});
+    parseDocument(
+      Buffer.from(formatDocument(bucketDocument(redundancy === undefined ? {} : { redundancy }))),
+      bucketSchema,
+      {},
+    );
 
   it('is kept, or not there, as it was written', () => {
     expect(read('4+2')).toMatchObject({ redundancy: '4+2' });

@@ -13,7 +13,14 @@ const kind = metaKind('my-bucket', 'demo.txt');
 const META = Buffer.from(formatDocument(objectMeta()));
 const TOMBSTONE = Buffer.from(formatDocument(tombstone()));
 const makeTombstone = (): Promise<Buffer> => Promise.resolve(TOMBSTONE);
-const OPTIONS = { path: kind.path, within: 'buckets/my-bucket', id: 'id', durable: true, quorum: 2, areAllOnline: () => Promise.resolve(true) };
+const OPTIONS = {
+  path: kind.path,
+  within: 'buckets/my-bucket',
+  id: 'id',
+  durable: true,
+  quorum: 2,
+  areAllOnline: () => Promise.resolve(true),
+};
 
 /** Three disks that hold the meta, each with its planned faults. */
 async function prepare(faults: PlannedFault[][] = []) {
@@ -29,7 +36,13 @@ async function prepare(faults: PlannedFault[][] = []) {
       Promise.all(
         inner.map(async (disk) => {
           const bytes = await disk.read(kind.path);
-          return bytes === undefined ? 'none' : bytes.equals(TOMBSTONE) ? 'tombstone' : bytes.equals(META) ? 'meta' : 'else';
+          return bytes === undefined
+            ? 'none'
+            : bytes.equals(TOMBSTONE)
+              ? 'tombstone'
+              : bytes.equals(META)
+                ? 'meta'
+                : 'else';
         }),
       ),
     expectFired: () => {
@@ -59,12 +72,15 @@ describe('taking a document back', () => {
     expect(await test.held()).toEqual(['tombstone', 'tombstone', 'tombstone']);
   });
 
-  it.each(['fail', 'fail-after'] as const)('leaves tombstones where a disk refuses to remove it (%s)', async (effect) => {
-    const test = await prepare([[], [{ operation: 'remove', effect: { kind: effect, errno: 'EIO' } }], []]);
-    await retract(test.copies, makeTombstone, OPTIONS);
-    expect(await test.held()).toEqual(['tombstone', 'tombstone', 'tombstone']);
-    test.expectFired();
-  });
+  it.each(['fail', 'fail-after'] as const)(
+    'leaves tombstones where a disk refuses to remove it (%s)',
+    async (effect) => {
+      const test = await prepare([[], [{ operation: 'remove', effect: { kind: effect, errno: 'EIO' } }], []]);
+      await retract(test.copies, makeTombstone, OPTIONS);
+      expect(await test.held()).toEqual(['tombstone', 'tombstone', 'tombstone']);
+      test.expectFired();
+    },
+  );
 
   it('gives the disks back what they had where too few take the tombstone', async () => {
     const noRoom: PlannedFault = { operation: 'stage', effect: { kind: 'fail', errno: 'ENOSPC' } };
@@ -78,7 +94,9 @@ describe('taking a document back', () => {
   it('gives the disks back what they had where the tombstone was staged and could not be published', async () => {
     const fails: PlannedFault = { operation: 'publish', effect: { kind: 'fail', errno: 'EIO' } };
     const test = await prepare([[fails], [fails], []]);
-    await expect(retract(test.copies, makeTombstone, { ...OPTIONS, areAllOnline: () => Promise.resolve(false) })).rejects.toThrow(PublishError);
+    await expect(
+      retract(test.copies, makeTombstone, { ...OPTIONS, areAllOnline: () => Promise.resolve(false) }),
+    ).rejects.toThrow(PublishError);
     expect(await test.held()).toEqual(['meta', 'meta', 'meta']);
     test.expectFired();
   });

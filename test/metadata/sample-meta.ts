@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { makeBucketDocument, type BucketDocument } from '../../src/metadata/bucket-document.ts';
-import { makeObjectMeta, makeTombstone, type ChunkEntry, type ObjectMeta, type Tombstone } from '../../src/metadata/meta.ts';
+import {
+  makeObjectMeta,
+  makeTombstone,
+  type ChunkEntry,
+  type ObjectMeta,
+  type Tombstone,
+} from '../../src/metadata/meta.ts';
 
 export const VERSION = '01990000-0000-7000-8000-000000000001';
 export const LATER = '01990000-0000-7000-8000-000000000002';
@@ -24,7 +30,9 @@ export function objectMeta(changes: Partial<Omit<ObjectMeta, 'format' | 'checksu
     chunkSize: 5,
     redundancy: '1+0',
     directory: `chunks/${VERSION}`,
-    chunks: [Buffer.from('first'), Buffer.from('other'), Buffer.from('end')].map((bytes, order) => entryOf(order, bytes)),
+    chunks: [Buffer.from('first'), Buffer.from('other'), Buffer.from('end')].map((bytes, order) =>
+      entryOf(order, bytes),
+    ),
     parity: [],
     ...changes,
   });

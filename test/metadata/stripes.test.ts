@@ -9,29 +9,48 @@ import { objectMeta } from './sample-meta.ts';
 const SHA256 = 'a'.repeat(64);
 
 /** Chunks and parity of an object of stripes with the given sizes of chunks and rows of parity. */
-function entriesOf(stripes: readonly { sizes: readonly number[]; rows: readonly number[] }[]): { chunks: ChunkEntry[]; parity: ParityEntry[] } {
+function entriesOf(stripes: readonly { sizes: readonly number[]; rows: readonly number[] }[]): {
+  chunks: ChunkEntry[];
+  parity: ParityEntry[];
+} {
   const chunks: ChunkEntry[] = [];
   const parity: ParityEntry[] = [];
   for (const { sizes, rows } of stripes) {
     const first = chunks.length;
-    for (const size of sizes) chunks.push({ order: chunks.length, disk: 'disk1', file: chunkFile(chunks.length), size, sha256: SHA256 });
+    for (const size of sizes)
+      chunks.push({ order: chunks.length, disk: 'disk1', file: chunkFile(chunks.length), size, sha256: SHA256 });
     const protects = sizes.map((_, index) => first + index);
-    for (const row of rows) parity.push({ protects, row, disk: 'disk2', file: parityFile(first, row), size: Math.max(...sizes), sha256: SHA256 });
+    for (const row of rows)
+      parity.push({
+        protects,
+        row,
+        disk: 'disk2',
+        file: parityFile(first, row),
+        size: Math.max(...sizes),
+        sha256: SHA256,
+      });
   }
   return { chunks, parity };
 }
 
 const size = fc.integer({ min: 1, max: 5000 });
-const protectedStripe = fc
-  .integer({ min: 1, max: MAX_SHARDS - 1 })
-  .chain((count) =>
-    fc.record({
-      sizes: fc.array(size, { minLength: count, maxLength: count }),
-      rows: fc.subarray(Array.from({ length: MAX_SHARDS - count }, (_, row) => row), { minLength: 1 }),
-    }),
-  );
+const protectedStripe = fc.integer({ min: 1, max: MAX_SHARDS - 1 }).chain((count) =>
+  fc.record({
+    sizes: fc.array(size, { minLength: count, maxLength: count }),
+    rows: fc.subarray(
+      Array.from({ length: MAX_SHARDS - count }, (_, row) => row),
+      { minLength: 1 },
+    ),
+  }),
+);
 /** Stripes of any lengths, some of a single chunk without parity, as no writer mixes them but a meta may. */
-const anyStripes = fc.array(fc.oneof(protectedStripe, size.map((only) => ({ sizes: [only], rows: [] }))), { maxLength: 8 });
+const anyStripes = fc.array(
+  fc.oneof(
+    protectedStripe,
+    size.map((only) => ({ sizes: [only], rows: [] })),
+  ),
+  { maxLength: 8 },
+);
 
 describe('the stripes of an object', () => {
   it('are those that its chunks and parity say, in order, each with its offset, whatever their lengths', () => {
@@ -63,7 +82,8 @@ describe('the stripes of an object', () => {
         expect(stripes.flatMap((stripe) => stripe.chunks)).toEqual(chunks);
         expect(new Set(stripes.flatMap((stripe) => stripe.parity))).toEqual(new Set(parity));
         expect(stripes.flatMap((stripe) => stripe.parity)).toHaveLength(parity.length);
-        for (const stripe of stripes) for (const { protects } of stripe.parity) expect(protects).toEqual(stripe.chunks.map(({ order }) => order));
+        for (const stripe of stripes)
+          for (const { protects } of stripe.parity) expect(protects).toEqual(stripe.chunks.map(({ order }) => order));
       }),
       { numRuns: 300 },
     );
@@ -80,12 +100,17 @@ describe('the stripes of an object', () => {
         for (const stripe of stripesOf(entriesOf(given))) {
           const numbers = shardsOf(stripe).map((shard) => shardNumber(stripe, shard));
           expect(numbers.slice(0, stripe.chunks.length)).toEqual(stripe.chunks.map((_, index) => index));
-          expect(numbers.slice(stripe.chunks.length)).toEqual(stripe.parity.map(({ row }) => stripe.chunks.length + row));
+          expect(numbers.slice(stripe.chunks.length)).toEqual(
+            stripe.parity.map(({ row }) => stripe.chunks.length + row),
+          );
           expect(new Set(numbers).size).toBe(numbers.length);
           // Back again: the number says which shard it is.
           for (const shard of shardsOf(stripe)) {
             const number = shardNumber(stripe, shard);
-            const found = number < stripe.chunks.length ? stripe.chunks[number] : stripe.parity.find(({ row }) => row === number - stripe.chunks.length);
+            const found =
+              number < stripe.chunks.length
+                ? stripe.chunks[number]
+                : stripe.parity.find(({ row }) => row === number - stripe.chunks.length);
             expect(found).toBe(shard);
             expect(isParity(shard)).toBe(number >= stripe.chunks.length);
           }
@@ -99,7 +124,12 @@ describe('the stripes of an object', () => {
     fc.assert(
       fc.property(anyStripes, (given) => {
         const { chunks, parity } = entriesOf(given);
-        const meta = objectMeta({ size: chunks.reduce((sum, chunk) => sum + chunk.size, 0), redundancy: '4+2', chunks, parity });
+        const meta = objectMeta({
+          size: chunks.reduce((sum, chunk) => sum + chunk.size, 0),
+          redundancy: '4+2',
+          chunks,
+          parity,
+        });
         expect(parseDocument(Buffer.from(formatDocument(meta)), metaSchema, {})).toEqual(meta);
       }),
       { numRuns: 200 },
@@ -113,7 +143,10 @@ describe('the stripes of an object', () => {
 
 describe('a shard in words', () => {
   it('is a chunk by its number, and parity by its row and the chunks that it protects', () => {
-    const { chunks, parity } = entriesOf([{ sizes: [5, 5], rows: [0, 1] }, { sizes: [5], rows: [0] }]);
+    const { chunks, parity } = entriesOf([
+      { sizes: [5, 5], rows: [0, 1] },
+      { sizes: [5], rows: [0] },
+    ]);
     expect([...chunks, ...parity].map(nameShard)).toEqual([
       'chunk 0',
       'chunk 1',

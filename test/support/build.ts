@@ -72,7 +72,12 @@ function fingerprint(): string {
       if (name.endsWith('.ts')) files.push(path.join(top, name));
     }
   }
-  for (const file of files) hash.update(file).update('\0').update(fs.readFileSync(path.join(PROJECT, file))).update('\0');
+  for (const file of files)
+    hash
+      .update(file)
+      .update('\0')
+      .update(fs.readFileSync(path.join(PROJECT, file)))
+      .update('\0');
   return hash.digest('hex').slice(0, 16);
 }
 

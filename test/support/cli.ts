@@ -48,7 +48,11 @@ export interface Ran {
 }
 
 /** Runs a command in this process with streams of its own. */
-export async function runCommand(factory: CommandFactory, args: readonly string[], options: IoOptions = {}): Promise<Ran> {
+export async function runCommand(
+  factory: CommandFactory,
+  args: readonly string[],
+  options: IoOptions = {},
+): Promise<Ran> {
   const { stdin = '', env = {}, terminal = false, columns = 80, signal = new AbortController().signal } = options;
   const stdout = new MemoryStream(terminal, columns);
   const stderr = new MemoryStream(terminal, columns);

@@ -9,7 +9,11 @@ import { StoreContext } from '../../src/store/protocol/context.ts';
 import { Membership } from '../../src/store/members/membership.ts';
 
 /** A second view of a store, as another process has it, with disks of the test's own around the real ones. */
-export async function contextOf({ root }: Pick<ObjectStore, 'root'>, wrap: (disk: Disk) => Disk = (disk) => disk, locks = new KernelLocks(path.join(root, LOCK_FILE))): Promise<StoreContext> {
+export async function contextOf(
+  { root }: Pick<ObjectStore, 'root'>,
+  wrap: (disk: Disk) => Disk = (disk) => disk,
+  locks = new KernelLocks(path.join(root, LOCK_FILE)),
+): Promise<StoreContext> {
   const members = await Membership.open(root);
   if (members === undefined) throw new Error(`there is no store in ${root}`);
   const plain = (of: Membership): DiskSet => Reflect.get<Membership, 'disks'>(Membership.prototype, 'disks', of);
@@ -26,7 +30,12 @@ export async function contextOf({ root }: Pick<ObjectStore, 'root'>, wrap: (disk
       const set: DiskSet = plain(members);
       let mine = wrapped.get(set);
       if (mine === undefined) {
-        mine = new DiskSet(set.disks.map(around), new Map(members.document.disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const]))));
+        mine = new DiskSet(
+          set.disks.map(around),
+          new Map(
+            members.document.disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const])),
+          ),
+        );
         wrapped.set(set, mine);
       }
       return mine;
@@ -39,7 +48,11 @@ export async function contextOf({ root }: Pick<ObjectStore, 'root'>, wrap: (disk
 const PATIENCE: Patience = { look: 2000, work: 2000, notice: 500, gate: 4000 };
 
 /** A second view of a store, as another process has it, whose disks are waited for with patience; what the test puts around a disk is waited for too. */
-export async function patientContext({ root }: ObjectStore, wrap: (disk: Disk) => Disk = (disk) => disk, { patience, ...options }: Omit<WaitOptions, 'patience'> & { patience?: Partial<Patience> } = {}): Promise<StoreContext> {
+export async function patientContext(
+  { root }: ObjectStore,
+  wrap: (disk: Disk) => Disk = (disk) => disk,
+  { patience, ...options }: Omit<WaitOptions, 'patience'> & { patience?: Partial<Patience> } = {},
+): Promise<StoreContext> {
   class Wrapping extends Attendance {
     protected override around(disk: Disk): Disk {
       return wrap(disk);

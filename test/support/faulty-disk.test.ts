@@ -63,7 +63,12 @@ describe('a disk with planned faults', () => {
     ]);
     const outcomes: string[] = [];
     for (const path of ['there', 'there', 'other', 'there', 'there', 'other']) {
-      outcomes.push(await disk.read(`chunks/${path}`).then(() => 'read', () => 'failed'));
+      outcomes.push(
+        await disk.read(`chunks/${path}`).then(
+          () => 'read',
+          () => 'failed',
+        ),
+      );
     }
     expect(outcomes).toEqual(['read', 'failed', 'failed', 'failed', 'read', 'read']);
     disk.expectAllFired();
@@ -71,7 +76,9 @@ describe('a disk with planned faults', () => {
 
   it('damages what a reader gets and not what is there', async () => {
     const inner = await filled();
-    const disk = new FaultyDisk(inner, [{ operation: 'read', effect: { kind: 'damage', damage: (bytes) => bytes.subarray(1) } }]);
+    const disk = new FaultyDisk(inner, [
+      { operation: 'read', effect: { kind: 'damage', damage: (bytes) => bytes.subarray(1) } },
+    ]);
     expect(String(await disk.read('chunks/there'))).toBe('ytes');
     expect(String(await disk.read('chunks/there'))).toBe('bytes');
     expect(String(await inner.read('chunks/there'))).toBe('bytes');

@@ -139,7 +139,8 @@ export class FaultyDisk implements Disk {
     let effect: FaultEffect | undefined;
     for (const fault of this.#faults) {
       const { plan } = fault;
-      const concerned = plan.path === undefined || (plan.path instanceof RegExp ? path.search(plan.path) !== -1 : plan.path === path);
+      const concerned =
+        plan.path === undefined || (plan.path instanceof RegExp ? path.search(plan.path) !== -1 : plan.path === path);
       if (plan.operation !== operation || !concerned) continue;
       fault.seen++;
       const first = plan.nth ?? 1;
@@ -150,7 +151,12 @@ export class FaultyDisk implements Disk {
     return effect;
   }
 
-  async #apply<T>(effect: FaultEffect | undefined, operation: string, path: string, call: () => Promise<T>): Promise<T> {
+  async #apply<T>(
+    effect: FaultEffect | undefined,
+    operation: string,
+    path: string,
+    call: () => Promise<T>,
+  ): Promise<T> {
     if (effect?.kind === 'hang') await effect.until;
     if (effect?.kind === 'fail-after') await call();
     if (effect?.kind === 'fail' || effect?.kind === 'fail-after') {

@@ -7,7 +7,7 @@ import { read } from './store.ts';
 
 /** Ways for a shard's file not to be what it should be, and what `verify` calls them. */
 export const SHARD_HARM = {
-  'gone': 'missing',
+  gone: 'missing',
   'with a bit flipped': 'damaged',
   'with all its bytes zero': 'damaged',
   'cut short': 'damaged',

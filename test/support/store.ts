@@ -43,7 +43,9 @@ export async function keysOf(store: ObjectStore, prefix?: string): Promise<strin
 }
 
 /** The `StoreError` that a promise rejects with: its code, message and details in one flat object. */
-export async function failure(promise: Promise<unknown>): Promise<Record<string, unknown> & { code: string; message: string }> {
+export async function failure(
+  promise: Promise<unknown>,
+): Promise<Record<string, unknown> & { code: string; message: string }> {
   let result: unknown;
   try {
     result = await promise;
@@ -90,7 +92,9 @@ export function filesIn(folder: string): string[] {
 /** The files that all objects together have on the disks: metas and chunks. */
 export function objectFiles(store: ObjectStore): string[] {
   return diskNames(store).flatMap((disk) => {
-    const files = filesIn(path.join(store.root, disk)).filter((file) => !['disk.json', 'horizon.json'].includes(file) && !file.endsWith('.bucket.json'));
+    const files = filesIn(path.join(store.root, disk)).filter(
+      (file) => !['disk.json', 'horizon.json'].includes(file) && !file.endsWith('.bucket.json'),
+    );
     return files.map((file) => `${disk}/${file}`);
   });
 }

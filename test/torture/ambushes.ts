@@ -71,7 +71,11 @@ export class Ambushes {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#kinds = new Deck(parts.random, KINDS);
-    [this.#last, this.#others, this.#dying] = [new Worker(parts.program), new Worker(parts.program), new Worker(parts.program)];
+    [this.#last, this.#others, this.#dying] = [
+      new Worker(parts.program),
+      new Worker(parts.program),
+      new Worker(parts.program),
+    ];
   }
 
   async kill(): Promise<void> {
@@ -126,11 +130,19 @@ export class Ambushes {
   }
 
   /** Something that is there, and something that dies over it. @returns whether it died */
-  async #dieHalfWay({ dead }: Kind, target: Target, stale: readonly string[], names: readonly string[]): Promise<boolean> {
+  async #dieHalfWay(
+    { dead }: Kind,
+    target: Target,
+    stale: readonly string[],
+    names: readonly string[],
+  ): Promise<boolean> {
     const fresh = names.filter((name) => !stale.includes(name));
     await this.#do(this.#others, this.#put(target));
     const death = dead === 'put' ? { after: stale.length, disks: stale } : { after: fresh.length, disks: fresh };
-    const outcome = await this.#do(this.#dying, dead === 'put' ? { ...this.#put(target), death } : { do: 'delete', ...target, death });
+    const outcome = await this.#do(
+      this.#dying,
+      dead === 'put' ? { ...this.#put(target), death } : { do: 'delete', ...target, death },
+    );
     return outcome === 'killed';
   }
 
@@ -141,7 +153,8 @@ export class Ambushes {
     const hold = random.chance(0.6) ? 0 : random.between(0, sizeOf(put.seed));
     const slow = begin(this.#parts, this.#last, { ...put, hold });
     const held = await Promise.race([this.#last.do({ do: 'await hold', seed: put.seed }), slow.outcome]);
-    if (held !== 'killed' && held.problem !== undefined) throw this.#parts.journal.failure(`an upload was not held back: ${held.problem}`);
+    if (held !== 'killed' && held.problem !== undefined)
+      throw this.#parts.journal.failure(`an upload was not held back: ${held.problem}`);
     return slow;
   }
 
@@ -155,7 +168,8 @@ export class Ambushes {
   }
 
   async #write({ last }: Kind, target: Target): Promise<boolean> {
-    const operation = last === 'delete with a clock behind' ? ({ do: 'delete', ...target } as const) : this.#put(target);
+    const operation =
+      last === 'delete with a clock behind' ? ({ do: 'delete', ...target } as const) : this.#put(target);
     return this.#expectDone(operation, await this.#do(this.#last, operation), true);
   }
 
@@ -165,7 +179,11 @@ export class Ambushes {
     if (outcome.error === undefined) return true;
     const address = 'key' in operation ? `${operation.bucket}/${operation.key}` : undefined;
     // Others may have deleted the key.
-    if (isNeeded && outcome.error.code !== 'NO_SUCH_KEY') throw this.#parts.journal.failure(`${operation.do} is refused, but enough disks are there: ${outcome.error.message}`, address);
+    if (isNeeded && outcome.error.code !== 'NO_SUCH_KEY')
+      throw this.#parts.journal.failure(
+        `${operation.do} is refused, but enough disks are there: ${outcome.error.message}`,
+        address,
+      );
     return false;
   }
 

@@ -9,5 +9,7 @@ import * as path from 'node:path';
 export function takeAway(root: string, folder: string, name: string): () => void {
   const [disk, away] = [path.join(root, name), path.join(folder, `away-${name}`)];
   fs.renameSync(disk, away);
-  return () => { fs.renameSync(away, disk); };
+  return () => {
+    fs.renameSync(away, disk);
+  };
 }

@@ -7,7 +7,14 @@ import { ODD_NAMES } from './odd-injuries.ts';
 import { Random } from './random.ts';
 
 function report(rounds: number, names: readonly string[]): TortureReport {
-  return { operations: {}, rounds, hurt: 0, killed: 0, failures: {}, circumstances: Object.fromEntries(names.map((name) => [name, 1])) };
+  return {
+    operations: {},
+    rounds,
+    hurt: 0,
+    killed: 0,
+    failures: {},
+    circumstances: Object.fromEntries(names.map((name) => [name, 1])),
+  };
 }
 
 const CLOCKS = ['a clock goes back', 'a clock goes ahead'];
@@ -25,7 +32,15 @@ test('a run of some rounds in which no clock, ambush or odd thing came about has
 test('a long run has failed if any single circumstance never came about', () => {
   const all = [...AMBUSH_NAMES, ...ODD_NAMES, ...CLOCKS];
   expect(missingCircumstances(report(1000, all))).toEqual([]);
-  for (const name of all) expect(missingCircumstances(report(1000, all.filter((other) => other !== name)))).toEqual([name]);
+  for (const name of all)
+    expect(
+      missingCircumstances(
+        report(
+          1000,
+          all.filter((other) => other !== name),
+        ),
+      ),
+    ).toEqual([name]);
 });
 
 test('every card of a deck comes once before any comes again', () => {

@@ -15,6 +15,7 @@ const ROUNDS_FOR_ALL = 200;
 /** What should have come about in a run, but never did: then it proves nothing about that. */
 export function missingCircumstances({ rounds, circumstances }: TortureReport): string[] {
   const isMissing = (name: string): boolean => (circumstances[name] ?? 0) === 0;
-  if (rounds >= ROUNDS_FOR_ALL) return [...AMBUSH_NAMES, ...ODD_NAMES, 'a clock goes back', 'a clock goes ahead'].filter(isMissing);
+  if (rounds >= ROUNDS_FOR_ALL)
+    return [...AMBUSH_NAMES, ...ODD_NAMES, 'a clock goes back', 'a clock goes ahead'].filter(isMissing);
   return GROUPS.flatMap((group) => (rounds >= group.rounds && group.names.every(isMissing) ? [group.what] : []));
 }

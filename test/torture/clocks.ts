@@ -33,12 +33,18 @@ export class Clocks {
   }
 
   set(worker: Worker, milliseconds: number): void {
-    if (milliseconds !== worker.clock) this.#journal.encounter(milliseconds < worker.clock ? 'a clock goes back' : 'a clock goes ahead');
+    if (milliseconds !== worker.clock)
+      this.#journal.encounter(milliseconds < worker.clock ? 'a clock goes back' : 'a clock goes ahead');
     worker.setClock(milliseconds);
   }
 
   #choose(): number {
-    const span = this.#random.weigh([[2, 0], [2, SECOND], [3, 60 * SECOND], [3, 6 * HOUR]]);
+    const span = this.#random.weigh([
+      [2, 0],
+      [2, SECOND],
+      [3, 60 * SECOND],
+      [3, 6 * HOUR],
+    ]);
     return this.#random.between(-span, span);
   }
 }

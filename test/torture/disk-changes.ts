@@ -30,7 +30,12 @@ export class DiskChanges {
   async change(): Promise<void> {
     const { plan, random, course, manager } = this.#parts;
     const names = manager.diskNames();
-    const what = random.weigh([[names.length < plan.fewest + 3 ? 3 : 0, 'add'], [names.length > plan.fewest ? 3 : 0, 'remove'], [1, 'cancel'], [2, 'rebalance']] as const);
+    const what = random.weigh([
+      [names.length < plan.fewest + 3 ? 3 : 0, 'add'],
+      [names.length > plan.fewest ? 3 : 0, 'remove'],
+      [1, 'cancel'],
+      [2, 'rebalance'],
+    ] as const);
     if (what === 'add') await this.#add();
     else if (what === 'rebalance') await manager.do({ do: 'rebalance' });
     else if (what === 'cancel') {

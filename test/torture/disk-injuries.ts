@@ -15,7 +15,21 @@ import type { Plan } from './plan.ts';
 import type { Random } from './random.ts';
 
 /** Ways to hurt a disk: the more often, the more often they are here. */
-const WAYS = ['files', 'files', 'away', 'away', 'lost', 'wiped', 'folders', 'mark', 'odd', 'odd', 'odd', 'odd', 'odd mark'] as const;
+const WAYS = [
+  'files',
+  'files',
+  'away',
+  'away',
+  'lost',
+  'wiped',
+  'folders',
+  'mark',
+  'odd',
+  'odd',
+  'odd',
+  'odd',
+  'odd mark',
+] as const;
 
 interface Parts {
   root: string;
@@ -56,7 +70,8 @@ export class DiskInjuries {
       if (back !== undefined) returns.push(back);
       else if (random.chance(0.5)) this.#hurtOddly(name);
       await course.liveFor(random.between(0, 500));
-      if (random.chance(0.3)) await manager.do(random.pick<Operation>([{ do: 'verify', quick: false }, { do: 'heal' }, { do: 'gc' }]));
+      if (random.chance(0.3))
+        await manager.do(random.pick<Operation>([{ do: 'verify', quick: false }, { do: 'heal' }, { do: 'gc' }]));
     }
     await course.liveFor(random.between(100, 800));
     for (const back of returns) await back();

@@ -33,7 +33,9 @@ export function namesIn(folder: string): string[] {
 
 /** All that is below a folder. */
 export function entriesBelow(folder: string): fs.Dirent[] {
-  return entriesOf(folder).flatMap((entry) => (entry.isDirectory() ? [entry, ...entriesBelow(pathOf(entry))] : [entry]));
+  return entriesOf(folder).flatMap((entry) =>
+    entry.isDirectory() ? [entry, ...entriesBelow(pathOf(entry))] : [entry],
+  );
 }
 
 export function pathOf(entry: fs.Dirent): string {

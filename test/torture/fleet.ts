@@ -75,7 +75,9 @@ export class Worker {
 
   #start(): ChildProcess {
     const { script, library, root } = this.#program;
-    const child = spawn(process.execPath, [script, library, root, String(this.#clock)], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [script, library, root, String(this.#clock)], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     let errors = '';
     child.stderr.on('data', (data: Buffer) => (errors += data.toString('utf8')));
     child.stdin.on('error', () => undefined);

@@ -54,10 +54,17 @@ function unlink(file: fs.PathLike): Promise<void> {
 export function watchChanges(folder: string): void {
   root = folder;
   type Done = (error: Error | null) => void;
-  const tell = (work: Promise<void>, done: Done): void => void work.then(() => { done(null); }, done);
+  const tell = (work: Promise<void>, done: Done): void =>
+    void work.then(() => {
+      done(null);
+    }, done);
   Object.assign(fs, {
-    rename: (from: fs.PathLike, to: fs.PathLike, done: Done) => { tell(rename(from, to), done); },
-    unlink: (file: fs.PathLike, done: Done) => { tell(unlink(file), done); },
+    rename: (from: fs.PathLike, to: fs.PathLike, done: Done) => {
+      tell(rename(from, to), done);
+    },
+    unlink: (file: fs.PathLike, done: Done) => {
+      tell(unlink(file), done);
+    },
   });
   Object.assign(fs.promises, { rename, unlink });
   syncBuiltinESMExports();

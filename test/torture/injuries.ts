@@ -11,7 +11,11 @@ type Way = (typeof WAYS)[number];
 /** Hurts some of a disk's files, and says how. Files may come and go meanwhile. */
 export function hurtFiles(disk: string, random: Random): string {
   const way = random.pick(WAYS);
-  const where = random.weigh([[4, 'chunks'], [3, 'buckets'], [2, 'both']] as const);
+  const where = random.weigh([
+    [4, 'chunks'],
+    [3, 'buckets'],
+    [2, 'both'],
+  ] as const);
   const share = random.pick([0.1, 0.5, 1]);
   let count = 0;
   for (const folder of where === 'both' ? ['chunks', 'buckets'] : [where]) {

@@ -7,7 +7,15 @@ import { KEYS } from './plan.ts';
 const EXCUSED = new Set(['TOO_FEW_DISKS_TO_WRITE', 'DISK_IO', 'DISK_FULL', 'BAD_REDUNDANCY']);
 
 /** Errors of a change of disks beside others, after which it is tried again. */
-const EXCUSED_CHANGES = new Set(['DISK_NEEDED', 'DISK_EXISTS', 'DISK_IO', 'NO_SUCH_DISK', 'TOO_FEW_DISKS_TO_WRITE', 'TOO_FEW_DISKS_TO_READ', 'META_DAMAGED']);
+const EXCUSED_CHANGES = new Set([
+  'DISK_NEEDED',
+  'DISK_EXISTS',
+  'DISK_IO',
+  'NO_SUCH_DISK',
+  'TOO_FEW_DISKS_TO_WRITE',
+  'TOO_FEW_DISKS_TO_READ',
+  'META_DAMAGED',
+]);
 
 /** What looks at all disks: one that is odd or can't be read must not end it for the others. */
 const LOOKS_AT_ALL = new Set<Operation['do']>(['list', 'verify', 'heal', 'gc', 'usage']);
@@ -70,7 +78,10 @@ export class Judge {
     const began = this.#model.now();
     const address = 'key' in operation ? `${operation.bucket}/${operation.key}` : undefined;
     const isWrite = operation.do === 'put' || operation.do === 'delete';
-    const write = isWrite && address !== undefined ? this.#model.beginWrite(address, operation.do === 'put' ? operation.seed : undefined) : undefined;
+    const write =
+      isWrite && address !== undefined
+        ? this.#model.beginWrite(address, operation.do === 'put' ? operation.seed : undefined)
+        : undefined;
     return { operation, began, address, write };
   }
 
@@ -91,7 +102,8 @@ export class Judge {
     if (address !== undefined) {
       if (write !== undefined) this.#judgeWrite(sent, address, write, outcome);
       else this.#judgeRead(sent, address, outcome);
-    } else if (outcome.listed !== undefined && operation.do === 'list') this.#judgeList(operation, outcome.listed, began);
+    } else if (outcome.listed !== undefined && operation.do === 'list')
+      this.#judgeList(operation, outcome.listed, began);
     else if (outcome.health !== undefined) this.#judgeHealth(sent, outcome.health);
     else if (outcome.error !== undefined) {
       const { code, message } = outcome.error;
@@ -102,13 +114,20 @@ export class Judge {
   /** @throws TortureError if the manager's answer can't be right, whatever others do at the same time */
   judgeManaged(operation: Operation, { problem, health, error }: Outcome): void {
     if (problem !== undefined) throw this.#failure(operation, problem);
-    if (health !== undefined && health.lost > 0) throw this.failureAbout(`${operation.do} says that objects are lost: ${health.problems.join('; ')}`, health.problems);
-    if (error !== undefined && !isExcused(operation, error.code)) throw this.#failure(operation, `${error.code} ${error.message}`);
+    if (health !== undefined && health.lost > 0)
+      throw this.failureAbout(
+        `${operation.do} says that objects are lost: ${health.problems.join('; ')}`,
+        health.problems,
+      );
+    if (error !== undefined && !isExcused(operation, error.code))
+      throw this.#failure(operation, `${error.code} ${error.message}`);
   }
 
   /** A failure with the history of the first key that a report's problems name. */
   failureAbout(problem: string, problems: readonly string[]): TortureError {
-    const address = this.#model.keys().find((candidate) => problems.some((line) => line.startsWith(`${candidate} is `)));
+    const address = this.#model
+      .keys()
+      .find((candidate) => problems.some((line) => line.startsWith(`${candidate} is `)));
     return this.#journal.failure(problem, address);
   }
 
@@ -117,13 +136,18 @@ export class Judge {
     const { error, isWeak } = outcome;
     if (error === undefined) {
       this.#model.acknowledge(write);
-      if (isWeak === true && this.#isCalmSince(began)) throw this.#journal.failure(`${describeOperation(operation)} is not whole, but no disk is hurt: ${describeOutcome(outcome)}`, address);
+      if (isWeak === true && this.#isCalmSince(began))
+        throw this.#journal.failure(
+          `${describeOperation(operation)} is not whole, but no disk is hurt: ${describeOutcome(outcome)}`,
+          address,
+        );
     } else if (error.code === 'NO_SUCH_KEY') {
       this.#model.cancel(address, write);
       this.#judgeSeen(sent, address, undefined);
     } else {
       this.#model.end(write);
-      if (!EXCUSED.has(error.code) || this.#isCalmSince(began)) throw this.#failure(operation, `${error.code} ${error.message}`, address);
+      if (!EXCUSED.has(error.code) || this.#isCalmSince(began))
+        throw this.#failure(operation, `${error.code} ${error.message}`, address);
     }
   }
 
@@ -138,13 +162,15 @@ export class Judge {
   #judgeSeen({ operation, began }: Sent, address: string, seed: number | undefined): void {
     const isGlimpse = began > this.#calmSince && this.#mood !== 'hurt';
     const why = this.#model.whyImpossible(address, seed, began, isGlimpse);
-    if (why !== undefined) throw this.#journal.failure(`${describeOperation(operation)} of ${address}: ${why}`, address);
+    if (why !== undefined)
+      throw this.#journal.failure(`${describeOperation(operation)} of ${address}: ${why}`, address);
   }
 
   #judgeList(operation: Extract<Operation, { do: 'list' }>, listed: readonly [string, number][], began: number): void {
     const { bucket, prefix = '' } = operation;
     const found = new Map(listed);
-    if (found.size !== listed.length) throw this.#journal.failure(`${describeOperation(operation)} lists a key twice: ${[...found.keys()].join(', ')}`);
+    if (found.size !== listed.length)
+      throw this.#journal.failure(`${describeOperation(operation)} lists a key twice: ${[...found.keys()].join(', ')}`);
     const strange = [...found.keys()].filter((key) => !KEYS.includes(key) || !key.startsWith(prefix));
     if (strange.length > 0) throw this.#journal.failure(`${describeOperation(operation)} lists ${strange.join(', ')}`);
     for (const key of KEYS.filter((candidate) => candidate.startsWith(prefix))) {
@@ -156,9 +182,16 @@ export class Judge {
 
   /** Nothing is ever lost; and while it is calm, what others do at that moment must not be taken for damage. */
   #judgeHealth({ operation, began }: Sent, { lost, degraded, problems }: NonNullable<Outcome['health']>): void {
-    if (lost > 0) throw this.failureAbout(`${describeOperation(operation)} says that objects are lost: ${problems.join('; ')}`, problems);
+    if (lost > 0)
+      throw this.failureAbout(
+        `${describeOperation(operation)} says that objects are lost: ${problems.join('; ')}`,
+        problems,
+      );
     if (degraded > 0 && this.#isCalmSince(began) && !this.#isTorn) {
-      throw this.failureAbout(`false alarm: ${describeOperation(operation)} says that objects are degraded, but no disk is hurt and nobody was killed: ${problems.join('; ')}`, problems);
+      throw this.failureAbout(
+        `false alarm: ${describeOperation(operation)} says that objects are degraded, but no disk is hurt and nobody was killed: ${problems.join('; ')}`,
+        problems,
+      );
     }
   }
 

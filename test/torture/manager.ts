@@ -69,7 +69,9 @@ export class Manager {
 
   /** The store's disks as its document has them now: a killed step may have come to pass. */
   disks(): StoreDocument['disks'] {
-    const document = JSON.parse(fs.readFileSync(path.join(this.#parts.program.root, 'store.json'), 'utf8')) as StoreDocument;
+    const document = JSON.parse(
+      fs.readFileSync(path.join(this.#parts.program.root, 'store.json'), 'utf8'),
+    ) as StoreDocument;
     return document.disks;
   }
 

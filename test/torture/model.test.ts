@@ -89,7 +89,9 @@ test('a read that began before a write ended may find what was before', () => {
   const began = model.now();
   model.acknowledge(model.beginWrite('key', 1));
   expect(model.whyImpossible('key', undefined, began, false)).toBeUndefined();
-  expect(model.whyImpossible('key', undefined, model.now(), false)).toBe('it was absent, but it must be one of: seed 1');
+  expect(model.whyImpossible('key', undefined, model.now(), false)).toBe(
+    'it was absent, but it must be one of: seed 1',
+  );
 });
 
 test('what has been seen stays, unless a disk is lost meanwhile', () => {

@@ -61,7 +61,10 @@ export class Model {
 
   /** It did nothing, and never will. */
   cancel(address: string, write: Write): void {
-    this.#writes.set(address, this.#of(address).filter((other) => other !== write));
+    this.#writes.set(
+      address,
+      this.#of(address).filter((other) => other !== write),
+    );
   }
 
   /**
@@ -71,7 +74,9 @@ export class Model {
   whyImpossible(address: string, seed: number | undefined, began: number, isGlimpse: boolean): string | undefined {
     const ended = this.now();
     const writes = this.#of(address);
-    const possible = writes.filter((write) => write.began < ended && !writes.some((later) => hides(later, write, began)));
+    const possible = writes.filter(
+      (write) => write.began < ended && !writes.some((later) => hides(later, write, began)),
+    );
     const candidates = writes.filter((write) => write.seed === seed);
     const source = candidates.find((write) => possible.includes(write));
     if (source !== undefined) {

@@ -7,7 +7,13 @@ import { BUCKETS } from './plan.ts';
 import type { Random } from './random.ts';
 
 /** Kinds of files that odd things take the place of, by how their names end. */
-const FILE_PLACES = { '.chunk': 'a chunk', '.parity': 'parity', '.meta.json': 'a meta', '.bucket.json': 'a bucket document', 'disk.json': 'a mark' };
+const FILE_PLACES = {
+  '.chunk': 'a chunk',
+  '.parity': 'parity',
+  '.meta.json': 'a meta',
+  '.bucket.json': 'a bucket document',
+  'disk.json': 'a mark',
+};
 
 /** Folders of a disk that obstacles take the place of. */
 const FOLDER_PLACES = ['buckets', 'a bucket', 'the folder of a key', 'chunks', 'a version', 'tmp'] as const;

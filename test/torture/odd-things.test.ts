@@ -61,10 +61,24 @@ test('what a link leads to is no part of a disk', () => {
 
 test('what was set aside goes, with the folders that only it has kept, and nothing else', () => {
   const disk = path.join(folder, 'disk');
-  for (const kept of ['buckets/first/deep', 'buckets/second', 'chunks/v', 'chunks/w', 'tmp']) fs.mkdirSync(path.join(disk, kept), { recursive: true });
-  const aside = ['.chunks.corrupt', 'buckets/first/deep/.er.corrupt', 'buckets/second/.a.meta.json.2.corrupt', 'chunks/v/.000000.chunk.corrupt'];
+  for (const kept of ['buckets/first/deep', 'buckets/second', 'chunks/v', 'chunks/w', 'tmp'])
+    fs.mkdirSync(path.join(disk, kept), { recursive: true });
+  const aside = [
+    '.chunks.corrupt',
+    'buckets/first/deep/.er.corrupt',
+    'buckets/second/.a.meta.json.2.corrupt',
+    'chunks/v/.000000.chunk.corrupt',
+  ];
   for (const name of aside) fs.writeFileSync(path.join(disk, name), 'odd');
   fs.writeFileSync(path.join(disk, 'chunks/w/000000.chunk.corrupt'), 'heal is at it');
   expect(clearSetAside(disk).sort()).toEqual(aside.map((name) => path.join(disk, name)).sort());
-  expect(fs.readdirSync(disk, { recursive: true, encoding: 'utf8' }).sort()).toEqual(['buckets', 'buckets/first', 'buckets/second', 'chunks', 'chunks/w', 'chunks/w/000000.chunk.corrupt', 'tmp']);
+  expect(fs.readdirSync(disk, { recursive: true, encoding: 'utf8' }).sort()).toEqual([
+    'buckets',
+    'buckets/first',
+    'buckets/second',
+    'chunks',
+    'chunks/w',
+    'chunks/w/000000.chunk.corrupt',
+    'tmp',
+  ]);
 });

@@ -6,11 +6,25 @@ import * as path from 'node:path';
 import { codeOf, removeAll } from './files.ts';
 
 /** What is no file that can be read, though its name says so. */
-export const ODD_FILES = ['a FIFO', 'a socket', 'a dangling link', 'a looping link', 'a link to /dev/zero', 'a folder', 'a file without rights'] as const;
+export const ODD_FILES = [
+  'a FIFO',
+  'a socket',
+  'a dangling link',
+  'a looping link',
+  'a link to /dev/zero',
+  'a folder',
+  'a file without rights',
+] as const;
 export type OddFile = (typeof ODD_FILES)[number];
 
 /** What is no folder, though its name says so. */
-export const OBSTACLES = ['a file', 'a FIFO', 'a looping link', 'a dangling link', 'a link to a folder elsewhere'] as const;
+export const OBSTACLES = [
+  'a file',
+  'a FIFO',
+  'a looping link',
+  'a dangling link',
+  'a link to a folder elsewhere',
+] as const;
 export type Obstacle = (typeof OBSTACLES)[number];
 
 /** Others may make a folder anew as soon as it is moved away. */

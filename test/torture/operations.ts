@@ -19,7 +19,16 @@ export type ProcessOperation =
 
 export type StoreOperation =
   /** `hold`: so many bytes go in, and the rest only after `release`. */
-  | { do: 'put'; bucket: string; key: string; seed: number; redundancy?: string; slow?: boolean; hold?: number; death?: HalfDeath }
+  | {
+      do: 'put';
+      bucket: string;
+      key: string;
+      seed: number;
+      redundancy?: string;
+      slow?: boolean;
+      hold?: number;
+      death?: HalfDeath;
+    }
   | { do: 'delete'; bucket: string; key: string; death?: HalfDeath }
   | { do: 'get'; bucket: string; key: string }
   /** Bytes from `from`, as many as there are up to `count`. */
@@ -47,7 +56,15 @@ export interface Outcome {
   /** Of verify and heal. */
   health?: { objects: number; whole: number; degraded: number; lost: number; failed: string[]; problems: string[] };
   /** Of gc, or of the gc that ends a heal: what it found. */
-  gc?: { leftoverChunks: number; stagedFiles: number; tombstones: number; settled: number; inUse: number; kept: string[]; failed: string[] };
+  gc?: {
+    leftoverChunks: number;
+    stagedFiles: number;
+    tombstones: number;
+    settled: number;
+    inUse: number;
+    kept: string[];
+    failed: string[];
+  };
   /** Of usage: metas that disks lack, and of a drain or rebalance: what could not be moved. */
   stale?: number;
   failed?: string[];
@@ -60,7 +77,9 @@ export interface Outcome {
 }
 
 export function describeOperation({ do: what, ...details }: Operation): string {
-  const rest = Object.entries(details).map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+  const rest = Object.entries(details).map(
+    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+  );
   return [what, ...rest].join(' ');
 }
 

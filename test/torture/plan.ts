@@ -30,9 +30,14 @@ export class Plan {
   readonly isDeadly: boolean;
 
   constructor(random: Random) {
-    this.losses = random.weigh([[2, 1], [1, 2]]);
+    this.losses = random.weigh([
+      [2, 1],
+      [1, 2],
+    ]);
     this.fewest = this.losses === 1 ? random.between(3, 5) : random.between(4, 6);
-    this.redundancies = (REDUNDANCIES.get(this.losses) ?? []).filter((redundancy) => widthOf(redundancy) <= this.fewest);
+    this.redundancies = (REDUNDANCIES.get(this.losses) ?? []).filter(
+      (redundancy) => widthOf(redundancy) <= this.fewest,
+    );
     this.disks = random.between(this.fewest, this.fewest + 2);
     this.isDeadly = random.chance(0.7);
   }
@@ -40,7 +45,18 @@ export class Plan {
   /** The next operation of a worker. It follows from the seed alone, not from what happens. */
   chooseOperation(random: Random, seed: number): Operation {
     const bucket = random.pick(BUCKETS);
-    const what = random.weigh([[26, 'put'], [9, 'delete'], [30, 'get'], [14, 'range'], [6, 'head'], [5, 'list'], [3, 'verify'], [2, 'gc'], [1, 'heal'], [1, 'rebalance']] as const);
+    const what = random.weigh([
+      [26, 'put'],
+      [9, 'delete'],
+      [30, 'get'],
+      [14, 'range'],
+      [6, 'head'],
+      [5, 'list'],
+      [3, 'verify'],
+      [2, 'gc'],
+      [1, 'heal'],
+      [1, 'rebalance'],
+    ] as const);
     const isWrite = what === 'put' || what === 'delete';
     const key = random.pick(isWrite ? WRITTEN_KEYS : KEYS);
     const death = isWrite && this.isDeadly && random.chance(0.02) ? { death: { after: random.between(1, 3) } } : {};
@@ -50,7 +66,13 @@ export class Plan {
         return { do: 'put', bucket, key, seed, slow: random.chance(0.15), ...redundancy, ...death };
       }
       case 'range':
-        return { do: 'range', bucket, key, from: Math.floor(random.next() ** 3 * 2_500_000), count: random.between(1, 1_500_000) };
+        return {
+          do: 'range',
+          bucket,
+          key,
+          from: Math.floor(random.next() ** 3 * 2_500_000),
+          count: random.between(1, 1_500_000),
+        };
       case 'delete':
         return { do: what, bucket, key, ...death };
       case 'get':

@@ -47,7 +47,8 @@ export class Random {
   sample<T>(list: readonly T[], count: number): T[] {
     const left = [...list];
     const picked: T[] = [];
-    while (picked.length < count && left.length > 0) picked.push(...left.splice(Math.floor(this.next() * left.length), 1));
+    while (picked.length < count && left.length > 0)
+      picked.push(...left.splice(Math.floor(this.next() * left.length), 1));
     return picked;
   }
 }

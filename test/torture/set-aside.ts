@@ -10,7 +10,9 @@ const SET_ASIDE = /^\..*\.corrupt$/;
  * and folders that only this has kept. @returns what it was
  */
 export function clearSetAside(disk: string): string[] {
-  const found = entriesBelow(disk).filter(({ name }) => SET_ASIDE.test(name)).map(pathOf);
+  const found = entriesBelow(disk)
+    .filter(({ name }) => SET_ASIDE.test(name))
+    .map(pathOf);
   for (const place of found) {
     removeAll(place);
     removeEmpty(path.dirname(place), disk);
@@ -33,5 +35,7 @@ function removeEmpty(folder: string, disk: string): void {
 
 /** What is neither a file nor a folder, below a disk. */
 export function findOdd(disk: string): string[] {
-  return entriesBelow(disk).filter((entry) => !entry.isFile() && !entry.isDirectory()).map(pathOf);
+  return entriesBelow(disk)
+    .filter((entry) => !entry.isFile() && !entry.isDirectory())
+    .map(pathOf);
 }

@@ -14,7 +14,13 @@ test('random operations of several processes, while disks are hurt, changed and 
   const seed = given === undefined ? randomInt(2 ** 30) : Number(given);
   console.log(`TORTURE_SEED=${seed}`);
   const folder = tempFolder();
-  const torture = new Torture({ seed, milliseconds: MILLISECONDS, folder, script: compileWorker(path.join(folder, 'program')), library: compiledLibrary() });
+  const torture = new Torture({
+    seed,
+    milliseconds: MILLISECONDS,
+    folder,
+    script: compileWorker(path.join(folder, 'program')),
+    library: compiledLibrary(),
+  });
   const { rounds, hurt, operations, circumstances } = await torture.run();
   expect(rounds).toBeGreaterThanOrEqual(1);
   // A slow machine comes to a round or two, which may leave all disks as they are.

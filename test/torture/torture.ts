@@ -66,7 +66,17 @@ export class Torture {
     this.#lanes = new Lanes({ seed, program, plan, course, clocks, journal, judge });
     const manager = (this.#manager = new Manager({ program, random, course, clocks, journal, judge }));
     const changes = (this.#changes = new DiskChanges({ root, plan, random, course, journal, manager }));
-    const ambushes = (this.#ambushes = new Ambushes({ root, folder, program, plan, random, clocks, journal, judge, manager }));
+    const ambushes = (this.#ambushes = new Ambushes({
+      root,
+      folder,
+      program,
+      plan,
+      random,
+      clocks,
+      journal,
+      judge,
+      manager,
+    }));
     const things = (this.#odd = new OddThings(folder));
     const odd = new OddInjuries({ random, journal, things });
     this.#injuries = new DiskInjuries({ root, folder, plan, random, course, journal, manager, changes, ambushes, odd });
@@ -87,7 +97,8 @@ export class Torture {
       this.#course.check();
       await this.#finish();
       const missing = missingCircumstances(this.#journal.report);
-      if (missing.length > 0) throw this.#journal.failure(`in ${this.#journal.report.rounds} rounds it never came to: ${missing.join(', ')}`);
+      if (missing.length > 0)
+        throw this.#journal.failure(`in ${this.#journal.report.rounds} rounds it never came to: ${missing.join(', ')}`);
       return this.#journal.report;
     } catch (error) {
       // What a worker has found comes before what the coordinator came upon after it.
@@ -102,7 +113,10 @@ export class Torture {
     await this.#odd.prepare();
     const { disks, fewest, losses, redundancies } = this.#plan;
     const redundancy = this.#random.pick(redundancies);
-    const durability = this.#random.weigh([[3, 'none'], [1, 'fsync']] as const);
+    const durability = this.#random.weigh([
+      [3, 'none'],
+      [1, 'fsync'],
+    ] as const);
     const store = await ObjectStore.init(this.#root, { disks, redundancy, durability });
     const [first = '', second = ''] = BUCKETS;
     await store.createBucket(first);

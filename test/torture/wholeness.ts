@@ -10,7 +10,16 @@ import type { OddThings } from './odd-things.ts';
 import { BUCKETS, KEYS, type Plan } from './plan.ts';
 import type { Random } from './random.ts';
 
-const NO_GARBAGE = { leftoverChunks: 0, leftoverBytes: 0, stagedFiles: 0, tombstones: 0, settled: 0, inUse: 0, kept: [], failed: [] };
+const NO_GARBAGE = {
+  leftoverChunks: 0,
+  leftoverBytes: 0,
+  stagedFiles: 0,
+  tombstones: 0,
+  settled: 0,
+  inUse: 0,
+  kept: [],
+  failed: [],
+};
 
 interface Parts {
   root: string;
@@ -39,7 +48,8 @@ export class Wholeness {
     const objects = await this.#expectVerified();
     await this.#expectTidy();
     const count = await this.readAll(true);
-    if (count !== objects) throw this.#parts.journal.failure(`verify counted ${objects} objects, but there are ${count}`);
+    if (count !== objects)
+      throw this.#parts.journal.failure(`verify counted ${objects} objects, but there are ${count}`);
   }
 
   /**
@@ -57,7 +67,8 @@ export class Wholeness {
         journal.remember(address, `${journal.time()} quiet get`, outcome);
         const { problem, error, seed } = outcome;
         if (problem !== undefined) throw journal.failure(`${address}: ${problem}`, address);
-        if (error !== undefined && error.code !== 'NO_SUCH_KEY') throw journal.failure(`${address} can't be read: ${error.code} ${error.message}`, address);
+        if (error !== undefined && error.code !== 'NO_SUCH_KEY')
+          throw journal.failure(`${address} can't be read: ${error.code} ${error.message}`, address);
         const why = model.whyImpossible(address, seed, began, false);
         if (why !== undefined) throw journal.failure(`${address}: ${why}`, address);
         if (seed !== undefined) count++;
@@ -88,9 +99,13 @@ export class Wholeness {
     const { health, gc, error } = await manager.do({ do: 'heal' });
     if (error !== undefined) throw journal.failure(`heal: ${error.message}`);
     if (health === undefined || health.whole !== health.objects || health.failed.length > 0) {
-      throw judge.failureAbout(`a heal with nothing in its way did not heal all: ${JSON.stringify(health)}`, health?.problems ?? []);
+      throw judge.failureAbout(
+        `a heal with nothing in its way did not heal all: ${JSON.stringify(health)}`,
+        health?.problems ?? [],
+      );
     }
-    if (gc === undefined || gc.kept.length > 0 || gc.failed.length > 0) throw journal.failure(`the heal's gc: ${JSON.stringify(gc)}`);
+    if (gc === undefined || gc.kept.length > 0 || gc.failed.length > 0)
+      throw journal.failure(`the heal's gc: ${JSON.stringify(gc)}`);
     const joining = manager.disks().filter(({ role }) => role !== undefined);
     if (joining.length > 0) throw journal.failure(`after a heal, disks are not members: ${JSON.stringify(joining)}`);
   }
@@ -99,7 +114,11 @@ export class Wholeness {
   async #expectVerified(): Promise<number | undefined> {
     const { judge, manager } = this.#parts;
     const { health } = await manager.do({ do: 'verify', quick: false });
-    if (health?.whole !== health?.objects) throw judge.failureAbout(`heal said that all is whole, but verify: ${JSON.stringify(health)}`, health?.problems ?? []);
+    if (health?.whole !== health?.objects)
+      throw judge.failureAbout(
+        `heal said that all is whole, but verify: ${JSON.stringify(health)}`,
+        health?.problems ?? [],
+      );
     return health?.objects;
   }
 
@@ -112,14 +131,16 @@ export class Wholeness {
       journal.note('gc found what was staged by one that was still dying');
       ({ gc } = await manager.do({ do: 'gc' }));
     }
-    if (JSON.stringify(gc) !== JSON.stringify(NO_GARBAGE)) throw journal.failure(`after a heal, gc finds something: ${JSON.stringify(gc)}`);
+    if (JSON.stringify(gc) !== JSON.stringify(NO_GARBAGE))
+      throw journal.failure(`after a heal, gc finds something: ${JSON.stringify(gc)}`);
     const { stale } = await manager.do({ do: 'usage' });
     if (stale !== 0) throw journal.failure(`after a heal, ${stale} metas are missing`);
     const disks = manager.diskNames().map((name) => path.join(root, name));
     for (const name of disks.flatMap(clearSetAside)) journal.note(`was set aside: ${path.relative(root, name)}`);
     const odd = disks.flatMap(findOdd);
     if (odd.length > 0) throw journal.failure(`after a heal, something odd is left: ${odd.join(', ')}`);
-    if (things.elsewhere().join() !== 'precious') throw journal.failure(`a folder outside the store, to which a link led, holds: ${things.elsewhere().join(', ')}`);
+    if (things.elsewhere().join() !== 'precious')
+      throw journal.failure(`a folder outside the store, to which a link led, holds: ${things.elsewhere().join(', ')}`);
     const untidy = findUntidy(root);
     if (untidy.length > 0) throw journal.failure(`after a heal, there is left: ${untidy.join(', ')}`);
   }

@@ -40,7 +40,9 @@ test.each([1, 2, 3])('a delete dies exactly when %i metas are gone', async (afte
 
 test('a put dies exactly when the disks that it was told of have its meta', async () => {
   const version = await putVersion(1);
-  expect(await worker.do({ do: 'put', ...target, seed: 2, death: { after: 2, disks: ['disk2', 'disk4'] } })).toBe('killed');
+  expect(await worker.do({ do: 'put', ...target, seed: 2, death: { after: 2, disks: ['disk2', 'disk4'] } })).toBe(
+    'killed',
+  );
   expect(countCopies(root, 'bucket', 'key', version)).toBe(2);
   expect(await putVersion(3)).not.toBe('');
 });

@@ -78,7 +78,11 @@ async function work(store: Library.ObjectStore, operation: StoreOperation): Prom
       const options = { contentType: contentTypeOf(seed), redundancy };
       const { meta, failed, unwritten, offline } = await store.put(bucket, key, sourceOf(operation), options);
       const reasons = failed.map(({ disk, reason }) => `${disk}: ${reason}`);
-      return { version: meta.version, isWeak: unwritten.length + failed.length + offline.length > 0, ...(reasons.length > 0 ? { failed: reasons } : {}) };
+      return {
+        version: meta.version,
+        isWeak: unwritten.length + failed.length + offline.length > 0,
+        ...(reasons.length > 0 ? { failed: reasons } : {}),
+      };
     }
     case 'delete':
       await store.delete(operation.bucket, operation.key);
@@ -89,7 +93,9 @@ async function work(store: Library.ObjectStore, operation: StoreOperation): Prom
     }
     case 'range': {
       const { from, count } = operation;
-      const { meta, body } = await store.get(operation.bucket, operation.key, { range: { from, to: from + count - 1 } });
+      const { meta, body } = await store.get(operation.bucket, operation.key, {
+        range: { from, to: from + count - 1 },
+      });
       return judge(meta, await buffer(body), from, Math.min(meta.size, from + count));
     }
     case 'head': {
@@ -109,13 +115,20 @@ async function work(store: Library.ObjectStore, operation: StoreOperation): Prom
     }
     case 'verify': {
       const problems: string[] = [];
-      const report = await store.verify({ quick: operation.quick, onObject: (health) => void problems.push(...describe(health)) });
+      const report = await store.verify({
+        quick: operation.quick,
+        onObject: (health) => void problems.push(...describe(health)),
+      });
       return { health: { ...report, failed: [], problems } };
     }
     case 'heal': {
       const problems: string[] = [];
       const { bucket, dryRun } = operation;
-      const report = await store.heal({ bucket, dryRun, onObject: (health) => void problems.push(...describe(health)) });
+      const report = await store.heal({
+        bucket,
+        dryRun,
+        onObject: (health) => void problems.push(...describe(health)),
+      });
       return { health: { ...report, problems }, ...(report.gc === undefined ? {} : { gc: report.gc }) };
     }
     case 'gc':

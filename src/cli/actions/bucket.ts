@@ -8,7 +8,11 @@ import { checkedRedundancy } from '../input/redundancy.ts';
 import type { BucketCreateCommandOptions } from '../commands/store.ts';
 
 /** Creates buckets, and the store if there is none. */
-export async function runBucketCreate(buckets: readonly string[], options: BucketCreateCommandOptions, io: Io): Promise<number> {
+export async function runBucketCreate(
+  buckets: readonly string[],
+  options: BucketCreateCommandOptions,
+  io: Io,
+): Promise<number> {
   const redundancy = checkedRedundancy(options.redundancy);
   return forEach(buckets, options, io, { create: true, redundancy }, async (store, bucket) => {
     await store.createBucket(bucket, { redundancy, signal: io.signal });

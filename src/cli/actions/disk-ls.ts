@@ -62,10 +62,14 @@ function shareOf(used: number, all: number): number {
 
 function notesOf({ disk, state, role, staleMetas = 0, unreadable = [] }: ShownDisk): string[] {
   const notes: string[] = [];
-  if (state.status !== 'online') notes.push(`${disk} is ${state.status}: ${state.reason}; ${adviceFor(disk, state.status)}`);
+  if (state.status !== 'online')
+    notes.push(`${disk} is ${state.status}: ${state.reason}; ${adviceFor(disk, state.status)}`);
   notes.push(...describeFailing(disk, unreadable));
   if (role === 'joining') notes.push(`${disk} has not got everything yet: "store heal" goes on with it`);
-  else if (staleMetas > 0) notes.push(`${disk} lacks ${plural(staleMetas, 'meta')}, or has older or damaged copies: "store heal" brings them into step`);
+  else if (staleMetas > 0)
+    notes.push(
+      `${disk} lacks ${plural(staleMetas, 'meta')}, or has older or damaged copies: "store heal" brings them into step`,
+    );
   return notes;
 }
 
@@ -73,7 +77,9 @@ function describeFailing(disk: string, folders: readonly UnreadableFolder[]): st
   const [first, ...more] = folders;
   if (first === undefined) return [];
   const rest = more.length === 0 ? '' : ` (and ${plural(more.length, 'more folder')})`;
-  return [`${first.reason}${rest}; "store heal" mends what it can, "store disk replace ${disk} <path of an empty folder>" replaces a failing disk`];
+  return [
+    `${first.reason}${rest}; "store heal" mends what it can, "store disk replace ${disk} <path of an empty folder>" replaces a failing disk`,
+  ];
 }
 
 const HEAD = ['disk', 'state', 'capacity', 'free', 'used here', 'share', 'objects', 'chunks', 'path'];
@@ -99,7 +105,9 @@ function table(disks: readonly ShownDisk[], all: number): string[] {
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
     row
-      .map((cell, column) => (WORDS.has(HEAD[column] ?? '') ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, column) =>
+        WORDS.has(HEAD[column] ?? '') ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
       .join('  ')
       .trimEnd(),
   );

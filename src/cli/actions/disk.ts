@@ -21,24 +21,41 @@ export async function runDiskAdd(name: string, folder: string, options: CommonOp
 }
 
 /** Accepts an empty folder as a disk that is lost, and heals the store. */
-export async function runDiskReplace(name: string, folder: string | undefined, options: ReplaceCommandOptions, io: Io): Promise<number> {
+export async function runDiskReplace(
+  name: string,
+  folder: string | undefined,
+  options: ReplaceCommandOptions,
+  io: Io,
+): Promise<number> {
   let aside: string | undefined;
   const store = await openStore(options, io);
   const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), {
     allowStale: options.allowStale,
     failing: options.failing,
-    onOldFolder: (moved) => { aside = moved; },
+    onOldFolder: (moved) => {
+      aside = moved;
+    },
     signal: io.signal,
   });
   const place = placeOf(store, name);
   if (options.json === true) {
-    await io.stdout.json({ type: 'disk', disk: name, path: place, replaced: isNew, ...(aside === undefined ? {} : { aside }) });
+    await io.stdout.json({
+      type: 'disk',
+      disk: name,
+      path: place,
+      replaced: isNew,
+      ...(aside === undefined ? {} : { aside }),
+    });
   } else if (isNew) {
     await io.stdout.line(printable(`accepted ${place} as the new disk "${name}"`));
   } else {
     await io.stdout.line(printable(`found disk "${name}" in ${place}, its new place; it keeps all that is on it`));
   }
-  if (aside !== undefined) await printWarning(`the folder of the old disk is ${aside} now, and no part of the store any more; it may be deleted once the store is healed`, io);
+  if (aside !== undefined)
+    await printWarning(
+      `the folder of the old disk is ${aside} now, and no part of the store any more; it may be deleted once the store is healed`,
+      io,
+    );
   if (!isNew) return EXIT.done;
   if (options.heal) return healAndReport(store, {}, options, io);
   await printNote('"store heal" makes again what was on it', io);
@@ -52,7 +69,12 @@ export async function runDiskRemove(name: string, options: CommonOptions, io: Io
   const disk = (await store.disks()).find((candidate) => candidate.disk === name);
   await store.removeDisk(name, { signal: io.signal });
   if (options.json === true) await io.stdout.json({ disk: name, path: place, removed: true });
-  else await io.stdout.line(printable(`removed disk "${name}"${disk?.state.status === 'missing' ? '' : `; ${place} is no longer part of the store and may be deleted`}`));
+  else
+    await io.stdout.line(
+      printable(
+        `removed disk "${name}"${disk?.state.status === 'missing' ? '' : `; ${place} is no longer part of the store and may be deleted`}`,
+      ),
+    );
   return EXIT.done;
 }
 

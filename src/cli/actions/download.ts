@@ -2,7 +2,14 @@ import * as path from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pMap from 'p-map';
-import { isStoreError, type ObjectStore, StoreError, type ByteRange, type GetOptions, type ObjectMeta } from '../../index.ts';
+import {
+  isStoreError,
+  type ObjectStore,
+  StoreError,
+  type ByteRange,
+  type GetOptions,
+  type ObjectMeta,
+} from '../../index.ts';
 import { parseAddress } from '../input/address.ts';
 import { openDevice } from '../input/device.ts';
 import type { DownloadOptions } from '../commands/download.ts';
@@ -27,7 +34,8 @@ export async function runDownload(address: string, options: DownloadOptions, io:
   if (isMany && options.range !== undefined) throw new UsageError('--range goes with one object');
   if (isMany && options.output === '-') throw new UsageError('-o - (standard output) goes with one object');
   if (options.prefix !== undefined && key !== undefined) throw new UsageError('--prefix goes with a bucket alone');
-  if (!isMany && (key === undefined || key === '')) throw new UsageError(`"${address}" names no object; it needs <bucket>/<key>`);
+  if (!isMany && (key === undefined || key === ''))
+    throw new UsageError(`"${address}" names no object; it needs <bucket>/<key>`);
   const range = options.range === undefined ? undefined : parseRange(options.range);
   const store = await openStore(options, io, { concurrency: options.concurrency });
   if (isMany) return downloadMany(store, bucket, options.prefix ?? key ?? '', options, io);
@@ -90,7 +98,13 @@ async function downloadOne(
   }
 }
 
-async function downloadMany(store: ObjectStore, bucket: string, prefix: string, options: DownloadOptions, io: Io): Promise<number> {
+async function downloadMany(
+  store: ObjectStore,
+  bucket: string,
+  prefix: string,
+  options: DownloadOptions,
+  io: Io,
+): Promise<number> {
   const folder = options.output ?? DEFAULT_FOLDER;
   const began = performance.now();
   const progress = await startProgress(io.stderr, printable(`${bucket}/${prefix}`), undefined, options.quiet === true);
@@ -121,7 +135,9 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
           files++;
           bytes += meta.size;
           const milliseconds = performance.now() - start;
-          await lines.add(() => report(meta, file, { bytes: meta.size, milliseconds, rebuilt: rebuilt.count }, options, io));
+          await lines.add(() =>
+            report(meta, file, { bytes: meta.size, milliseconds, rebuilt: rebuilt.count }, options, io),
+          );
         } catch (error) {
           // Deleted since it was listed: it is not there, as asked.
           if (isStoreError(error, 'NO_SUCH_KEY')) return;
@@ -137,7 +153,10 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
   await lines.flush();
   if (io.signal.aborted) return EXIT.interrupted;
   if (files + failed === 0) {
-    throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, { bucket, key: prefix });
+    throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, {
+      bucket,
+      key: prefix,
+    });
   }
   if (options.quiet !== true && options.json !== true) {
     await io.stdout.line(formatSummary(files, bytes, failed, performance.now() - began));
@@ -147,7 +166,14 @@ async function downloadMany(store: ObjectStore, bucket: string, prefix: string, 
 }
 
 /** Writes an object to a stream, in order and no faster than it takes. */
-async function copyTo(store: ObjectStore, bucket: string, key: string, open: () => Promise<Writable> | Writable, options: GetOptions, end: boolean): Promise<ObjectMeta> {
+async function copyTo(
+  store: ObjectStore,
+  bucket: string,
+  key: string,
+  open: () => Promise<Writable> | Writable,
+  options: GetOptions,
+  end: boolean,
+): Promise<ObjectMeta> {
   const { meta, body } = await store.get(bucket, key, options);
   // While what it goes to is being opened, nobody else listens; the pipeline tells of it.
   body.on('error', () => undefined);
@@ -162,7 +188,13 @@ async function copyTo(store: ObjectStore, bucket: string, key: string, open: () 
 }
 
 /** The same to something that stands there and must stay, such as a device or FIFO. @throws TARGET_IO */
-async function copyToDevice(store: ObjectStore, bucket: string, key: string, file: string, options: GetOptions): Promise<ObjectMeta> {
+async function copyToDevice(
+  store: ObjectStore,
+  bucket: string,
+  key: string,
+  file: string,
+  options: GetOptions,
+): Promise<ObjectMeta> {
   try {
     return await copyTo(store, bucket, key, () => openDevice(file, options.signal), options, true);
   } catch (error) {
@@ -172,7 +204,13 @@ async function copyToDevice(store: ObjectStore, bucket: string, key: string, fil
 }
 
 /** The same to standard output: whoever closes the pipe has had enough. */
-async function copyToOutput(store: ObjectStore, bucket: string, key: string, options: GetOptions, io: Io): Promise<void> {
+async function copyToOutput(
+  store: ObjectStore,
+  bucket: string,
+  key: string,
+  options: GetOptions,
+  io: Io,
+): Promise<void> {
   try {
     await copyTo(store, bucket, key, () => io.stdout.stream, options, false);
   } catch (error) {
@@ -187,13 +225,32 @@ interface Transfer {
   rebuilt: number;
 }
 
-async function report(meta: ObjectMeta, file: string, { bytes, milliseconds, rebuilt }: Transfer, options: DownloadOptions, io: Io): Promise<void> {
+async function report(
+  meta: ObjectMeta,
+  file: string,
+  { bytes, milliseconds, rebuilt }: Transfer,
+  options: DownloadOptions,
+  io: Io,
+): Promise<void> {
   const { bucket, key, version, size, contentType } = meta;
   if (options.json === true) {
     const bytesPerSecond = Math.round((bytes / Math.max(milliseconds, 1)) * 1000);
-    await io.stdout.json({ bucket, key, version, size, contentType, file, bytes, rebuilt, seconds: milliseconds / 1000, bytesPerSecond });
+    await io.stdout.json({
+      bucket,
+      key,
+      version,
+      size,
+      contentType,
+      file,
+      bytes,
+      rebuilt,
+      seconds: milliseconds / 1000,
+      bytesPerSecond,
+    });
   } else if (options.quiet !== true) {
-    await io.stdout.line(`${printable(`${bucket}/${key}`)} → ${printable(file)}  ${formatTransfer(bytes, milliseconds)}`);
+    await io.stdout.line(
+      `${printable(`${bucket}/${key}`)} → ${printable(file)}  ${formatTransfer(bytes, milliseconds)}`,
+    );
   }
 }
 

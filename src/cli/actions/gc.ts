@@ -15,7 +15,9 @@ export async function runGc(options: GcCommandOptions, io: Io): Promise<number> 
   else await show(report, dryRun, io);
   const [first, ...more] = report.failed;
   if (first === undefined) return EXIT.done;
-  await io.stderr.line(`error: ${printable(first)}${more.length === 0 ? '' : ` (and ${plural(more.length, 'more failure')})`}`);
+  await io.stderr.line(
+    `error: ${printable(first)}${more.length === 0 ? '' : ` (and ${plural(more.length, 'more failure')})`}`,
+  );
   return EXIT.failed;
 }
 
@@ -25,8 +27,12 @@ async function show(report: GcReport, dryRun: boolean, io: Io): Promise<void> {
     `${remove} ${plural(report.leftoverChunks, 'leftover chunk')} (${formatBytes(report.leftoverBytes)})`,
     `${remove} ${plural(report.stagedFiles, 'staged file')} and ${plural(report.tombstones, 'tombstone')}`,
   ];
-  if (report.settled > 0) lines.push(`${dryRun ? 'would bring' : 'brought'} the copies of ${plural(report.settled, 'document')} into step`);
+  if (report.settled > 0)
+    lines.push(`${dryRun ? 'would bring' : 'brought'} the copies of ${plural(report.settled, 'document')} into step`);
   if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
   for (const line of lines) await io.stdout.line(line);
-  await printWarnings(report.kept.map((reason) => `leftover chunks are kept: ${reason}`), io);
+  await printWarnings(
+    report.kept.map((reason) => `leftover chunks are kept: ${reason}`),
+    io,
+  );
 }

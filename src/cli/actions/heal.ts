@@ -20,31 +20,42 @@ export async function runHeal(address: string | undefined, options: HealCommandO
 }
 
 /** Heals, tells what was done and how everything is then, and gives the exit code. */
-export async function healAndReport(store: ObjectStore, scope: Scope, options: HealCommandOptions, io: Io): Promise<number> {
+export async function healAndReport(
+  store: ObjectStore,
+  scope: Scope,
+  options: HealCommandOptions,
+  io: Io,
+): Promise<number> {
   const dryRun = options.dryRun === true;
   const printer = new HealthPrinter(io, { json: options.json === true, quick: false });
   const plan = new Plan();
   const progress = await startProgress(io.stderr, dryRun ? 'look' : 'heal', undefined, isBarInTheWay(options, io));
   try {
-    const report = await resumable(io, progress, () => store.heal({
-      ...scope,
-      dryRun,
-      allowStale: options.allowStale,
-      rate: bytesPerSecond(options.rate),
-      signal: io.signal,
-      onTotal: progress.setTotal,
-      onBytes: progress.add,
-      onObject: async (health) => {
-        plan.add(health);
-        await printer.object(health);
-      },
-    }));
+    const report = await resumable(io, progress, () =>
+      store.heal({
+        ...scope,
+        dryRun,
+        allowStale: options.allowStale,
+        rate: bytesPerSecond(options.rate),
+        signal: io.signal,
+        onTotal: progress.setTotal,
+        onBytes: progress.add,
+        onObject: async (health) => {
+          plan.add(health);
+          await printer.object(health);
+        },
+      }),
+    );
     progress.stop();
     await printer.flush();
     if (report.settled === 0) refuseNothing(report, scope);
-    if (options.json !== true) for (const line of dryRun ? plan.describe(report) : describeDone(report)) await io.stdout.line(printable(line));
+    if (options.json !== true)
+      for (const line of dryRun ? plan.describe(report) : describeDone(report)) await io.stdout.line(printable(line));
     await printWarnings(report.failed, io);
-    await printWarnings((report.gc?.kept ?? []).map((reason) => `leftover chunks are kept: ${reason}`), io);
+    await printWarnings(
+      (report.gc?.kept ?? []).map((reason) => `leftover chunks are kept: ${reason}`),
+      io,
+    );
     await printer.total(report, { dryRun });
     await printAdvice(store, report, io);
     const exitCode = healthExitCode(report);
@@ -60,7 +71,8 @@ function describeDone(report: HealReport): string[] {
   const { rebuilt, rebuiltBytes, moved, movedBytes, settled, joined, setAside } = report;
   const lines: string[] = [];
   if (rebuilt > 0) lines.push(`healed ${plural(rebuilt, 'chunk')} (${formatBytes(rebuiltBytes)}), each read back`);
-  if (moved > 0) lines.push(`moved ${plural(moved, 'chunk')} (${formatBytes(movedBytes)}) to other disks, each read back`);
+  if (moved > 0)
+    lines.push(`moved ${plural(moved, 'chunk')} (${formatBytes(movedBytes)}) to other disks, each read back`);
   if (settled > 0) lines.push(`brought the copies of ${plural(settled, 'document')} into step`);
   for (const path of setAside.slice(0, SHOWN)) lines.push(`something stood in the way; it is ${path} now`);
   if (setAside.length > SHOWN) lines.push(`… and ${plural(setAside.length - SHOWN, 'thing')} more (--json tells all)`);
@@ -76,8 +88,10 @@ function nothing({ degraded, lost }: HealReport): string {
 function describeSweep({ gc }: HealReport, verb: string): string[] {
   const lines: string[] = [];
   if (gc === undefined) return lines;
-  if (gc.leftoverChunks > 0) lines.push(`${verb} ${plural(gc.leftoverChunks, 'leftover chunk')} (${formatBytes(gc.leftoverBytes)})`);
-  if (gc.stagedFiles + gc.tombstones > 0) lines.push(`${verb} ${plural(gc.stagedFiles, 'staged file')} and ${plural(gc.tombstones, 'tombstone')}`);
+  if (gc.leftoverChunks > 0)
+    lines.push(`${verb} ${plural(gc.leftoverChunks, 'leftover chunk')} (${formatBytes(gc.leftoverBytes)})`);
+  if (gc.stagedFiles + gc.tombstones > 0)
+    lines.push(`${verb} ${plural(gc.stagedFiles, 'staged file')} and ${plural(gc.tombstones, 'tombstone')}`);
   return lines;
 }
 
@@ -103,7 +117,8 @@ class Plan {
     if (this.#move > 0) lines.push(`would move ${plural(this.#move, 'chunk')} to other disks`);
     if (report.settled > 0) lines.push(`would bring the copies of ${plural(report.settled, 'document')} into step`);
     lines.push(...describeSweep(report, 'would remove'));
-    if (this.#waiting > 0) lines.push(`could not rebuild ${plural(this.#waiting, 'chunk')} while their disks are offline`);
+    if (this.#waiting > 0)
+      lines.push(`could not rebuild ${plural(this.#waiting, 'chunk')} while their disks are offline`);
     return lines.length === 0 ? [nothing(report)] : lines;
   }
 }

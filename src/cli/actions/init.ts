@@ -8,7 +8,8 @@ import type { InitCommandOptions } from '../commands/store.ts';
 
 /** Makes a store, and shows its disks. */
 export async function runInit(options: InitCommandOptions, io: Io): Promise<number> {
-  if (options.disks !== undefined && options.disk !== undefined) throw new UsageError('--disks and --disk exclude each other');
+  if (options.disks !== undefined && options.disk !== undefined)
+    throw new UsageError('--disks and --disk exclude each other');
   const redundancy = checkedRedundancy(options.redundancy);
   const init: InitOptions = {
     ...(options.disks === undefined ? {} : { disks: options.disks }),
@@ -24,7 +25,8 @@ export async function runInit(options: InitCommandOptions, io: Io): Promise<numb
   }
   await io.stdout.line(`store ${document.id} in ${root}`);
   for (const { name, path } of document.disks) await io.stdout.line(`  ${name}  ${path}`);
-  if (redundancy !== undefined) await io.stdout.line(`redundancy ${describeRedundancy(redundancy, document.disks.length)}`);
+  if (redundancy !== undefined)
+    await io.stdout.line(`redundancy ${describeRedundancy(redundancy, document.disks.length)}`);
   return EXIT.done;
 }
 

@@ -14,7 +14,9 @@ export async function runList(address: string | undefined, options: ListCommandO
   if (place === undefined) {
     for (const { bucket, createdAt, redundancy } of await store.listBuckets(options)) {
       const own = redundancy === undefined ? '' : `  ${redundancy}`;
-      await (options.json === true ? io.stdout.json({ bucket, createdAt, redundancy }) : io.stdout.line(`${formatTime(createdAt)}  ${bucket}${own}`));
+      await (options.json === true
+        ? io.stdout.json({ bucket, createdAt, redundancy })
+        : io.stdout.line(`${formatTime(createdAt)}  ${bucket}${own}`));
     }
     return EXIT.done;
   }
@@ -28,7 +30,9 @@ export async function runList(address: string | undefined, options: ListCommandO
     },
   };
   const entries: AsyncIterable<Listed> =
-    options.recursive === true ? store.list(place.bucket, listOptions) : store.list(place.bucket, { ...listOptions, folders: true });
+    options.recursive === true
+      ? store.list(place.bucket, listOptions)
+      : store.list(place.bucket, { ...listOptions, folders: true });
   for await (const entry of entries) {
     if (io.stdout.broken || io.signal.aborted) break;
     await (options.json === true ? io.stdout.json(toJson(place.bucket, entry)) : io.stdout.line(toLine(entry)));
@@ -47,7 +51,8 @@ const SIZE_WIDTH = 9;
 const TIME_WIDTH = 16;
 
 function toLine(entry: Listed): string {
-  if (entry.kind === 'folder') return `${' '.repeat(TIME_WIDTH)}  ${''.padStart(SIZE_WIDTH)}  ${printable(entry.prefix)}`;
+  if (entry.kind === 'folder')
+    return `${' '.repeat(TIME_WIDTH)}  ${''.padStart(SIZE_WIDTH)}  ${printable(entry.prefix)}`;
   return `${formatTime(entry.createdAt)}  ${formatBytes(entry.size).padStart(SIZE_WIDTH)}  ${printable(entry.key)}`;
 }
 

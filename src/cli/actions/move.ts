@@ -16,10 +16,15 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
     const wasDraining = store.document.disks.some((disk) => disk.name === name && disk.role === 'draining');
     await store.cancelDrain(name, { signal: io.signal });
     if (options.json === true) await io.stdout.json({ disk: name, draining: false });
-    else await io.stdout.line(printable(wasDraining ? `disk "${name}" takes chunks again` : `disk "${name}" was not being drained`));
+    else
+      await io.stdout.line(
+        printable(wasDraining ? `disk "${name}" takes chunks again` : `disk "${name}" was not being drained`),
+      );
     return EXIT.done;
   }
-  const total = io.stderr.isTerminal ? (await store.usage({ signal: io.signal })).find(({ disk }) => disk === name)?.used : undefined;
+  const total = io.stderr.isTerminal
+    ? (await store.usage({ signal: io.signal })).find(({ disk }) => disk === name)?.used
+    : undefined;
   const report = await withProgress(io, `drain ${name}`, total, (progress) =>
     store.drainDisk(name, { rate: bytesPerSecond(options.rate), signal: io.signal, onBytes: progress.add }),
   );
@@ -40,12 +45,18 @@ export async function runRebalance(options: MoveCommandOptions, io: Io): Promise
     store.rebalance({ rate: bytesPerSecond(options.rate), signal: io.signal, onBytes: progress.add }),
   );
   if (options.json === true) await io.stdout.json(report);
-  else if (report.moved === 0 && report.failed.length === 0) await io.stdout.line('nothing to move: every disk has its share');
+  else if (report.moved === 0 && report.failed.length === 0)
+    await io.stdout.line('nothing to move: every disk has its share');
   else await io.stdout.line(`moved ${describeMoved(report, '')}`);
   return finish(report, io);
 }
 
-async function withProgress(io: Io, label: string, total: number | undefined, work: (progress: Progress) => Promise<MoveReport>): Promise<MoveReport> {
+async function withProgress(
+  io: Io,
+  label: string,
+  total: number | undefined,
+  work: (progress: Progress) => Promise<MoveReport>,
+): Promise<MoveReport> {
   const progress = await startProgress(io.stderr, printable(label), total, false);
   try {
     return await resumable(io, progress, () => work(progress));

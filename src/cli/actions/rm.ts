@@ -29,7 +29,9 @@ export async function runRemove(addresses: readonly string[], options: RemoveCom
       await printError(error, io);
       return;
     }
-    await (options.json === true ? io.stdout.json({ bucket, key, deleted: true }) : io.stdout.line(`deleted ${printable(`${bucket}/${key}`)}`));
+    await (options.json === true
+      ? io.stdout.json({ bucket, key, deleted: true })
+      : io.stdout.line(`deleted ${printable(`${bucket}/${key}`)}`));
   };
 
   for (const { bucket, key } of places) {
@@ -41,7 +43,9 @@ export async function runRemove(addresses: readonly string[], options: RemoveCom
       failures.push(error);
       void printError(error, io);
     };
-    await pMap(store.list(bucket, { prefix: key ?? '', onDamaged }), (object) => remove(bucket, object.key), { concurrency: AT_ONCE });
+    await pMap(store.list(bucket, { prefix: key ?? '', onDamaged }), (object) => remove(bucket, object.key), {
+      concurrency: AT_ONCE,
+    });
   }
   if (io.signal.aborted) return EXIT.interrupted;
   // What a delete that died has unlinked does not show, but may come back when the power goes.

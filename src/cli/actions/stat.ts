@@ -27,7 +27,10 @@ export async function runStat(address: string, options: ListCommandOptions, io: 
     ['version', meta.version],
     ['created', meta.createdAt],
     ['redundancy', describeRedundancy(meta.redundancy, disks.length)],
-    ['chunks', `${plural(meta.chunks.length, 'chunk')}${parity} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`],
+    [
+      'chunks',
+      `${plural(meta.chunks.length, 'chunk')}${parity} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`,
+    ],
   ] as const;
   for (const [name, value] of rows) await io.stdout.line(`${chalk.dim(name.padEnd(10))}  ${value}`);
   for (const line of drawChunks(meta, disks, io.stdout.columns, chalk)) await io.stdout.line(line);

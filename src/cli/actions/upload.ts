@@ -22,7 +22,12 @@ interface Job {
 }
 
 /** Uploads files into a bucket, and tells the exit code. A file that fails does not stop the others. */
-export async function runUpload(bucket: string, files: readonly string[], options: UploadOptions, io: Io): Promise<number> {
+export async function runUpload(
+  bucket: string,
+  files: readonly string[],
+  options: UploadOptions,
+  io: Io,
+): Promise<number> {
   checkBucketName(bucket);
   checkedRedundancy(options.redundancy);
   const { jobs, failures } = await findJobs(files, options);
@@ -33,10 +38,21 @@ export async function runUpload(bucket: string, files: readonly string[], option
   if (jobs.length === 0 && failures.length === 0) await printWarning('there is nothing to upload', io);
   if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
 
-  const store = await openStore(options, io, { create: true, concurrency: options.concurrency, redundancy: options.redundancy });
+  const store = await openStore(options, io, {
+    create: true,
+    concurrency: options.concurrency,
+    redundancy: options.redundancy,
+  });
   await store.ensureBucket(bucket, { signal: io.signal });
-  const total = jobs.every((job) => job.size !== undefined) ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
-  const progress = await startProgress(io.stderr, isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'), total, options.quiet === true);
+  const total = jobs.every((job) => job.size !== undefined)
+    ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0)
+    : undefined;
+  const progress = await startProgress(
+    io.stderr,
+    isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'),
+    total,
+    options.quiet === true,
+  );
   const began = performance.now();
   const done: PutResult[] = [];
   const failed: unknown[] = [];
@@ -85,8 +101,10 @@ async function findJobs(
 ): Promise<{ jobs: Job[]; failures: Extract<Found, { error: unknown }>[] }> {
   const prefix = options.prefix ?? '';
   const fromInput = files.includes('-');
-  if (options.key !== undefined && (files.length > 1 || options.recursive === true)) throw new UsageError('--key goes with one file');
-  if (fromInput && (files.length > 1 || options.key === undefined)) throw new UsageError('- (standard input) stands alone and needs --key');
+  if (options.key !== undefined && (files.length > 1 || options.recursive === true))
+    throw new UsageError('--key goes with one file');
+  if (fromInput && (files.length > 1 || options.key === undefined))
+    throw new UsageError('- (standard input) stands alone and needs --key');
   if (fromInput) {
     const key = prefix + (options.key ?? '');
     checkKey(key);
@@ -103,7 +121,8 @@ async function findJobs(
     }
     const key = options.key === undefined ? found.key : prefix + options.key;
     const other = keys.get(key);
-    if (other !== undefined) throw new UsageError(`"${other}" and "${found.path}" would have one key, ${JSON.stringify(key)}`);
+    if (other !== undefined)
+      throw new UsageError(`"${other}" and "${found.path}" would have one key, ${JSON.stringify(key)}`);
     keys.set(key, found.path);
     try {
       checkKey(key);
@@ -116,7 +135,14 @@ async function findJobs(
   return { jobs, failures };
 }
 
-async function upload(store: ObjectStore, bucket: string, job: Job, options: UploadOptions, progress: Progress, io: Io): Promise<PutResult> {
+async function upload(
+  store: ObjectStore,
+  bucket: string,
+  job: Job,
+  options: UploadOptions,
+  progress: Progress,
+  io: Io,
+): Promise<PutResult> {
   return store.put(bucket, job.key, job.path ?? io.stdin, {
     contentType: options.contentType ?? (await guessType(job.key)),
     redundancy: options.redundancy,
@@ -132,7 +158,13 @@ async function guessType(key: string): Promise<string | undefined> {
 }
 
 /** @param warned what has been said of disks, which is said once for all files */
-async function report(result: PutResult, milliseconds: number, warned: Set<string>, options: UploadOptions, io: Io): Promise<void> {
+async function report(
+  result: PutResult,
+  milliseconds: number,
+  warned: Set<string>,
+  options: UploadOptions,
+  io: Io,
+): Promise<void> {
   const { meta, offline, failed, unwritten } = result;
   const warn = async (reason: string): Promise<void> => {
     if (warned.has(reason)) return;
@@ -148,7 +180,19 @@ async function report(result: PutResult, milliseconds: number, warned: Set<strin
     const { bucket, key, version, size, contentType, redundancy } = meta;
     const bytesPerSecond = Math.round((size / Math.max(milliseconds, 1)) * 1000);
     const protection = { redundancy, parity: meta.parity.length, unwritten: unwritten.length };
-    await io.stdout.json({ bucket, key, version, size, contentType, chunks, ...protection, seconds: milliseconds / 1000, bytesPerSecond, offline, failed });
+    await io.stdout.json({
+      bucket,
+      key,
+      version,
+      size,
+      contentType,
+      chunks,
+      ...protection,
+      seconds: milliseconds / 1000,
+      bytesPerSecond,
+      offline,
+      failed,
+    });
   } else if (options.quiet !== true) {
     const spread = Object.entries(chunks)
       .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
@@ -167,7 +211,12 @@ function describeUnwritten({ meta, unwritten }: PutResult): string {
 }
 
 /** Once for all: objects that a lost disk takes with it, and how to change that. */
-async function noteUnprotected(done: readonly PutResult[], store: ObjectStore, options: UploadOptions, io: Io): Promise<void> {
+async function noteUnprotected(
+  done: readonly PutResult[],
+  store: ObjectStore,
+  options: UploadOptions,
+  io: Io,
+): Promise<void> {
   const bare = done.filter(({ meta }) => meta.chunks.length > 0 && meta.parity.length === 0);
   const [first] = bare;
   if (first === undefined || options.quiet === true) return;

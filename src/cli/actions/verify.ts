@@ -17,7 +17,13 @@ export async function runVerify(address: string | undefined, options: VerifyComm
   const total = quick || isHidden || !io.stderr.isTerminal ? undefined : await countBytes(store, scope, io.signal);
   const progress = await startProgress(io.stderr, 'verify', total, isHidden);
   try {
-    const report = await store.verify({ ...scope, quick, signal: io.signal, onObject: printer.object, onBytes: progress.add });
+    const report = await store.verify({
+      ...scope,
+      quick,
+      signal: io.signal,
+      onObject: printer.object,
+      onBytes: progress.add,
+    });
     progress.stop();
     await printer.flush();
     refuseNothing(report, scope);
@@ -41,7 +47,10 @@ export function parseScope(address: string | undefined): Scope {
 /** A prefix that no key begins with is most likely a mistake. @throws NO_SUCH_KEY */
 export function refuseNothing({ objects }: HealthReport, { bucket, prefix }: Scope): void {
   if (objects > 0 || bucket === undefined || prefix === undefined || prefix === '') return;
-  throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, { bucket, key: prefix });
+  throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, {
+    bucket,
+    key: prefix,
+  });
 }
 
 /** Lines that are written as they come, one an object, leave no place for a bar on the same terminal. */

@@ -1,5 +1,11 @@
 import type { CommandFactory } from './main.ts';
-import { allowStaleOption, command, concurrencyOption, withCommonOptions, type CommonOptions } from '../input/options.ts';
+import {
+  allowStaleOption,
+  command,
+  concurrencyOption,
+  withCommonOptions,
+  type CommonOptions,
+} from '../input/options.ts';
 
 export interface DownloadOptions extends CommonOptions {
   output?: string;

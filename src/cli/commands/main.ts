@@ -1,4 +1,4 @@
-import type { Command} from 'commander';
+import type { Command } from 'commander';
 import { CommanderError } from 'commander';
 import { isStoreError } from '../../errors.ts';
 import { EXIT } from '../terminal/exit-codes.ts';

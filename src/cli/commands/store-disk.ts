@@ -28,14 +28,18 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
     'store disk drain disk1 && store disk remove disk1',
   ]);
   disk.addCommand(
-    command('ls', 'Show how each disk is, what is on it, and how full it is.', ['store disk ls', 'store disk ls --json'])
-      .action(async (_: CommonOptions, self: Command) => {
-        const { runDiskList } = await import('../actions/disk-ls.ts');
-        finish(await runDiskList(self.optsWithGlobals<CommonOptions>(), io));
-      }),
+    command('ls', 'Show how each disk is, what is on it, and how full it is.', [
+      'store disk ls',
+      'store disk ls --json',
+    ]).action(async (_: CommonOptions, self: Command) => {
+      const { runDiskList } = await import('../actions/disk-ls.ts');
+      finish(await runDiskList(self.optsWithGlobals<CommonOptions>(), io));
+    }),
   );
   disk.addCommand(
-    command('add', 'Add an empty folder, or one that is to be made, as a disk. It is used at once.', ['store disk add disk4 /mnt/new'])
+    command('add', 'Add an empty folder, or one that is to be made, as a disk. It is used at once.', [
+      'store disk add disk4 /mnt/new',
+    ])
       .argument('<name>', 'of the new disk')
       .argument('<path>', 'a folder of a size of its own; best on a device of its own')
       .action(async (name: string, folder: string, _: CommonOptions, self: Command) => {
@@ -44,14 +48,21 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
       }),
   );
   disk.addCommand(
-    command('replace', 'Accept an empty folder in place of a disk that is lost or failing, and heal the store. A disk that was moved by hand is accepted as it is.', [
-      'store disk replace disk2                  the folder at its place is empty, or gone',
-      'store disk replace disk2 /mnt/new         at another place from now on',
-      'store disk replace disk2 /mnt/new --failing   it answers, but cannot read all of its chunks',
-    ])
+    command(
+      'replace',
+      'Accept an empty folder in place of a disk that is lost or failing, and heal the store. A disk that was moved by hand is accepted as it is.',
+      [
+        'store disk replace disk2                  the folder at its place is empty, or gone',
+        'store disk replace disk2 /mnt/new         at another place from now on',
+        'store disk replace disk2 /mnt/new --failing   it answers, but cannot read all of its chunks',
+      ],
+    )
       .argument('<name>', 'of the disk, as "store disk ls" shows it')
       .argument('[path]', 'where it is; where it was if not given')
-      .option('--failing', 'the disk answers, and a look at it finds nothing wrong, but it is failing: replace it all the same. What can be read only with it must be moved off before ("store disk drain")')
+      .option(
+        '--failing',
+        'the disk answers, and a look at it finds nothing wrong, but it is failing: replace it all the same. What can be read only with it must be moved off before ("store disk drain")',
+      )
       .option('--no-heal', 'only accept it; "store heal" heals it later')
       .addOption(takeStaleOption())
       .addOption(rateOption())
@@ -61,7 +72,10 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
       }),
   );
   disk.addCommand(
-    command('drain', 'Move everything off a disk, and put nothing more on it.', ['store disk drain disk2', 'store disk drain disk2 --cancel'])
+    command('drain', 'Move everything off a disk, and put nothing more on it.', [
+      'store disk drain disk2',
+      'store disk drain disk2 --cancel',
+    ])
       .argument('<name>', 'of the disk, as "store disk ls" shows it')
       .addOption(rateOption())
       .option('--cancel', 'let it take chunks again')
@@ -82,7 +96,9 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
 }
 
 export function rebalanceCommand(io: Io, finish: (exitCode: number) => void): Command {
-  return command('rebalance', 'Move chunks from disks that hold more than their share to those that hold less.', ['store rebalance --rate 50'])
+  return command('rebalance', 'Move chunks from disks that hold more than their share to those that hold less.', [
+    'store rebalance --rate 50',
+  ])
     .addOption(rateOption())
     .action(async (_: MoveCommandOptions, self: Command) => {
       const { runRebalance } = await import('../actions/move.ts');

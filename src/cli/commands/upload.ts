@@ -1,5 +1,12 @@
 import type { CommandFactory } from './main.ts';
-import { command, concurrencyOption, durabilityOption, redundancyOption, withCommonOptions, type CommonOptions } from '../input/options.ts';
+import {
+  command,
+  concurrencyOption,
+  durabilityOption,
+  redundancyOption,
+  withCommonOptions,
+  type CommonOptions,
+} from '../input/options.ts';
 
 export interface UploadOptions extends CommonOptions {
   key?: string;

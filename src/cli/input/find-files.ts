@@ -27,7 +27,10 @@ export async function* findFiles(names: readonly string[], options: FindOptions)
     } else if (options.recursive) {
       yield* walk(name, options.prefix, options, []);
     } else {
-      yield { path: name, error: new StoreError('BAD_SOURCE', `"${name}" is a folder; -r uploads what is in it`, { path: name }) };
+      yield {
+        path: name,
+        error: new StoreError('BAD_SOURCE', `"${name}" is a folder; -r uploads what is in it`, { path: name }),
+      };
     }
   }
 }
@@ -38,7 +41,12 @@ export async function identityOf(folder: string): Promise<string> {
   return `${dev}:${ino}`;
 }
 
-async function* walk(folder: string, prefix: string, options: FindOptions, above: readonly string[]): AsyncGenerator<Found> {
+async function* walk(
+  folder: string,
+  prefix: string,
+  options: FindOptions,
+  above: readonly string[],
+): AsyncGenerator<Found> {
   let names: Buffer[];
   let identity: string;
   try {
@@ -53,7 +61,12 @@ async function* walk(folder: string, prefix: string, options: FindOptions, above
     const name = bytes.toString('utf8');
     const file = path.join(folder, name);
     if (!Buffer.from(name, 'utf8').equals(bytes)) {
-      yield { path: file, error: new StoreError('BAD_SOURCE', `the name of "${file}" is not valid UTF-8, so it cannot be a key`, { path: file }) };
+      yield {
+        path: file,
+        error: new StoreError('BAD_SOURCE', `the name of "${file}" is not valid UTF-8, so it cannot be a key`, {
+          path: file,
+        }),
+      };
       continue;
     }
     try {
@@ -69,5 +82,10 @@ async function* walk(folder: string, prefix: string, options: FindOptions, above
 function badSource(file: string, cause: unknown): StoreError {
   const errno = errnoOf(cause);
   const reason = errno === 'ENOENT' ? 'there is no such file' : reasonOf(cause);
-  return new StoreError('BAD_SOURCE', `cannot read "${file}": ${reason}`, { path: file, ...(errno === undefined ? {} : { errno }) }, cause);
+  return new StoreError(
+    'BAD_SOURCE',
+    `cannot read "${file}": ${reason}`,
+    { path: file, ...(errno === undefined ? {} : { errno }) },
+    cause,
+  );
 }

@@ -27,6 +27,7 @@ function patienceFrom(io: Io): number | undefined {
   const text = io.env[PATIENCE_VARIABLE] ?? '';
   if (text === '') return undefined;
   const seconds = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || seconds === 0) throw new UsageError(`${PATIENCE_VARIABLE} must be a number of seconds, such as 5 or 0.5`);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds === 0)
+    throw new UsageError(`${PATIENCE_VARIABLE} must be a number of seconds, such as 5 or 0.5`);
   return seconds * 1000;
 }

@@ -54,7 +54,9 @@ function packageVersion(): string {
 }
 
 export function concurrencyOption(): Option {
-  return new Option('--concurrency <n>', 'chunks in flight; with parity about twice as many').argParser(wholeNumber(1, 256)).default(8);
+  return new Option('--concurrency <n>', 'chunks in flight; with parity about twice as many')
+    .argParser(wholeNumber(1, 256))
+    .default(8);
 }
 
 export function allowStaleOption(): Option {
@@ -62,15 +64,24 @@ export function allowStaleOption(): Option {
 }
 
 export function takeStaleOption(): Option {
-  return new Option('--allow-stale', 'take what the disks that are left say for the newest, even where they are too few to be sure');
+  return new Option(
+    '--allow-stale',
+    'take what the disks that are left say for the newest, even where they are too few to be sure',
+  );
 }
 
 export function durabilityOption(): Option {
-  return new Option('--durability <how>', "fsync: done means on stable storage; none: handed to the system (default: the store's setting)").choices(['fsync', 'none']);
+  return new Option(
+    '--durability <how>',
+    "fsync: done means on stable storage; none: handed to the system (default: the store's setting)",
+  ).choices(['fsync', 'none']);
 }
 
 export function redundancyOption(whose: string): Option {
-  return new Option('--redundancy <k+m>', `${whose}: k chunks and m parity chunks a stripe, so that any m disks may be lost`);
+  return new Option(
+    '--redundancy <k+m>',
+    `${whose}: k chunks and m parity chunks a stripe, so that any m disks may be lost`,
+  );
 }
 
 /** A rate that is slower would only be a way to wait. */
@@ -80,7 +91,9 @@ export function rateOption(): Option {
   return new Option('--rate <MiB/s>', 'read and write so much a second at most').argParser((text) => {
     const value = Number(text);
     if (/^\d+(\.\d+)?$/.test(text) && value >= LEAST_RATE) return value;
-    throw new InvalidArgumentError(`A number of MiB per second is needed, such as 50 or 0.5, and at least ${LEAST_RATE}.`);
+    throw new InvalidArgumentError(
+      `A number of MiB per second is needed, such as 50 or 0.5, and at least ${LEAST_RATE}.`,
+    );
   });
 }
 

@@ -14,7 +14,10 @@ export async function targetBelow(folder: string, key: string): Promise<string> 
   for (const segment of segments) {
     const reason = whyNoFileName(segment);
     if (reason !== undefined) {
-      throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} cannot be a file below "${folder}": ${reason}`, { key, path: folder });
+      throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} cannot be a file below "${folder}": ${reason}`, {
+        key,
+        path: folder,
+      });
     }
   }
   const file = path.join(folder, ...segments);
@@ -42,7 +45,10 @@ async function checkInside(folder: string, file: string, key: string): Promise<v
     throw targetError(file, error);
   }
   if (real === base || real.startsWith(base.endsWith(path.sep) ? base : base + path.sep)) return;
-  throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`, { key, path: file });
+  throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`, {
+    key,
+    path: file,
+  });
 }
 
 async function realpathOfExisting(folder: string): Promise<string> {
@@ -59,7 +65,8 @@ async function realpathOfExisting(folder: string): Promise<string> {
  * Where `-o` leads: a new or regular file (through links), a folder, or something that is written to as it is.
  * @throws TARGET_IO
  */
-export type Target = { kind: 'file'; path: string } | { kind: 'folder'; path: string } | { kind: 'stream'; path: string };
+export type Target =
+  { kind: 'file'; path: string } | { kind: 'folder'; path: string } | { kind: 'stream'; path: string };
 
 export async function resolveTarget(output: string): Promise<Target> {
   try {

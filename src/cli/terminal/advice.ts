@@ -9,10 +9,14 @@ import type { Progress } from './progress.ts';
 export async function printAdvice(store: ObjectStore, report: HealthReport, io: Io, otherwise?: string): Promise<void> {
   if (healthExitCode(report) === EXIT.done) return;
   for (const { disk, state } of await store.disks()) {
-    if (state.status !== 'online') await printNote(`disk "${disk}" is ${state.status} (${state.reason}): ${adviceFor(disk, state.status)}`, io);
+    if (state.status !== 'online')
+      await printNote(`disk "${disk}" is ${state.status} (${state.reason}): ${adviceFor(disk, state.status)}`, io);
   }
   for (const disk of new Set(report.unreadable.map((folder) => folder.disk))) {
-    await printNote(`disk "${disk}" is there, but cannot read all of its folders: "store heal" mends what it can; if the disk is failing, "store disk replace ${disk} <path of an empty folder>"`, io);
+    await printNote(
+      `disk "${disk}" is there, but cannot read all of its folders: "store heal" mends what it can; if the disk is failing, "store disk replace ${disk} <path of an empty folder>"`,
+      io,
+    );
   }
   if (report.lost > 0) await printNote('lost objects need their disks back, or must be uploaded again or deleted', io);
   if (otherwise !== undefined && report.degraded + report.buckets > 0) await printNote(otherwise, io);
@@ -24,7 +28,8 @@ export async function resumable<T>(io: Io, progress: Progress, work: () => Promi
     return await work();
   } catch (error) {
     progress.stop();
-    if (isStoreError(error, 'ABORTED')) await printNote('interrupted; what has been done stays, and the same command goes on from there', io);
+    if (isStoreError(error, 'ABORTED'))
+      await printNote('interrupted; what has been done stays, and the same command goes on from there', io);
     throw error;
   }
 }
@@ -33,7 +38,8 @@ export async function resumable<T>(io: Io, progress: Progress, work: () => Promi
 export function adviceFor(disk: string, status: DiskStatus): string {
   const isLost = `or, if it is lost, "store disk replace ${disk}`;
   if (status === 'swapped') return 'put the folders back in their places';
-  if (status === 'former') return `bring back the one that replaced it, or take this one back with "store disk replace ${disk}"`;
+  if (status === 'former')
+    return `bring back the one that replaced it, or take this one back with "store disk replace ${disk}"`;
   if (status === 'unmarked') return `the README says how to write its mark again; ${isLost} <path of an empty folder>"`;
   return `bring it back, ${isLost}"`;
 }

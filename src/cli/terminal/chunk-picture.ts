@@ -13,7 +13,12 @@ const PARITY = '◇';
  * A grid of an object's chunks: a row a disk, a column a chunk, in order, and after the chunks of a stripe its parity.
  * Where the columns don't suffice, a column stands for a group of them, and its shade for the disk's share of it.
  */
-export function drawChunks(meta: Pick<ObjectMeta, 'chunks' | 'parity'>, disks: readonly string[], columns: number, chalk: ChalkInstance): string[] {
+export function drawChunks(
+  meta: Pick<ObjectMeta, 'chunks' | 'parity'>,
+  disks: readonly string[],
+  columns: number,
+  chalk: ChalkInstance,
+): string[] {
   const shards = stripesOf(meta).flatMap((stripe) => [
     ...stripe.chunks.map(({ disk }) => ({ disk, isParity: false })),
     ...stripe.parity.map(({ disk }) => ({ disk, isParity: true })),

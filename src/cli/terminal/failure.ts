@@ -9,7 +9,9 @@ export class UsageError extends Error {}
 /** Writes an error to stderr in one or two lines: what is wrong with what, and what to do. */
 export async function printError(error: unknown, io: Io): Promise<void> {
   const [message, hint] = describe(error);
-  await io.stderr.line(`${await emphasize('error:', 'red', io)} ${printable(message)}${hint === undefined ? '' : `\n  ${hint}`}`);
+  await io.stderr.line(
+    `${await emphasize('error:', 'red', io)} ${printable(message)}${hint === undefined ? '' : `\n  ${hint}`}`,
+  );
 }
 
 /** Writes something that the user should know of although the command goes on. */
@@ -50,7 +52,8 @@ function hintFor({ code, details }: StoreError): string | undefined {
   // The same code for the store's folder and for a disk's: one begins with --root, the other does not.
   if (code === 'BAD_ROOT' && details.disk !== undefined) return 'a disk begins as an empty folder';
   // The disk is there; it is the file that is not, or can't be read.
-  if (code === 'CHUNK_UNAVAILABLE' && details.errno !== undefined) return 'upload the object again, or bring the file back from a backup; "store verify" tells what else is lost';
+  if (code === 'CHUNK_UNAVAILABLE' && details.errno !== undefined)
+    return 'upload the object again, or bring the file back from a backup; "store verify" tells what else is lost';
   return ANSWERS[code].hint;
 }
 

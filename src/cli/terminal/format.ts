@@ -48,5 +48,9 @@ export function plural(count: number, word: string): string {
 /** A name for a terminal: control characters can't do anything there. */
 export function printable(name: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what has to be found
-  return name.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1).replace(/^[\u007f-\u009f]$/, '\ufffd'));
+  return name.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) =>
+    JSON.stringify(character)
+      .slice(1, -1)
+      .replace(/^[\u007f-\u009f]$/, '\ufffd'),
+  );
 }

@@ -88,7 +88,12 @@ export function describeHealth(health: ObjectHealth): string[] {
 function describeUnreadable(folders: readonly UnreadableFolder[]): string[] {
   const more = folders.length - SHOWN_GROUPS;
   return [
-    ...folders.slice(0, SHOWN_GROUPS).flatMap(({ disk, path, reason }) => [`${'folder'.padEnd(STATE_WIDTH)}  ${printable(path)}  ${disk} cannot read it`, `  ${printable(reason)}`]),
+    ...folders
+      .slice(0, SHOWN_GROUPS)
+      .flatMap(({ disk, path, reason }) => [
+        `${'folder'.padEnd(STATE_WIDTH)}  ${printable(path)}  ${disk} cannot read it`,
+        `  ${printable(reason)}`,
+      ]),
     ...(more > 0 ? [`… and ${more} more folders that cannot be read`] : []),
   ];
 }
@@ -130,8 +135,18 @@ function countParts(problems: readonly Problem[]): string {
   return parts.length === 0 ? last : `${parts.join(', ')} and ${last}`;
 }
 
-function formatTotal({ objects, whole, degraded, lost, buckets, bytes, unreadable }: HealthReport, quick: boolean, milliseconds: number): string {
-  const counts = [`${whole} whole`, `${degraded} degraded`, `${lost} lost`, ...(buckets === 0 ? [] : [`${plural(buckets, 'document')} of buckets or the store not whole`]), ...(unreadable.length === 0 ? [] : [`${plural(unreadable.length, 'folder')} unreadable`])].join(', ');
+function formatTotal(
+  { objects, whole, degraded, lost, buckets, bytes, unreadable }: HealthReport,
+  quick: boolean,
+  milliseconds: number,
+): string {
+  const counts = [
+    `${whole} whole`,
+    `${degraded} degraded`,
+    `${lost} lost`,
+    ...(buckets === 0 ? [] : [`${plural(buckets, 'document')} of buckets or the store not whole`]),
+    ...(unreadable.length === 0 ? [] : [`${plural(unreadable.length, 'folder')} unreadable`]),
+  ].join(', ');
   const done = quick ? `looked for ${formatBytes(bytes)}, read nothing` : `${formatBytes(bytes)} checked`;
   const rate = quick ? '' : `  ${formatRate(bytes, milliseconds)}`;
   return `${plural(objects, 'object')}: ${counts}  ${done}  ${formatDuration(milliseconds)}${rate}`;

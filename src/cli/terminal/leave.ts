@@ -27,7 +27,13 @@ async function leaveNow(exitCode: number, outputs: readonly Output[]): Promise<n
   try {
     const { DataType, load, open } = await import('ffi-rs');
     open({ library: '', path: '' });
-    load({ library: '', funcName: '_exit', retType: DataType.Void, paramsType: [DataType.I32], paramsValue: [exitCode] });
+    load({
+      library: '',
+      funcName: '_exit',
+      retType: DataType.Void,
+      paramsType: [DataType.I32],
+      paramsValue: [exitCode],
+    });
   } catch {
     // There is no such package for this system.
   }
@@ -40,6 +46,8 @@ function flush({ stream, broken }: Output): Promise<void> {
   if (broken) return Promise.resolve();
   return new Promise((resolve) => {
     stream.once('close', resolve).once('error', resolve);
-    stream.write('', () => { resolve(); });
+    stream.write('', () => {
+      resolve();
+    });
   });
 }

@@ -14,7 +14,12 @@ const NONE: Progress = { add: () => undefined, setTotal: () => undefined, stop: 
 const BAR_SIZE = 24;
 
 /** A bar on a terminal, with rate and time left; elsewhere, or when told to be quiet, nothing. @param total Bytes to come, if known. */
-export async function startProgress(stderr: Output, label: string, total: number | undefined, quiet: boolean): Promise<Progress> {
+export async function startProgress(
+  stderr: Output,
+  label: string,
+  total: number | undefined,
+  quiet: boolean,
+): Promise<Progress> {
   if (quiet || !stderr.isTerminal) return NONE;
   const { default: cliProgress } = await import('cli-progress');
   let all = total;

@@ -60,14 +60,17 @@ export class FolderGuard {
     const drop = (): void => {
       if (this.#known.get(folder) === entry) this.#known.delete(folder);
     };
-    isThere.then((found) => { if (!found) drop(); }, drop);
+    isThere.then((found) => {
+      if (!found) drop();
+    }, drop);
     return isThere;
   }
 
   async #look(folder: string): Promise<boolean> {
     if (!(await this.#isThere(dirname(folder)))) return false;
     const stats = await except(lstat(`${this.#root}/${folder}`), 'ENOENT', 'ENOTDIR');
-    if (stats === undefined && dirname(folder) === '.') throw Object.assign(new Error(`ENOTDIR: there is no folder ${folder}`), { code: 'ENOTDIR' });
+    if (stats === undefined && dirname(folder) === '.')
+      throw Object.assign(new Error(`ENOTDIR: there is no folder ${folder}`), { code: 'ENOTDIR' });
     if (stats === undefined || stats.isDirectory()) return stats !== undefined;
     throw wrongKind('ENOTDIR', stats, 'folder');
   }

@@ -61,10 +61,15 @@ export class LocalDisk implements Disk {
       const stat = await this.stat(DISK_MARK);
       if (stat === undefined) {
         this.#knownMark = undefined;
-        const folder = await this.#attempt('look at', '.', () => files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'));
+        const folder = await this.#attempt('look at', '.', () =>
+          files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'),
+        );
         if (folder?.isDirectory() !== true) return { status: 'missing', reason: 'there is no such folder' };
         const isEmpty = (await this.list('.')).every(({ name }) => IGNORED_NAMES.has(name));
-        return { status: isEmpty ? 'empty' : 'unmarked', reason: `there is no ${DISK_MARK} in it${isEmpty ? '' : ', but other files are'}` };
+        return {
+          status: isEmpty ? 'empty' : 'unmarked',
+          reason: `there is no ${DISK_MARK} in it${isEmpty ? '' : ', but other files are'}`,
+        };
       }
       // The mark is read once; while its stamp stays, this is still the same file on the same file system.
       if (stat.stamp === this.#knownMark) return { status: 'online', reason: 'online' };
@@ -122,7 +127,8 @@ export class LocalDisk implements Disk {
       if (durable) for (const folder of [...folders].reverse().concat(within)) await this.syncFolder(folder);
     };
     try {
-      const write = (): Promise<void> => files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable);
+      const write = (): Promise<void> =>
+        files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable);
       await this.#change('stage', path, write, STAGING_FOLDER);
       await this.#makeFolders(within, folders);
     } catch (error) {
@@ -136,7 +142,10 @@ export class LocalDisk implements Disk {
     const folders = foldersBetween(within, path);
     await this.#change('remove', path, async (full) => {
       try {
-        const isRemoved = await this.#ifThere(path, files.unlink(full).then(() => true));
+        const isRemoved = await this.#ifThere(
+          path,
+          files.unlink(full).then(() => true),
+        );
         // The disk may have been away for that moment: only what is not there while the disk is counts as gone.
         if (isRemoved === undefined) await this.#ifThere(path, files.unlink(full));
       } catch (error) {
@@ -193,17 +202,27 @@ export class LocalDisk implements Disk {
   }
 
   list(path: string): Promise<DiskEntry[]> {
-    return this.#attempt('list', path, async (full) => {
-      const entries = await this.#ifThere(`${path}/`, files.readdir(full));
-      return (entries ?? []).map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
-    }, path);
+    return this.#attempt(
+      'list',
+      path,
+      async (full) => {
+        const entries = await this.#ifThere(`${path}/`, files.readdir(full));
+        return (entries ?? []).map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+      },
+      path,
+    );
   }
 
   setAside(path: string): Promise<string | undefined> {
-    return this.#attempt('set aside', path, async () => {
-      this.#guard.forget();
-      return setAside(this.#root, path);
-    }, '.');
+    return this.#attempt(
+      'set aside',
+      path,
+      async () => {
+        this.#guard.forget();
+        return setAside(this.#root, path);
+      },
+      '.',
+    );
   }
 
   #full(path: string): string {
@@ -212,14 +231,24 @@ export class LocalDisk implements Disk {
 
   /** An attempt to change something, which must not be led elsewhere by what the folder has become a moment ago. */
   #change<T>(action: string, path: string, work: (full: string) => Promise<T>, folder = dirname(path)): Promise<T> {
-    return this.#attempt(action, path, async (full) => {
-      await this.#guard.checkAnew(folder);
-      return work(full);
-    }, folder);
+    return this.#attempt(
+      action,
+      path,
+      async (full) => {
+        await this.#guard.checkAnew(folder);
+        return work(full);
+      },
+      folder,
+    );
   }
 
   /** @param folder where the work is done: neither it nor a folder above it may be a link */
-  async #attempt<T>(action: string, path: string, work: (full: string) => Promise<T>, folder = dirname(path)): Promise<T> {
+  async #attempt<T>(
+    action: string,
+    path: string,
+    work: (full: string) => Promise<T>,
+    folder = dirname(path),
+  ): Promise<T> {
     try {
       await this.#guard.check(folder);
       return await work(this.#full(path));
@@ -263,7 +292,16 @@ export class LocalDisk implements Disk {
     for (let folder = dirname(path); ; folder = dirname(folder)) {
       // The disk's own folder is missing where the disk has gone.
       const missing = folder === '.' ? [] : ['ENOENT'];
-      const isThere = await this.#attempt('sync folder', folder, (full) => files.except(this.#folderSync.sync(full).then(() => true), ...missing), folder);
+      const isThere = await this.#attempt(
+        'sync folder',
+        folder,
+        (full) =>
+          files.except(
+            this.#folderSync.sync(full).then(() => true),
+            ...missing,
+          ),
+        folder,
+      );
       if (isThere === true) return;
     }
   }
@@ -271,7 +309,10 @@ export class LocalDisk implements Disk {
   /** Tidies up: what can't be removed stays, and nobody needs to know. */
   async #removeEmpty(folders: string[]): Promise<void> {
     for (const folder of [...folders].reverse()) {
-      const isGone = await files.except(files.rmdir(this.#full(folder)), 'ENOENT').then(() => true, () => false);
+      const isGone = await files.except(files.rmdir(this.#full(folder)), 'ENOENT').then(
+        () => true,
+        () => false,
+      );
       if (!isGone) return;
     }
   }

@@ -35,7 +35,13 @@ export class Balance extends Relocation {
   /** A shard is moved only if that brings two disks nearer by more than so many bytes. */
   readonly #tolerance: number;
 
-  private constructor(context: StoreContext, online: readonly Disk[], rooms: Rooms, above: Map<string, number>, tolerance: number) {
+  private constructor(
+    context: StoreContext,
+    online: readonly Disk[],
+    rooms: Rooms,
+    above: Map<string, number>,
+    tolerance: number,
+  ) {
     super(context, online, rooms);
     this.#above = above;
     this.#tolerance = tolerance;
@@ -48,7 +54,9 @@ export class Balance extends Relocation {
     const sizes = disks.map((disk) => (used.get(disk.name) ?? 0) + Math.min(rooms.left(disk), Number.MAX_SAFE_INTEGER));
     const all = sizes.reduce((sum, size) => sum + size, 0);
     const inUse = disks.reduce((sum, { name }) => sum + (used.get(name) ?? 0), 0);
-    const above = new Map(disks.map(({ name }, index) => [name, (used.get(name) ?? 0) - (inUse * (sizes[index] ?? 0)) / (all || 1)]));
+    const above = new Map(
+      disks.map(({ name }, index) => [name, (used.get(name) ?? 0) - (inUse * (sizes[index] ?? 0)) / (all || 1)]),
+    );
     return new Balance(context, disks, rooms, above, Math.max(CHUNK_SIZE / 2, (inUse / disks.length) * TOLERANCE));
   }
 

@@ -21,7 +21,11 @@ const METAS = 100;
  * Looks at a disk that answers its mark as operations use it: lists every folder, reads the first metas, writes and removes
  * a file. Resolves to what is wrong in words, or undefined. What it does not find are chunks that can't be read.
  */
-export async function faultOf(context: StoreContext, disk: Disk, signal: AbortSignal | undefined): Promise<string | undefined> {
+export async function faultOf(
+  context: StoreContext,
+  disk: Disk,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const probe = new Probe(disk, signal);
   const isWell =
     (await canWrite(context, probe)) &&
@@ -109,10 +113,18 @@ async function canReadMetas(context: StoreContext, probe: Probe): Promise<boolea
  * Refuses to do without a disk as long as something can be read only with it. Files on the others are looked for, not
  * read. @throws DISK_NEEDED, TOO_FEW_DISKS_TO_READ
  */
-export async function refuseLosing(context: StoreContext, disk: Disk, allowStale: boolean, signal: AbortSignal | undefined): Promise<void> {
+export async function refuseLosing(
+  context: StoreContext,
+  disk: Disk,
+  allowStale: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const all = await context.disks.look();
   const state = { status: 'unreadable', reason: 'it is to be replaced' } as const;
-  const others: DiskView = { online: all.online.filter((other) => other !== disk), offline: [...all.offline, { disk: disk.name, state }] };
+  const others: DiskView = {
+    online: all.online.filter((other) => other !== disk),
+    offline: [...all.offline, { disk: disk.name, state }],
+  };
   const loss = new Loss(context, disk, all, others, allowStale);
   const look = async (bucket: string, key: string): Promise<void> => {
     throwIfAborted(signal);
@@ -155,7 +167,11 @@ class Loss {
 
   async #agreed(view: DiskView, bucket: string, key: string): Promise<Meta | undefined | 'unknown'> {
     try {
-      return agreedDocument(this.#context.disks, await readCopies(view.online, metaKind(bucket, key)), this.#allowStale);
+      return agreedDocument(
+        this.#context.disks,
+        await readCopies(view.online, metaKind(bucket, key)),
+        this.#allowStale,
+      );
     } catch (error) {
       if (!isDiskFault(error)) throw error;
       return 'unknown';

@@ -36,7 +36,14 @@ export async function moveAll(
   return withWriter(context, { signal: options.signal }, async ({ view }) => {
     const report: MoveReport = { moved: 0, movedBytes: 0, failed: [] };
     const { signal, onBytes } = options;
-    const common = { budget: new Budget(BUFFERS), throttle: new Throttle(options.rate), movesOnly: true, relocate: await makePolicy(view), signal, onBytes };
+    const common = {
+      budget: new Budget(BUFFERS),
+      throttle: new Throttle(options.rate),
+      movesOnly: true,
+      relocate: await makePolicy(view),
+      signal,
+      onBytes,
+    };
     await forEachKey(
       context,
       view,
@@ -49,7 +56,8 @@ export async function moveAll(
           report.movedBytes += movedBytes;
           report.failed.push(...failed);
           // What its meta would have said is unknown.
-          if (health !== undefined && health.version === undefined) report.failed.push(health.problems[0]?.reason ?? `the meta of ${bucket}/${key} cannot be read`);
+          if (health !== undefined && health.version === undefined)
+            report.failed.push(health.problems[0]?.reason ?? `the meta of ${bucket}/${key} cannot be read`);
         } catch (error) {
           // One object that can't be moved must not keep the others waiting.
           if (!isDiskFault(error)) throw error;

@@ -25,18 +25,31 @@ export function placeOf(root: string, name: string, folder: string): Place {
  */
 export async function refuseSilent({ attendance }: Membership, name: string, { folder }: Place): Promise<void> {
   const told = <T>(outcome: T | typeof NO_ANSWER): T => {
-    if (outcome === NO_ANSWER) throw new StoreError('DISK_IO', `"${folder}" does not answer, so it cannot become disk "${name}"`, { disk: name, path: folder });
+    if (outcome === NO_ANSWER)
+      throw new StoreError('DISK_IO', `"${folder}" does not answer, so it cannot become disk "${name}"`, {
+        disk: name,
+        path: folder,
+      });
     return outcome;
   };
   let there = folder;
-  while (!told(await attendance.ask(folder, () => isFolder(there))) && there !== path.dirname(there)) there = path.dirname(there);
+  while (!told(await attendance.ask(folder, () => isFolder(there))) && there !== path.dirname(there))
+    there = path.dirname(there);
   // What else is wrong with it is told when the disk is made.
-  const use = (): Promise<unknown> => fs.statfs(there).then(() => syncFolderNow(there)).catch((error: unknown) => { throwIfShort(error, `cannot look at "${there}"`); });
+  const use = (): Promise<unknown> =>
+    fs
+      .statfs(there)
+      .then(() => syncFolderNow(there))
+      .catch((error: unknown) => {
+        throwIfShort(error, `cannot look at "${there}"`);
+      });
   told(await attendance.ask(folder, use, attendance.patience.work));
 }
 
 async function isFolder(folder: string): Promise<boolean> {
-  const stats = await fs.stat(folder).catch((error: unknown) => { throwIfShort(error, `cannot look at "${folder}"`); });
+  const stats = await fs.stat(folder).catch((error: unknown) => {
+    throwIfShort(error, `cannot look at "${folder}"`);
+  });
   return stats?.isDirectory() === true;
 }
 
@@ -46,10 +59,18 @@ export async function isMissing({ attendance }: Membership, { folder }: Place): 
 }
 
 /** @throws BAD_ROOT where another disk is there, or the place holds one, or is held by one */
-export async function refuseOccupied(document: StoreDocument, members: Membership, name: string, { folder }: Place): Promise<void> {
+export async function refuseOccupied(
+  document: StoreDocument,
+  members: Membership,
+  name: string,
+  { folder }: Place,
+): Promise<void> {
   for (const disk of document.disks) {
     if (disk.name !== name && (await isWithin(members, folder, path.resolve(members.root, disk.path)))) {
-      throw new StoreError('BAD_ROOT', `"${folder}" cannot become disk "${name}": disk "${disk.name}" is there`, { disk: name, path: folder });
+      throw new StoreError('BAD_ROOT', `"${folder}" cannot become disk "${name}": disk "${disk.name}" is there`, {
+        disk: name,
+        path: folder,
+      });
     }
   }
 }
@@ -68,9 +89,15 @@ export async function realPlace(members: Membership, folder: string): Promise<st
 }
 
 /** Takes away the link, or empty folder, that stands where the link to the new place is to be; and a link to nowhere at the place itself. */
-export async function clearWay({ attendance }: Membership, inside: string, { folder }: Place, made: Made): Promise<void> {
+export async function clearWay(
+  { attendance }: Membership,
+  inside: string,
+  { folder }: Place,
+  made: Made,
+): Promise<void> {
   // A link is taken away without a look at where it leads: that may be the disk which hangs.
-  if (folder !== inside || (await attendance.ask(inside, () => except(fs.stat(inside), 'ENOENT'))) === undefined) await made.clear(inside);
+  if (folder !== inside || (await attendance.ask(inside, () => except(fs.stat(inside), 'ENOENT'))) === undefined)
+    await made.clear(inside);
 }
 
 /**
@@ -78,18 +105,29 @@ export async function clearWay({ attendance }: Membership, inside: string, { fol
  * the new one, and tells how.
  * @throws BAD_ROOT where it can't be renamed, because it is a mount point for instance
  */
-export async function moveOldFolder(root: string, name: string, { folder }: Place, made: Made): Promise<string | undefined> {
+export async function moveOldFolder(
+  root: string,
+  name: string,
+  { folder }: Place,
+  made: Made,
+): Promise<string | undefined> {
   const inside = path.join(root, name);
   if (folder === inside || (await except(fs.lstat(inside), 'ENOENT')) === undefined) return undefined;
   // Hidden, so that nobody takes it for a disk of the store.
   let aside = path.join(root, `.${name}.replaced`);
-  for (let times = 2; (await except(fs.lstat(aside), 'ENOENT')) !== undefined; times++) aside = path.join(root, `.${name}.replaced-${times}`);
+  for (let times = 2; (await except(fs.lstat(aside), 'ENOENT')) !== undefined; times++)
+    aside = path.join(root, `.${name}.replaced-${times}`);
   try {
     await made.rename(inside, aside);
   } catch (error) {
     const errno = errnoOf(error);
     const details = { disk: name, path: inside, ...(errno === undefined ? {} : { errno }) };
-    throw new StoreError('BAD_ROOT', `"${inside}" is in the way of a link to "${folder}"; unmount it, or move it away first (${reasonOf(error)})`, details, error);
+    throw new StoreError(
+      'BAD_ROOT',
+      `"${inside}" is in the way of a link to "${folder}"; unmount it, or move it away first (${reasonOf(error)})`,
+      details,
+      error,
+    );
   }
   return aside;
 }
@@ -99,7 +137,10 @@ export async function relink(root: string, name: string, { folder }: Place, made
   if (folder === inside) return;
   await made.clear(inside);
   if ((await except(fs.lstat(inside), 'ENOENT')) !== undefined) {
-    throw new StoreError('BAD_ROOT', `"${inside}" is in the way of a link to "${folder}"; move it away first`, { disk: name, path: inside });
+    throw new StoreError('BAD_ROOT', `"${inside}" is in the way of a link to "${folder}"; move it away first`, {
+      disk: name,
+      path: inside,
+    });
   }
   await made.link(folder, inside);
   await syncFolderNow(root);

@@ -24,7 +24,8 @@ export async function survey(context: StoreContext, disk: string, signal: AbortS
   const view = await context.lookForReading();
   const found: Survey = { onDisk: 0, bytesOnDisk: 0, roomElsewhere: 0, widest: '', widestName: '', widestShards: 0 };
   const widen = (redundancy: string, name: string, shards: number): void => {
-    if (shards > found.widestShards) Object.assign(found, { widest: redundancy, widestName: name, widestShards: shards });
+    if (shards > found.widestShards)
+      Object.assign(found, { widest: redundancy, widestName: name, widestShards: shards });
   };
   const { belong } = context.members;
   for (const other of view.online) {
@@ -46,7 +47,8 @@ export async function survey(context: StoreContext, disk: string, signal: AbortS
         found.bytesOnDisk += shard.size;
       }
       // Chunks without parity can share a disk.
-      for (const { chunks, parity } of stripesOf(meta)) widen(meta.redundancy, `${bucket}/${key}`, parity.length === 0 ? 1 : chunks.length + parity.length);
+      for (const { chunks, parity } of stripesOf(meta))
+        widen(meta.redundancy, `${bucket}/${key}`, parity.length === 0 ? 1 : chunks.length + parity.length);
     } catch (error) {
       if (!isStoreError(error, 'NO_SUCH_KEY', 'NO_SUCH_BUCKET')) throw error;
     }

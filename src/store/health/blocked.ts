@@ -38,12 +38,20 @@ type Role = StoreDocument['disks'][number]['role'];
  * does not count among those that answer, whatever happens meanwhile.
  * @returns what stays as it is, and why, in words
  */
-export async function unblock(context: StoreContext, writer: Writer, disk: Disk, documents: readonly BlockedDocument[], options: UnblockOptions): Promise<string[]> {
+export async function unblock(
+  context: StoreContext,
+  writer: Writer,
+  disk: Disk,
+  documents: readonly BlockedDocument[],
+  options: UnblockOptions,
+): Promise<string[]> {
   const { obstacles, allowStale } = options;
   const why = whyFoldersStay(documents, options);
   const stays = why === undefined ? [] : [`disk "${disk.name}": ${why}`];
   // A document in whose place something stands, and that nobody knows for sure, shows as its object's problem.
-  const todo = documents.filter(({ folder, isVouchedFor }) => isVouchedFor && (folder === undefined || why === undefined));
+  const todo = documents.filter(
+    ({ folder, isVouchedFor }) => isVouchedFor && (folder === undefined || why === undefined),
+  );
   if (todo.length === 0) return stays;
   const role = await suspend(context, writer, disk, allowStale);
   for (const { folder } of todo) while (folder !== undefined && (await obstacles.clear(disk, `${folder}/`)));
@@ -51,16 +59,22 @@ export async function unblock(context: StoreContext, writer: Writer, disk: Disk,
   let isWhole = true;
   for (const { settle } of todo) isWhole = (await settle()) !== undefined && isWhole;
   const isBack = role === 'joining' || (isWhole && (await resume(context, writer, disk, role, todo, allowStale)));
-  if (!isBack && !options.isWhole) stays.push(`disk "${disk.name}" is joining, until a heal of the whole store has brought it all metas`);
+  if (!isBack && !options.isWhole)
+    stays.push(`disk "${disk.name}" is joining, until a heal of the whole store has brought it all metas`);
   return stays;
 }
 
 /** Once they are gone, the disk says of all that was behind them that there is none, so the others must vouch for all of it. */
-function whyFoldersStay(documents: readonly BlockedDocument[], { isWhole, isIncomplete }: UnblockOptions): string | undefined {
+function whyFoldersStay(
+  documents: readonly BlockedDocument[],
+  { isWhole, isIncomplete }: UnblockOptions,
+): string | undefined {
   const behind = documents.filter(({ folder }) => folder !== undefined);
   const first = behind.find(({ isVouchedFor }) => !isVouchedFor) ?? (isWhole && !isIncomplete ? undefined : behind[0]);
   if (first === undefined) return undefined;
-  const why = isWhole ? 'too few other disks answer for it' : 'only a heal of the whole store can know all that is behind it';
+  const why = isWhole
+    ? 'too few other disks answer for it'
+    : 'only a heal of the whole store can know all that is behind it';
   return `something stands in the place of a folder of ${first.path}, and stays, because ${why}`;
 }
 
@@ -89,7 +103,14 @@ async function suspend(context: StoreContext, { signal }: Writer, disk: Disk, al
  * Lets the disk count again, if it has got back all that was blocked; the rest it has as before. Tells whether it does: what a
  * commit has kept from it meanwhile is left to the joining of disks.
  */
-async function resume(context: StoreContext, { signal }: Writer, disk: Disk, role: Role, documents: readonly BlockedDocument[], allowStale: boolean): Promise<boolean> {
+async function resume(
+  context: StoreContext,
+  { signal }: Writer,
+  disk: Disk,
+  role: Role,
+  documents: readonly BlockedDocument[],
+  allowStale: boolean,
+): Promise<boolean> {
   const changed = await context.members.change(context.locks, signal, async (document) => {
     const view = await context.disks.look();
     if (!view.online.includes(disk) || roleIn(document, disk) !== 'joining') return undefined;
@@ -114,6 +135,7 @@ function roleIn({ disks }: StoreDocument, { name }: Disk): Role {
 }
 
 function withRole(document: StoreDocument, { name }: Disk, role: Role): StoreDocument {
-  const change = ({ role: _, ...entry }: StoreDocument['disks'][number]): StoreDocument['disks'][number] => (role === undefined ? entry : { ...entry, role });
+  const change = ({ role: _, ...entry }: StoreDocument['disks'][number]): StoreDocument['disks'][number] =>
+    role === undefined ? entry : { ...entry, role };
   return { ...document, disks: document.disks.map((entry) => (entry.name === name ? change(entry) : entry)) };
 }

@@ -97,7 +97,9 @@ export async function readQuietCopies<T extends VersionedDocument>(
 ): Promise<Copy<T>[]> {
   const copies = await readCopies(view.online, kind);
   const [first] = copies;
-  const areAlike = copies.every((copy) => copy.state === 'valid' && first?.state === 'valid' && copy.document === first.document);
+  const areAlike = copies.every(
+    (copy) => copy.state === 'valid' && first?.state === 'valid' && copy.document === first.document,
+  );
   if (areAlike) return copies;
   await session.lock(lock, 'shared', signal);
   try {
@@ -136,7 +138,13 @@ export class Diagnosis {
       if (problem !== undefined) this.#problems.push({ part: 'meta', disk: copy.disk.name, path, ...problem });
     }
     for (const { disk, state } of view.offline) {
-      this.#problems.push({ part: 'meta', disk, path, state: 'offline', reason: `disk "${disk}" is ${state.status} (${state.reason})` });
+      this.#problems.push({
+        part: 'meta',
+        disk,
+        path,
+        state: 'offline',
+        reason: `disk "${disk}" is ${state.status} (${state.reason})`,
+      });
     }
     this.#survives = Math.min(answers - context.disks.readQuorum, current - 1);
   }
@@ -146,10 +154,18 @@ export class Diagnosis {
     const shards = shardsOf(stripe);
     for (const shard of shards) {
       const fault = faultOf(shard);
-      const common = { part: isParity(shard) ? 'parity' : 'chunk', disk: shard.disk, path: `${this.#meta.directory}/${shard.file}` } as const;
+      const common = {
+        part: isParity(shard) ? 'parity' : 'chunk',
+        disk: shard.disk,
+        path: `${this.#meta.directory}/${shard.file}`,
+      } as const;
       if (fault !== undefined) this.#problems.push({ ...common, state: stateOf(fault), reason: fault.message });
       else if (mustLeave(this.#context, shard)) {
-        this.#problems.push({ ...common, state: 'leaving', reason: `${nameShard(shard)} is on disk "${shard.disk}", which is being drained` });
+        this.#problems.push({
+          ...common,
+          state: 'leaving',
+          reason: `${nameShard(shard)} is on disk "${shard.disk}", which is being drained`,
+        });
       }
     }
     const spare = shards.filter((shard) => faultOf(shard) === undefined).length - stripe.chunks.length;
@@ -185,14 +201,30 @@ export class Diagnosis {
 }
 
 /** The health of an object whose meta can't be read. */
-export function withoutMeta(bucket: string, key: string, copies: readonly Copy<Meta>[], reason: StoreError): ObjectHealth {
+export function withoutMeta(
+  bucket: string,
+  key: string,
+  copies: readonly Copy<Meta>[],
+  reason: StoreError,
+): ObjectHealth {
   const { path } = metaKind(bucket, key);
   const problems = copies.flatMap((copy): Problem[] => {
     const problem = badCopy(copy);
     return problem === undefined ? [] : [{ part: 'meta', disk: copy.disk.name, path, ...problem }];
   });
-  if (problems.length === 0) problems.push({ part: 'meta', disk: reason.details.disk ?? '', path, state: 'unreadable', reason: reason.message });
-  return { bucket, key, state: 'lost', version: undefined, redundancy: undefined, size: undefined, survives: 0, problems, lost: [] };
+  if (problems.length === 0)
+    problems.push({ part: 'meta', disk: reason.details.disk ?? '', path, state: 'unreadable', reason: reason.message });
+  return {
+    bucket,
+    key,
+    state: 'lost',
+    version: undefined,
+    redundancy: undefined,
+    size: undefined,
+    survives: 0,
+    problems,
+    lost: [],
+  };
 }
 
 /** The health of a bucket's own document, or without a bucket of the store's horizon; undefined where all is well, or where there is none. */
@@ -213,7 +245,17 @@ export function healthOfDocument(
   const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length - disks.readQuorum;
   const survives = Math.min(answers, copies.length - problems.length - 1);
   const state = answers < 0 || newest === undefined ? 'lost' : 'degraded';
-  return { bucket, key: '', state, version: newest?.version, redundancy: undefined, size: undefined, survives: Math.max(0, survives), problems, lost: [] };
+  return {
+    bucket,
+    key: '',
+    state,
+    version: newest?.version,
+    redundancy: undefined,
+    size: undefined,
+    survives: Math.max(0, survives),
+    problems,
+    lost: [],
+  };
 }
 
 /** Whether a shard is on a disk that gives its chunks away, or that the store no longer has. */
@@ -221,7 +263,10 @@ export function mustLeave({ disks }: StoreContext, shard: ShardEntry): boolean {
   return disks.roleOf(shard.disk) === 'draining' || !disks.disks.some(({ name }) => name === shard.disk);
 }
 
-function judgeCopy<T extends VersionedDocument>(copy: Copy<T>, newest: T): Pick<Problem, 'state' | 'reason'> | undefined {
+function judgeCopy<T extends VersionedDocument>(
+  copy: Copy<T>,
+  newest: T,
+): Pick<Problem, 'state' | 'reason'> | undefined {
   const on = `the meta on disk "${copy.disk.name}"`;
   switch (copy.state) {
     case 'valid':

@@ -27,7 +27,12 @@ export interface ExamineOptions {
 const AT_ONCE = 8;
 
 /** Looks at every chunk, parity chunk and meta copy of an object. Undefined where there is no such object. */
-export async function examine(context: StoreContext, bucket: string, key: string, options: ExamineOptions): Promise<ObjectHealth | undefined> {
+export async function examine(
+  context: StoreContext,
+  bucket: string,
+  key: string,
+  options: ExamineOptions,
+): Promise<ObjectHealth | undefined> {
   let held: Awaited<ReturnType<typeof openVersion>>;
   try {
     held = await openVersion(context, bucket, key, false, options.signal);
@@ -37,7 +42,13 @@ export async function examine(context: StoreContext, bucket: string, key: string
   try {
     const { meta, view, session } = held;
     const faults = await findFaults(meta, view, context, options);
-    const copies = await readQuietCopies(session, view, metaKind(bucket, key), lockName.key(bucket, key), options.signal);
+    const copies = await readQuietCopies(
+      session,
+      view,
+      metaKind(bucket, key),
+      lockName.key(bucket, key),
+      options.signal,
+    );
     if (isGone(copies)) {
       await context.confirm(view);
       return undefined;
@@ -51,27 +62,51 @@ export async function examine(context: StoreContext, bucket: string, key: string
 }
 
 /** Looks at every copy of a bucket's own document; undefined where all is well. */
-export async function examineBucket(context: StoreContext, view: DiskView, bucket: string, signal?: AbortSignal): Promise<ObjectHealth | undefined> {
+export async function examineBucket(
+  context: StoreContext,
+  view: DiskView,
+  bucket: string,
+  signal?: AbortSignal,
+): Promise<ObjectHealth | undefined> {
   const session = await context.locks.open('read');
   try {
-    return healthOfDocument(context, bucket, bucketKind(bucket).path, await readQuietCopies(session, view, bucketKind(bucket), lockName.bucket(bucket), signal));
+    return healthOfDocument(
+      context,
+      bucket,
+      bucketKind(bucket).path,
+      await readQuietCopies(session, view, bucketKind(bucket), lockName.bucket(bucket), signal),
+    );
   } finally {
     await session.close();
   }
 }
 
 /** The same of the store's horizon. */
-export async function examineHorizon(context: StoreContext, view: DiskView, signal?: AbortSignal): Promise<ObjectHealth | undefined> {
+export async function examineHorizon(
+  context: StoreContext,
+  view: DiskView,
+  signal?: AbortSignal,
+): Promise<ObjectHealth | undefined> {
   const session = await context.locks.open('read');
   try {
-    return healthOfDocument(context, '', horizonKind.path, await readQuietCopies(session, view, horizonKind, lockName.clock(), signal));
+    return healthOfDocument(
+      context,
+      '',
+      horizonKind.path,
+      await readQuietCopies(session, view, horizonKind, lockName.clock(), signal),
+    );
   } finally {
     await session.close();
   }
 }
 
 /** What to say of an object whose version can't be opened; undefined where it has been deleted. @throws what concerns the whole store */
-export async function healthWithoutMeta(context: StoreContext, bucket: string, key: string, error: unknown): Promise<ObjectHealth | undefined> {
+export async function healthWithoutMeta(
+  context: StoreContext,
+  bucket: string,
+  key: string,
+  error: unknown,
+): Promise<ObjectHealth | undefined> {
   if (isStoreError(error, 'NO_SUCH_KEY', 'NO_SUCH_BUCKET')) return undefined;
   if (!isStoreError(error, 'META_DAMAGED', 'UNKNOWN_FORMAT', 'TOO_FEW_DISKS_TO_READ')) throw error;
   // Where too few disks are there at all, that is said once, and not of every object.
@@ -79,7 +114,12 @@ export async function healthWithoutMeta(context: StoreContext, bucket: string, k
   return withoutMeta(bucket, key, await readCopies(view.online, metaKind(bucket, key)), error);
 }
 
-async function findFaults(meta: ObjectMeta, view: DiskView, context: StoreContext, options: ExamineOptions): Promise<Map<ShardEntry, StoreError>> {
+async function findFaults(
+  meta: ObjectMeta,
+  view: DiskView,
+  context: StoreContext,
+  options: ExamineOptions,
+): Promise<Map<ShardEntry, StoreError>> {
   const reader = new ShardReader(meta, view);
   const faults = new Map<ShardEntry, StoreError>();
   await forEachAtOnce([...meta.chunks, ...meta.parity], AT_ONCE, async (shard) => {

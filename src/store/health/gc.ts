@@ -53,7 +53,9 @@ const AT_ONCE = 16;
  * met may come back when the power goes, the disks are flushed between the walk and the first removal.
  */
 export async function gc(context: StoreContext, options: GcOptions): Promise<GcReport> {
-  return withWriter(context, { signal: options.signal }, (writer) => new Sweep(context, writer, options.dryRun ?? false).run());
+  return withWriter(context, { signal: options.signal }, (writer) =>
+    new Sweep(context, writer, options.dryRun ?? false).run(),
+  );
 }
 
 class Sweep {
@@ -108,7 +110,8 @@ class Sweep {
       this.#report.kept.push(...(await flushDisks(this.#context, this.#writer.view.online)));
     }
     if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
-    if (this.#wasTakenBack) this.#report.kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
+    if (this.#wasTakenBack)
+      this.#report.kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
     return this.#report;
   }
 
@@ -165,7 +168,9 @@ class Sweep {
     const { online } = this.#writer.view;
     for (const bucket of await bucketFolders(this.#context, this.#writer.view, this.#rules)) {
       await this.#walk(bucket, bucketFolder(bucket), '', online);
-      await this.#settle(() => settleBucket(this.#context, this.#writer, bucket, { dryRun: this.#dryRun, mend: false }));
+      await this.#settle(() =>
+        settleBucket(this.#context, this.#writer, bucket, { dryRun: this.#dryRun, mend: false }),
+      );
     }
   }
 
@@ -174,10 +179,15 @@ class Sweep {
     const { nodes, parts, failures } = await readKeyLevel(disks, folder, base);
     judgeFailures(this.#context.disks, this.#writer.view, failures, this.#rules);
     // A disk that has gone meanwhile reads as if it were empty.
-    this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) => online.some(({ name }) => name === disk));
+    this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) =>
+      online.some(({ name }) => name === disk),
+    );
     const keys = nodes.filter((node) => node.folder === undefined);
     await forEachAtOnce(keys, AT_ONCE, ({ name }) =>
-      this.#settle(() => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false }), failures.length > 0),
+      this.#settle(
+        () => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false }),
+        failures.length > 0,
+      ),
     );
     const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
     for (const node of below) await this.#walk(bucket, node.folder, node.name, node.disks);
@@ -185,7 +195,10 @@ class Sweep {
     // Folders that lead to no key any more. One that an upload needs this moment it makes again.
     for (const node of [...parts, ...below]) {
       const disks = node.disks.filter((disk) => !this.#unreadable.has(disk, node.folder));
-      for (const disk of disks) await disk.removeFolder(node.folder).catch((error: unknown) => { this.#fail(error); });
+      for (const disk of disks)
+        await disk.removeFolder(node.folder).catch((error: unknown) => {
+          this.#fail(error);
+        });
     }
   }
 

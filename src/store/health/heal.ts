@@ -109,7 +109,15 @@ class Healing {
     this.#context = context;
     this.#writer = writer;
     this.#options = options;
-    this.#rules = { allowStale: options.allowStale, onUnreadable: (failure) => { this.#unreadable.add(failure); }, onTooFew: () => { this.#isIncomplete = true; } };
+    this.#rules = {
+      allowStale: options.allowStale,
+      onUnreadable: (failure) => {
+        this.#unreadable.add(failure);
+      },
+      onTooFew: () => {
+        this.#isIncomplete = true;
+      },
+    };
     this.#obstacles = new Obstacles(context, options.signal);
   }
 
@@ -128,7 +136,14 @@ class Healing {
     const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
     this.#failed.push(...(swept?.failed ?? []));
     if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#writer.view.online)));
-    return { ...this.#tally.report(this.#unreadable.all()), ...this.#done, gc: swept, joined: this.#joined, setAside: this.#obstacles.setAside, failed: this.#failed };
+    return {
+      ...this.#tally.report(this.#unreadable.all()),
+      ...this.#done,
+      gc: swept,
+      joined: this.#joined,
+      setAside: this.#obstacles.setAside,
+      failed: this.#failed,
+    };
   }
 
   async #join(failed: string[]): Promise<void> {
@@ -153,7 +168,13 @@ class Healing {
         if (!isDiskFault(error)) throw error;
         if (error.details.errno !== 'ENOTDIR') continue;
         // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
-        this.#block(disk, { path: 'all buckets', folder: BUCKETS_FOLDER, isVouchedFor: true, settle: () => Promise.resolve(NOTHING), look: () => Promise.resolve(NOTHING) });
+        this.#block(disk, {
+          path: 'all buckets',
+          folder: BUCKETS_FOLDER,
+          isVouchedFor: true,
+          settle: () => Promise.resolve(NOTHING),
+          look: () => Promise.resolve(NOTHING),
+        });
       }
     }
   }
@@ -171,12 +192,27 @@ class Healing {
       await this.#settle(bucketKind(bucket).path, (writer, how) => settleBucket(this.#context, writer, bucket, how));
     }
     let total = 0;
-    const quick = { quick: true, budget: this.#budget, signal: this.#options.signal, onBytes: (bytes: number) => { total += bytes; } };
-    const healths = mapKeys(this.#context, view, this.#options, async (bucket, key) => {
-      throwIfAborted(this.#options.signal);
-      await this.#settle(metaKind(bucket, key).path, (writer, how) => settleKey(this.#context, writer, bucket, key, how));
-      return examine(this.#context, bucket, key, quick);
-    }, this.#rules);
+    const quick = {
+      quick: true,
+      budget: this.#budget,
+      signal: this.#options.signal,
+      onBytes: (bytes: number) => {
+        total += bytes;
+      },
+    };
+    const healths = mapKeys(
+      this.#context,
+      view,
+      this.#options,
+      async (bucket, key) => {
+        throwIfAborted(this.#options.signal);
+        await this.#settle(metaKind(bucket, key).path, (writer, how) =>
+          settleKey(this.#context, writer, bucket, key, how),
+        );
+        return examine(this.#context, bucket, key, quick);
+      },
+      this.#rules,
+    );
     for await (const health of healths) {
       if (health === undefined || health.state === 'whole') continue;
       const { bucket, key, survives } = health;
@@ -190,7 +226,10 @@ class Healing {
     return { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles };
   }
 
-  async #settle(path: string, settle: (writer: Writer, how: SettleOptions) => Promise<Settled>): Promise<Settled | undefined> {
+  async #settle(
+    path: string,
+    settle: (writer: Writer, how: SettleOptions) => Promise<Settled>,
+  ): Promise<Settled | undefined> {
     const writer = this.#writer;
     const how = this.#settling;
     try {
@@ -246,10 +285,16 @@ class Healing {
       await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
     }
     const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
-    await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => { await this.#report(await work(bucket, key)); });
-    const rest = mapKeys(this.#context, view, this.#options, async (bucket, key) =>
-      this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key),
-    this.#rules);
+    await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => {
+      await this.#report(await work(bucket, key));
+    });
+    const rest = mapKeys(
+      this.#context,
+      view,
+      this.#options,
+      async (bucket, key) => (this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key)),
+      this.#rules,
+    );
     for await (const health of rest) await this.#report(health);
   }
 
@@ -263,7 +308,8 @@ class Healing {
       this.#tally.bytes += bytes;
       this.#options.onBytes?.(bytes);
     };
-    if (this.#options.dryRun === true) return (bucket, key) => examine(context, bucket, key, { quick: false, budget, signal, onBytes });
+    if (this.#options.dryRun === true)
+      return (bucket, key) => examine(context, bucket, key, { quick: false, budget, signal, onBytes });
     const relocate = await Relocation.of(context, this.#writer.view);
     const options = { budget, throttle, relocate, movesOnly: false, signal, onBytes };
     return async (bucket, key) => {

@@ -35,7 +35,9 @@ export async function joinDisks(context: StoreContext, writer: Writer, options: 
   let joined: string[] = [];
   await changeWhenComplete(context, writer, options, async (document, having) => {
     joined = having.filter((disk) => !context.disks.isVoter(disk)).map(({ name }) => name);
-    const disks = document.disks.map(({ role, ...disk }) => (role === undefined || joined.includes(disk.name) ? disk : { ...disk, role }));
+    const disks = document.disks.map(({ role, ...disk }) =>
+      role === undefined || joined.includes(disk.name) ? disk : { ...disk, role },
+    );
     return Promise.resolve({ ...document, disks });
   });
   return joined;
@@ -75,13 +77,18 @@ export async function changeWhenComplete(
 }
 
 /** Brings all metas into step, or looks whether they are; says what is in the way, and which disks were there all the while. */
-async function walkMetas(context: StoreContext, writer: Writer, options: SettleOptions): Promise<{ problems: string[]; having: Disk[] }> {
+async function walkMetas(
+  context: StoreContext,
+  writer: Writer,
+  options: SettleOptions,
+): Promise<{ problems: string[]; having: Disk[] }> {
   const problems: string[] = [];
   const note = async (settle: () => Promise<Settled>): Promise<void> => {
     try {
       const { outcome, problem, blocked } = await settle();
       if (problem !== undefined) problems.push(problem);
-      else if (blocked.length > 0) problems.push(...blocked.map(({ disk }) => `disk "${disk.name}": something stands in the way of a meta`));
+      else if (blocked.length > 0)
+        problems.push(...blocked.map(({ disk }) => `disk "${disk.name}": something stands in the way of a meta`));
       else if (options.dryRun && outcome !== 'agreed') problems.push('a meta has not reached all disks');
     } catch (error) {
       if (!isDiskFault(error)) throw error;
@@ -95,9 +102,20 @@ async function walkMetas(context: StoreContext, writer: Writer, options: SettleO
   await note(() => settleHorizon(context, walker, options));
   const unreadable = new UnreadableFolders();
   // Which metas a folder holds that can't be listed, or lacks, is not known.
-  const rules: WalkRules = { allowStale: options.allowStale, onUnreadable: unreadable.add, onTooFew: ({ message }) => problems.push(message) };
-  for (const bucket of await bucketsOf(context, view, {}, rules)) await note(() => settleBucket(context, walker, bucket, options));
-  await forEachKey(context, view, {}, (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)), rules);
+  const rules: WalkRules = {
+    allowStale: options.allowStale,
+    onUnreadable: unreadable.add,
+    onTooFew: ({ message }) => problems.push(message),
+  };
+  for (const bucket of await bucketsOf(context, view, {}, rules))
+    await note(() => settleBucket(context, walker, bucket, options));
+  await forEachKey(
+    context,
+    view,
+    {},
+    (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)),
+    rules,
+  );
   problems.unshift(...unreadable.reasons());
   await context.confirm(view, options.allowStale);
   const { online } = await context.disks.look();

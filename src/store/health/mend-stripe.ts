@@ -72,7 +72,10 @@ export class StripeMender {
     const leaving = shards.filter((shard) => this.#wantsMove(stripe, shard));
     if (movesOnly && leaving.length === 0) return result;
     const looked = movesOnly ? leaving : shards;
-    await throttle.take(looked.reduce((sum, { size }) => sum + size, 0), signal);
+    await throttle.take(
+      looked.reduce((sum, { size }) => sum + size, 0),
+      signal,
+    );
     await budget.spend(shards.length, async () => {
       const inspector = new StripeInspector(stripe, this.#reader, this.#context.pool);
       try {
@@ -93,8 +96,15 @@ export class StripeMender {
     return mustLeave(this.#context, shard) || this.#options.relocate.wants(stripe, shard);
   }
 
-  async #repair(stripe: Stripe, inspector: StripeInspector, leaving: readonly ShardEntry[], result: MendedStripe): Promise<void> {
-    const faulty = [...inspector.faults.keys()].filter((shard) => this.#reader.isOnline(shard) || mustLeave(this.#context, shard));
+  async #repair(
+    stripe: Stripe,
+    inspector: StripeInspector,
+    leaving: readonly ShardEntry[],
+    result: MendedStripe,
+  ): Promise<void> {
+    const faulty = [...inspector.faults.keys()].filter(
+      (shard) => this.#reader.isOnline(shard) || mustLeave(this.#context, shard),
+    );
     const computed = faulty.length > 0 && inspector.isRecoverable && (await this.#compute(inspector, faulty, result));
     const taken = new Set(shardsOf(stripe).map(({ disk }) => disk));
     // Whoever chooses has looked at the disks earlier than we have: one of them may owe a change of this very file.
@@ -102,8 +112,12 @@ export class StripeMender {
     for (const shard of new Set([...faulty, ...leaving])) {
       const fault = inspector.faults.get(shard);
       const isComputed = computed && faulty.includes(shard);
-      if (fault === undefined || isComputed) await this.#place(shard, inspector.bytesOf(shard), taken, isComputed, result);
-      else if (leaving.includes(shard)) result.failed.push(`${fault.message}, and too little is left to compute it; bring it back, upload the object again, or delete it`);
+      if (fault === undefined || isComputed)
+        await this.#place(shard, inspector.bytesOf(shard), taken, isComputed, result);
+      else if (leaving.includes(shard))
+        result.failed.push(
+          `${fault.message}, and too little is left to compute it; bring it back, upload the object again, or delete it`,
+        );
     }
   }
 
@@ -119,7 +133,13 @@ export class StripeMender {
   }
 
   /** Writes a shard where it belongs, or where it is to be from now on. */
-  async #place(shard: ShardEntry, bytes: Buffer, taken: Set<string>, isFaulty: boolean, result: MendedStripe): Promise<void> {
+  async #place(
+    shard: ShardEntry,
+    bytes: Buffer,
+    taken: Set<string>,
+    isFaulty: boolean,
+    result: MendedStripe,
+  ): Promise<void> {
     const { relocate } = this.#options;
     const home = isFaulty && !mustLeave(this.#context, shard) ? this.#reader.diskOf(shard) : undefined;
     if (home !== undefined) await relocate.prepare(home);
@@ -132,7 +152,8 @@ export class StripeMender {
     const disk = relocate.choose(shard, taken);
     if (disk === undefined) {
       const { bucket, key } = this.#meta;
-      if (isFaulty || mustLeave(this.#context, shard)) result.failed.push(`no other disk has room for ${nameShard(shard)} of ${bucket}/${key}`);
+      if (isFaulty || mustLeave(this.#context, shard))
+        result.failed.push(`no other disk has room for ${nameShard(shard)} of ${bucket}/${key}`);
       return;
     }
     taken.add(disk.name);
@@ -148,12 +169,20 @@ export class StripeMender {
       await this.#options.relocate.wrote(disk, shard.size);
       await this.#folder.write(disk, shard.file, bytes, disk.name === shard.disk);
       isWritten = true;
-      const written = await disk.read(`${this.#meta.directory}/${shard.file}`, { buffer, limit: shard.size, direct: true });
+      const written = await disk.read(`${this.#meta.directory}/${shard.file}`, {
+        buffer,
+        limit: shard.size,
+        direct: true,
+      });
       // What is compared with has matched its checksum.
       if (written?.equals(bytes) === true) return true;
-      throw new StoreError('DISK_IO', `disk "${disk.name}" does not give back what was written to it: ${nameShard(shard)} of ${this.#meta.bucket}/${this.#meta.key}`, {
-        disk: disk.name,
-      });
+      throw new StoreError(
+        'DISK_IO',
+        `disk "${disk.name}" does not give back what was written to it: ${nameShard(shard)} of ${this.#meta.bucket}/${this.#meta.key}`,
+        {
+          disk: disk.name,
+        },
+      );
     } catch (error) {
       if (!isDiskFault(error)) throw error;
       // Until it has been written, what lies there is not ours.

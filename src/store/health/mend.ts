@@ -115,11 +115,18 @@ class Mending {
   async run(): Promise<Mended> {
     const stripes = stripesOf(this.#meta);
     const batch = Math.max(LEAST_STRIPES, Math.ceil(stripes.length / MOST_BATCHES));
-    for (let first = 0; first < stripes.length; first += batch) await this.#mendBatch(stripes.slice(first, first + batch));
+    for (let first = 0; first < stripes.length; first += batch)
+      await this.#mendBatch(stripes.slice(first, first + batch));
     await this.#folder.removeSetAside(this.#options.movesOnly ? this.#repaired : this.#faultless());
     const { session, view } = this.#writer;
     const { bucket, key } = this.#meta;
-    const copies = await readQuietCopies(session, view, metaKind(bucket, key), lockName.key(bucket, key), this.#options.signal);
+    const copies = await readQuietCopies(
+      session,
+      view,
+      metaKind(bucket, key),
+      lockName.key(bucket, key),
+      this.#options.signal,
+    );
     if (isGone(copies)) {
       await this.#context.confirm(view);
       return this.#mended;
@@ -190,8 +197,13 @@ class Mending {
         await this.#removeIfIdle(after);
         return false;
       }
-      const lost = [...moves.values()].find((disk) => !writer.view.online.includes(disk) || !this.#context.members.takesChunks(disk));
-      if (lost !== undefined) throw new StoreError('DISK_IO', `disk "${lost.name}" has gone, or is being drained, meanwhile`, { disk: lost.name });
+      const lost = [...moves.values()].find(
+        (disk) => !writer.view.online.includes(disk) || !this.#context.members.takesChunks(disk),
+      );
+      if (lost !== undefined)
+        throw new StoreError('DISK_IO', `disk "${lost.name}" has gone, or is being drained, meanwhile`, {
+          disk: lost.name,
+        });
       const place = <T extends ShardEntry>(shard: T): T => ({ ...shard, disk: disks.get(shard.file) ?? shard.disk });
       const { checksum, ...content } = this.#meta;
       const meta = makeObjectMeta({

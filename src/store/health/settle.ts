@@ -57,13 +57,21 @@ export async function settleKey(
   const first = await judge(context, await readOpenCopies(writer.view.online, kind, obstacles), writer, kind, rules);
   if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
   if (dryRun) return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
-  return locked(context, writer, [[lockName.bucket(bucket), 'shared'], [lockName.key(bucket, key), 'exclusive']], async (own) => {
-    // Should this be taken back, the older versions count again: gc must not take them for dead meanwhile.
-    const versions = objectVersions(await readCopies(own.view.online, kind));
-    for (const meta of versions) await own.session.lock(lockName.version(directoryId(meta)), 'shared', own.signal);
-    const again = await settle(context, own, bucketFolder(bucket), kind, rules);
-    return { ...again, live: again.shown.filter(isObject) };
-  });
+  return locked(
+    context,
+    writer,
+    [
+      [lockName.bucket(bucket), 'shared'],
+      [lockName.key(bucket, key), 'exclusive'],
+    ],
+    async (own) => {
+      // Should this be taken back, the older versions count again: gc must not take them for dead meanwhile.
+      const versions = objectVersions(await readCopies(own.view.online, kind));
+      for (const meta of versions) await own.session.lock(lockName.version(directoryId(meta)), 'shared', own.signal);
+      const again = await settle(context, own, bucketFolder(bucket), kind, rules);
+      return { ...again, live: again.shown.filter(isObject) };
+    },
+  );
 }
 
 /** The same for a bucket's document; an empty folder that is no bucket goes too. */
@@ -74,7 +82,12 @@ export async function settleBucket(
   { dryRun, mend, allowStale, obstacles }: SettleOptions,
 ): Promise<Settled> {
   const kind = bucketKind(bucket);
-  const rules: Rules<BucketDocument> = { isDeleted: (document) => document.deleted === true, mend, allowStale, obstacles };
+  const rules: Rules<BucketDocument> = {
+    isDeleted: (document) => document.deleted === true,
+    mend,
+    allowStale,
+    obstacles,
+  };
   const first = await judge(context, await readOpenCopies(writer.view.online, kind, obstacles), writer, kind, rules);
   const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
   if (dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
@@ -82,18 +95,35 @@ export async function settleBucket(
     const disks = own.view.online.filter((disk) => !first.blocked.some((block) => block.disk === disk));
     // Where that fails, so does what is to be put into it, which then says so.
     if (isBucket) {
-      await Promise.all(disks.map((disk) => makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => { if (!isDiskFault(error)) throw error; })));
+      await Promise.all(
+        disks.map((disk) =>
+          makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => {
+            if (!isDiskFault(error)) throw error;
+          }),
+        ),
+      );
     }
     const again = await settle(context, own, bucketFolder(bucket), kind, rules);
-    if (!isBucket && again.problem === undefined) await Promise.all(disks.map((disk) => disk.removeFolder(bucketFolder(bucket))));
+    if (!isBucket && again.problem === undefined)
+      await Promise.all(disks.map((disk) => disk.removeFolder(bucketFolder(bucket))));
     return { ...again, live: [] };
   });
 }
 
 /** The same for the store's horizon. A disk that is to count in reads must have it, because the quorums of before were of other disks. */
-export async function settleHorizon(context: StoreContext, writer: Writer, { dryRun, mend, allowStale, obstacles }: SettleOptions): Promise<Settled> {
+export async function settleHorizon(
+  context: StoreContext,
+  writer: Writer,
+  { dryRun, mend, allowStale, obstacles }: SettleOptions,
+): Promise<Settled> {
   const rules: Rules<Horizon> = { isDeleted: () => false, mend, allowStale, obstacles };
-  const first = await judge(context, await readOpenCopies(writer.view.online, horizonKind, obstacles), writer, horizonKind, rules);
+  const first = await judge(
+    context,
+    await readOpenCopies(writer.view.online, horizonKind, obstacles),
+    writer,
+    horizonKind,
+    rules,
+  );
   if (dryRun || first.outcome === 'agreed') return { ...first, live: [] };
   return locked(context, writer, [[lockName.clock(), 'exclusive']], async (own) => ({
     ...(await settle(context, own, HORIZON_FOLDER, horizonKind, rules)),
@@ -168,12 +198,32 @@ async function judge<T extends VersionedDocument>(
   const blocked = blocks.filter((block) => !canClear(block));
   const replaced = blocks.filter(canClear).map(({ disk }) => disk);
   if (first !== undefined && !(mend && isVouchedFor && first.error.code !== 'UNKNOWN_FORMAT')) {
-    return { outcome: 'agreed', shown, newest: shown, behind: [], replaced, problem: first.error.message, blocked, isVouchedFor };
+    return {
+      outcome: 'agreed',
+      shown,
+      newest: shown,
+      behind: [],
+      replaced,
+      problem: first.error.message,
+      blocked,
+      isVouchedFor,
+    };
   }
   const newest = newestCopy(copies)?.document;
   const mendable = bad.filter((copy) => !blocked.some(({ disk }) => disk === copy.disk));
-  if (newest === undefined) return { outcome: mendable.length === 0 ? 'agreed' : 'settled', shown, newest: [], behind: mendable, replaced, blocked, isVouchedFor };
-  const stale = copies.filter((copy) => copy.state === 'absent' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0));
+  if (newest === undefined)
+    return {
+      outcome: mendable.length === 0 ? 'agreed' : 'settled',
+      shown,
+      newest: [],
+      behind: mendable,
+      replaced,
+      blocked,
+      isVouchedFor,
+    };
+  const stale = copies.filter(
+    (copy) => copy.state === 'absent' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0),
+  );
   const behind = [...stale, ...mendable];
   const common = { shown, newest: [newest], behind, replaced, blocked, isVouchedFor };
   // What is behind an obstacle may come back, as a disk does that is away.
@@ -207,7 +257,9 @@ async function settle<T extends VersionedDocument>(
       else if (state === 'absent') await disk.remove(kind.path, options);
     }
     // Older copies first, and what can't be read and may be one: as long as one is left, the tombstones must outlive it.
-    const stale = copies.filter((copy) => copy.state === 'bad' || (copy.state === 'valid' && !rules.isDeleted(copy.document)));
+    const stale = copies.filter(
+      (copy) => copy.state === 'bad' || (copy.state === 'valid' && !rules.isDeleted(copy.document)),
+    );
     for (const { disk } of stale) await disk.remove(kind.path, options);
     // A disk that has just gone may hold an older copy, and look as if it held none.
     if (!(await context.disks.areAllOnline())) return { ...judged, outcome: 'agreed' };
@@ -215,7 +267,9 @@ async function settle<T extends VersionedDocument>(
     return { ...judged, shown: [] };
   }
   // A disk that can't take it must not keep it from the others.
-  const failures = await publish(judged.behind, newest.bytes, { ...options, quorum: 1 }).catch((error: unknown) => throwAsDiskError(context, error, judged.behind.length));
+  const failures = await publish(judged.behind, newest.bytes, { ...options, quorum: 1 }).catch((error: unknown) =>
+    throwAsDiskError(context, error, judged.behind.length),
+  );
   if (failures.length > 0) throw quorumError(context, failures, judged.behind.length);
   return { ...judged, shown: [newest.document] };
 }

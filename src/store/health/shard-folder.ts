@@ -58,7 +58,8 @@ export class ShardFolder {
       [...files].map(async ([name, names]) => {
         const disk = this.#disks.get(name);
         const entries = (await disk?.list(this.#folder).catch(() => [])) ?? [];
-        for (const entry of entries) if (disk !== undefined && names.has(entry.name)) await this.remove(disk, entry.name).catch(() => undefined);
+        for (const entry of entries)
+          if (disk !== undefined && names.has(entry.name)) await this.remove(disk, entry.name).catch(() => undefined);
       }),
     );
   }

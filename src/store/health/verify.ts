@@ -42,7 +42,8 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
   const unreadable = new UnreadableFolders();
   const rules: WalkRules = { onUnreadable: unreadable.add, onTooFew: () => undefined };
   await report(await examineHorizon(context, view, options.signal));
-  for (const bucket of await bucketsOf(context, view, options, rules)) await report(await examineBucket(context, view, bucket, options.signal));
+  for (const bucket of await bucketsOf(context, view, options, rules))
+    await report(await examineBucket(context, view, bucket, options.signal));
   for await (const health of mapKeys(context, view, options, look, rules)) await report(health);
   return tally.report(unreadable.all());
 }

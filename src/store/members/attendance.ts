@@ -43,7 +43,10 @@ export class Attendance {
     this.#options = options;
     this.patience = patience;
     const { onWait } = options;
-    this.locks = new KernelLocks(path.join(root, LOCK_FILE), onWait === undefined ? undefined : { after: this.patience.notice, onWait });
+    this.locks = new KernelLocks(
+      path.join(root, LOCK_FILE),
+      onWait === undefined ? undefined : { after: this.patience.notice, onWait },
+    );
     this.#owed = new OwedLocks(this.locks);
   }
 
@@ -61,7 +64,13 @@ export class Attendance {
     const gate = this.#newGate(root);
     const { onWait, signal } = this.#options;
     const local = this.around(new LocalDisk(root, identity, gate));
-    const disk = new PatientDisk(local, { gate, owed: this.#owed.of(identity.id), patience: this.patience, onWait, hurry: signal });
+    const disk = new PatientDisk(local, {
+      gate,
+      owed: this.#owed.of(identity.id),
+      patience: this.patience,
+      onWait,
+      hurry: signal,
+    });
     this.#disks.set(key, disk);
     return disk;
   }
@@ -71,13 +80,24 @@ export class Attendance {
    * a disk that is known to hang.
    * @param folder absolute path; of no disk's own documents, which only the disk itself reads
    */
-  async ask<T>(folder: string, look: () => Promise<T>, milliseconds = this.patience.look): Promise<T | typeof NO_ANSWER> {
+  async ask<T>(
+    folder: string,
+    look: () => Promise<T>,
+    milliseconds = this.patience.look,
+  ): Promise<T | typeof NO_ANSWER> {
     // All ways that lead there, the folder's own last.
-    const roots = [...this.#gates.keys()].filter((root) => `${folder}/`.startsWith(`${root}/`)).sort((a, b) => a.length - b.length);
+    const roots = [...this.#gates.keys()]
+      .filter((root) => `${folder}/`.startsWith(`${root}/`))
+      .sort((a, b) => a.length - b.length);
     const ways = roots.flatMap((root) => this.#gates.get(root) ?? []);
     const gate = ways.find(({ isHanging }) => isHanging) ?? ways.at(-1) ?? this.#newGate(folder);
     const { onWait, signal } = this.#options;
-    const waiting: Waiting = { milliseconds, notice: this.patience.notice, onNotice: () => onWait?.(`waiting for "${folder}", which does not answer`), hurry: signal };
+    const waiting: Waiting = {
+      milliseconds,
+      notice: this.patience.notice,
+      onNotice: () => onWait?.(`waiting for "${folder}", which does not answer`),
+      hurry: signal,
+    };
     const silence = new Error(`"${folder}" does not answer`);
     return gate.pass<T | typeof NO_ANSWER>({ call: look, waiting, refusal: () => silence }).catch((error: unknown) => {
       if (error === silence) return NO_ANSWER;

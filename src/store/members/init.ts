@@ -12,7 +12,13 @@ import { checkRedundancy, DEFAULT_REDUNDANCY } from '../../metadata/redundancy.t
 import { Attendance, LOCK_FILE, type WaitOptions } from './attendance.ts';
 import { Made } from './made.ts';
 import { checkPlace, folderContent, makeDisk, readText } from './make-disk.ts';
-import { formatStoreDocument, parseStoreDocument, STORE_FILE, type Durability, type StoreDocument } from './store-document.ts';
+import {
+  formatStoreDocument,
+  parseStoreDocument,
+  STORE_FILE,
+  type Durability,
+  type StoreDocument,
+} from './store-document.ts';
 
 /** What an init is about to do. It becomes `store.json` when it is done, and an init that dies is gone on with from it. */
 const PLAN_FILE = '.store.json.plan';
@@ -52,11 +58,15 @@ export async function initStore(root: string, options: InitOptions = {}): Promis
 /** @throws STORE_DAMAGED where disks of a store stand in the folder, but neither its `store.json` nor the plan of an init that died */
 export async function refuseHeadless(root: string): Promise<void> {
   const names = (await folderContent(root).catch(ignoreUnlessShort)) ?? [];
-  const texts = await Promise.all(names.map((name) => readText(path.join(root, name, DISK_MARK)).catch(ignoreUnlessShort)));
+  const texts = await Promise.all(
+    names.map((name) => readText(path.join(root, name, DISK_MARK)).catch(ignoreUnlessShort)),
+  );
   if (!texts.some((text) => text !== undefined && readDiskMark(text) !== undefined)) return;
   // In this order: the plan becomes the store's document, and whoever is making the disks has had one of them since before.
   for (const file of [PLAN_FILE, STORE_FILE]) if (existsSync(path.join(root, file))) return;
-  throw new StoreError('STORE_DAMAGED', `there is no ${STORE_FILE} in "${root}", but disks of a store are`, { path: root });
+  throw new StoreError('STORE_DAMAGED', `there is no ${STORE_FILE} in "${root}", but disks of a store are`, {
+    path: root,
+  });
 }
 
 /** What can't be looked at says nothing; where this process lacks something, nothing is known. */
@@ -65,7 +75,12 @@ function ignoreUnlessShort(error: unknown): undefined {
 }
 
 /** Runs `work` alone in the root, which is made if need be. What it made is taken back, still alone, if it fails. */
-async function withStoreLock<T>(root: string, made: Made, waiting: WaitOptions | undefined, work: () => Promise<T>): Promise<T> {
+async function withStoreLock<T>(
+  root: string,
+  made: Made,
+  waiting: WaitOptions | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
   const lockFile = path.join(root, LOCK_FILE);
   for (;;) {
     await made.folder(root);
@@ -106,9 +121,13 @@ async function initLocked(root: string, options: InitOptions, made: Made): Promi
   made.keep();
   await syncFolderNow(root);
   if (unfinished !== undefined && (options.disks !== undefined || options.places !== undefined)) {
-    throw new StoreError('STORE_EXISTS', `an unfinished store stood in "${root}"; it has been finished as it was begun`, {
-      path: root,
-    });
+    throw new StoreError(
+      'STORE_EXISTS',
+      `an unfinished store stood in "${root}"; it has been finished as it was begun`,
+      {
+        path: root,
+      },
+    );
   }
   return plan;
 }
@@ -128,7 +147,8 @@ async function makePlan(root: string, options: InitOptions): Promise<StoreDocume
   const places = options.places ?? (options.disks === undefined ? await standingDisks(root) : numbered(options.disks));
   if (places.length === 0) throw new StoreError('BAD_ROOT', 'a store needs at least one disk', { path: root });
   const redundancy = options.redundancy ?? DEFAULT_REDUNDANCY;
-  for (const text of [redundancy, ...(options.fit === undefined ? [] : [options.fit])]) checkRedundancy(text, places.length);
+  for (const text of [redundancy, ...(options.fit === undefined ? [] : [options.fit])])
+    checkRedundancy(text, places.length);
   const disks: StoreDocument['disks'] = [];
   const taken = new Set<string>();
   for (const place of places) {
@@ -140,7 +160,11 @@ async function makePlan(root: string, options: InitOptions): Promise<StoreDocume
     }
     taken.add(real);
     await checkPlace(root, place.name, folder);
-    disks.push({ name: place.name, id: randomUUID(), path: folder === path.join(root, place.name) ? place.name : folder });
+    disks.push({
+      name: place.name,
+      id: randomUUID(),
+      path: folder === path.join(root, place.name) ? place.name : folder,
+    });
   }
   return {
     format: FORMAT,

@@ -17,11 +17,15 @@ export const DISK_FOLDERS = [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER];
 /** A disk begins as an empty folder or as none; one elsewhere gets a link in the root, whose name must be free. */
 export async function checkPlace(root: string, name: string, folder: string): Promise<void> {
   const refuse = (what: string, where: string): never => {
-    throw new StoreError('BAD_ROOT', `"${where}" ${what}, so it cannot become disk "${name}"`, { disk: name, path: where });
+    throw new StoreError('BAD_ROOT', `"${where}" ${what}, so it cannot become disk "${name}"`, {
+      disk: name,
+      path: where,
+    });
   };
   const content = await folderContent(folder);
   if (content !== undefined && content.length > 0 && !(await isBare(folder, content))) refuse('is not empty', folder);
-  if (content === undefined && (await except(fs.lstat(folder), 'ENOENT')) !== undefined) refuse('is not a folder', folder);
+  if (content === undefined && (await except(fs.lstat(folder), 'ENOENT')) !== undefined)
+    refuse('is not a folder', folder);
   const inside = path.join(root, name);
   // Looked up by its name, and not itself: it may be a link to a disk that hangs. The link to this very place is our own, from
   // when making the disk was interrupted.
@@ -44,7 +48,12 @@ export async function folderContent(folder: string): Promise<string[] | undefine
 }
 
 /** Makes a disk of an empty folder, or goes on where a program died that was making it. */
-export async function makeDisk(root: string, storeId: string, disk: StoreDocument['disks'][number], made: Made): Promise<void> {
+export async function makeDisk(
+  root: string,
+  storeId: string,
+  disk: StoreDocument['disks'][number],
+  made: Made,
+): Promise<void> {
   const folder = path.resolve(root, disk.path);
   const inside = path.join(root, disk.name);
   await made.folder(folder);
@@ -72,7 +81,8 @@ async function isBegun(folder: string, identity: DiskIdentity): Promise<boolean>
   const allowed = status === 'unreadable' ? [...DISK_FOLDERS, DISK_MARK] : DISK_FOLDERS;
   const content = (await folderContent(folder)) ?? [];
   const inside = await Promise.all(DISK_FOLDERS.map((name) => folderContent(path.join(folder, name))));
-  if (content.every((name) => allowed.includes(name)) && inside.flat().every((name) => name === undefined)) return false;
+  if (content.every((name) => allowed.includes(name)) && inside.flat().every((name) => name === undefined))
+    return false;
   throw new StoreError('BAD_ROOT', `"${folder}" is not empty, so it cannot become disk "${identity.name}"`, {
     disk: identity.name,
     path: folder,
@@ -102,9 +112,15 @@ export async function forgetMetas(folder: string, document: StoreDocument, name:
 }
 
 /** The id in the mark of a disk of this store and name, if it is none that the store has. */
-async function strangeId(folder: string, { id: storeId, disks }: StoreDocument, name: string): Promise<string | undefined> {
+async function strangeId(
+  folder: string,
+  { id: storeId, disks }: StoreDocument,
+  name: string,
+): Promise<string | undefined> {
   const mark = readDiskMark((await readText(path.join(folder, DISK_MARK))) ?? '');
-  return mark?.storeId !== storeId || mark.name !== name || disks.some(({ id }) => id === mark.id) ? undefined : mark.id;
+  return mark?.storeId !== storeId || mark.name !== name || disks.some(({ id }) => id === mark.id)
+    ? undefined
+    : mark.id;
 }
 
 /** A file's text, or undefined where there is no such file. */

@@ -74,7 +74,8 @@ export class Membership {
     const found = await readStoreDocument(this.root);
     // Somebody else has looked, or changed it, since: what was read here may be older.
     if (changes !== this.#changes) return this.refresh();
-    if (found === undefined) throw new StoreError('STORE_NOT_FOUND', `there is no store in "${this.root}" any more`, { path: this.root });
+    if (found === undefined)
+      throw new StoreError('STORE_NOT_FOUND', `there is no store in "${this.root}" any more`, { path: this.root });
     this.#set(found.document, found.stamp);
   }
 
@@ -88,7 +89,12 @@ export class Membership {
     try {
       await syncFolderNow(this.root);
     } catch (error) {
-      throw new StoreError('STORE_NOT_WRITABLE', `the store cannot be written to: cannot sync "${this.root}": ${reasonOf(error)}`, { path: this.root }, error);
+      throw new StoreError(
+        'STORE_NOT_WRITABLE',
+        `the store cannot be written to: cannot sync "${this.root}": ${reasonOf(error)}`,
+        { path: this.root },
+        error,
+      );
     }
     this.#durable = stamp;
   }
@@ -160,9 +166,13 @@ export class Membership {
   #makeSet(): DiskSet {
     const { id: storeId, disks } = this.#document;
     this.#attendance.hanging = disks.length - readQuorumOf(disks.length);
-    const roles = new Map<string, DiskRole>(disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const])));
+    const roles = new Map<string, DiskRole>(
+      disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const])),
+    );
     return new DiskSet(
-      disks.map(({ name, id, path: where }) => this.#attendance.disk(path.resolve(this.root, where), { storeId, name, id })),
+      disks.map(({ name, id, path: where }) =>
+        this.#attendance.disk(path.resolve(this.root, where), { storeId, name, id }),
+      ),
       roles,
     );
   }

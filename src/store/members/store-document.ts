@@ -58,5 +58,7 @@ export function parseStoreDocument(text: string, path: string): StoreDocument {
     );
   }
   const issue = parsed.issues[0];
-  throw new StoreError('STORE_DAMAGED', `${path} is damaged: ${v.getDotPath(issue) ?? 'document'}: ${issue.message}`, { path });
+  throw new StoreError('STORE_DAMAGED', `${path} is damaged: ${v.getDotPath(issue) ?? 'document'}: ${issue.message}`, {
+    path,
+  });
 }

@@ -38,7 +38,8 @@ export async function createBucket(context: StoreContext, bucket: string, option
   await alone(context, bucket, options, async (writer) => {
     if (redundancy !== undefined) checkRedundancy(redundancy, context.members.belong.length);
     const { document: existing, copies } = await readBucket(context, writer.view, bucket);
-    if (existing !== undefined) throw new StoreError('BUCKET_EXISTS', `there is a bucket "${bucket}" already`, { bucket });
+    if (existing !== undefined)
+      throw new StoreError('BUCKET_EXISTS', `there is a bucket "${bucket}" already`, { bucket });
     const version = await mintVersion(context, writer, copies);
     const failures = await makeFolders(copies, bucket, writer.durable);
     const able = copies.filter(({ disk }) => !failures.some((failure) => failure.disk === disk));
@@ -79,7 +80,9 @@ export async function deleteBucket(context: StoreContext, bucket: string, option
     if (document !== undefined) await refuseObjects(context, bucket);
     const tombstone = async (): Promise<Buffer> => {
       const version = await mintVersion(context, writer, copies);
-      return Buffer.from(formatDocument(makeBucketDocument({ bucket, version, createdAt: new Date().toISOString(), deleted: true })));
+      return Buffer.from(
+        formatDocument(makeBucketDocument({ bucket, version, createdAt: new Date().toISOString(), deleted: true })),
+      );
     };
     // A tombstone needs the folder also where nothing is left of the bucket.
     if (view.offline.length > 0) await makeFolders(copies, bucket, writer.durable);
@@ -95,7 +98,10 @@ export async function deleteBucket(context: StoreContext, bucket: string, option
 async function refuseObjects(context: StoreContext, bucket: string): Promise<void> {
   for await (const entry of list(context, bucket, {})) {
     const key = entry.kind === 'object' ? entry.key : entry.prefix;
-    throw new StoreError('BUCKET_NOT_EMPTY', `bucket "${bucket}" is not empty: it holds ${JSON.stringify(key)}`, { bucket, key });
+    throw new StoreError('BUCKET_NOT_EMPTY', `bucket "${bucket}" is not empty: it holds ${JSON.stringify(key)}`, {
+      bucket,
+      key,
+    });
   }
 }
 
@@ -105,7 +111,12 @@ export async function listBuckets(context: StoreContext, allowStale: boolean): P
   const buckets: ListedBucket[] = [];
   for (const bucket of await bucketFolders(context, view, { allowStale })) {
     const { document } = await readBucket(context, view, bucket, allowStale);
-    if (document !== undefined) buckets.push({ bucket, createdAt: document.createdAt, ...(document.redundancy === undefined ? {} : { redundancy: document.redundancy }) });
+    if (document !== undefined)
+      buckets.push({
+        bucket,
+        createdAt: document.createdAt,
+        ...(document.redundancy === undefined ? {} : { redundancy: document.redundancy }),
+      });
   }
   // A disk that has gone meanwhile has no buckets either.
   await context.confirm(view, allowStale);
@@ -113,7 +124,11 @@ export async function listBuckets(context: StoreContext, allowStale: boolean): P
 }
 
 /** Makes a bucket's folder on the disks of the copies, and tells which could not. */
-async function makeFolders(copies: readonly Copy<BucketDocument>[], bucket: string, durable: boolean): Promise<DiskFailure[]> {
+async function makeFolders(
+  copies: readonly Copy<BucketDocument>[],
+  bucket: string,
+  durable: boolean,
+): Promise<DiskFailure[]> {
   const failures: DiskFailure[] = [];
   for (const { disk } of copies) {
     try {

@@ -33,15 +33,19 @@ export async function getToFile(
         const next = waiting.next();
         if (next.done === true) return false;
         const { stripe, slices: wanted } = next.value;
-        await reader.read(stripe, wanted.map(({ chunk }) => chunk), async (chunks) => {
-          const writes = wanted.map(async ({ from, to, target }, index) => {
-            await targeting(file, out.write(chunks[index]?.subarray(from, to) ?? Buffer.alloc(0), target));
-            options.onBytes?.(to - from);
-          });
-          // The buffers are in use until all writes are at rest.
-          await Promise.allSettled(writes);
-          await Promise.all(writes);
-        });
+        await reader.read(
+          stripe,
+          wanted.map(({ chunk }) => chunk),
+          async (chunks) => {
+            const writes = wanted.map(async ({ from, to, target }, index) => {
+              await targeting(file, out.write(chunks[index]?.subarray(from, to) ?? Buffer.alloc(0), target));
+              options.onBytes?.(to - from);
+            });
+            // The buffers are in use until all writes are at rest.
+            await Promise.allSettled(writes);
+            await Promise.all(writes);
+          },
+        );
         return true;
       });
       throwIfAborted(options.signal);
@@ -72,7 +76,8 @@ async function writeWhole(file: string, size: number, work: (out: TargetFile) =>
     await files.removeFolders(folders);
     throw error;
   }
-  for (const made of [...folders.map((name) => path.dirname(name)), folder]) await targeting(file, files.syncFolderNow(made));
+  for (const made of [...folders.map((name) => path.dirname(name)), folder])
+    await targeting(file, files.syncFolderNow(made));
 }
 
 async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {
@@ -83,6 +88,11 @@ async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {
     throwIfShort(error, `cannot write "${file}"`);
     const errno = errnoOf(error);
     const reason = errno === 'EISDIR' ? 'it is a folder' : reasonOf(error);
-    throw new StoreError('TARGET_IO', `cannot write "${file}": ${reason}`, { path: file, ...(errno === undefined ? {} : { errno }) }, error);
+    throw new StoreError(
+      'TARGET_IO',
+      `cannot write "${file}": ${reason}`,
+      { path: file, ...(errno === undefined ? {} : { errno }) },
+      error,
+    );
   }
 }

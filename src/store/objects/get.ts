@@ -28,20 +28,19 @@ export interface GetResult {
  * Opens an object for reading. Chunks are read and checked in parallel, ahead of the reader by a bounded number, and
  * handed out in order; the body fails with the first one that is damaged, before any byte of it.
  */
-export async function get(
-  context: StoreContext,
-  bucket: string,
-  key: string,
-  options: GetOptions,
-): Promise<GetResult> {
+export async function get(context: StoreContext, bucket: string, key: string, options: GetOptions): Promise<GetResult> {
   const { meta, slices, reader, concurrency, release } = await openObject(context, bucket, key, options, freshBuffers);
   const stripes = pMapIterable(
     slices,
     ({ stripe, slices: wanted }) =>
-      reader.read(stripe, wanted.map(({ chunk }) => chunk), (chunks) => {
-        for (const { from, to } of wanted) options.onBytes?.(to - from);
-        return chunks.map((bytes, index) => bytes.subarray(wanted[index]?.from, wanted[index]?.to));
-      }),
+      reader.read(
+        stripe,
+        wanted.map(({ chunk }) => chunk),
+        (chunks) => {
+          for (const { from, to } of wanted) options.onBytes?.(to - from);
+          return chunks.map((bytes, index) => bytes.subarray(wanted[index]?.from, wanted[index]?.to));
+        },
+      ),
     { concurrency, backpressure: concurrency },
   );
   const body = Readable.from(flatten(stripes), { objectMode: false });

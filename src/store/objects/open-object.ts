@@ -38,7 +38,11 @@ export async function openObject(
     const { onRebuilt } = options;
     const { readGates, slow } = context.members.attendance;
     const reader = new StripeReader(meta, view, { buffers, onRebuilt, gates: readGates, slow });
-    for (const { stripe, slices: wanted } of slices) reader.checkDisks(stripe, wanted.map(({ chunk }) => chunk));
+    for (const { stripe, slices: wanted } of slices)
+      reader.checkDisks(
+        stripe,
+        wanted.map(({ chunk }) => chunk),
+      );
     const widest = slices.reduce((most, { slices: wanted }) => Math.max(most, wanted.length), 1);
     return { meta, slices, reader, concurrency: Math.ceil(context.concurrency / widest), release };
   } catch (error) {

@@ -9,7 +9,14 @@ import { checkBucketName, checkKey } from '../../metadata/names.ts';
 import { checkRedundancy, parseRedundancy } from '../../metadata/redundancy.ts';
 import type { ShardEntry } from '../../metadata/stripes.ts';
 import { mintVersion } from '../protocol/clock.ts';
-import { lockForCommit, objectVersions, publishMeta, UncertainCommitError, withWriter, type Writer } from '../protocol/commit.ts';
+import {
+  lockForCommit,
+  objectVersions,
+  publishMeta,
+  UncertainCommitError,
+  withWriter,
+  type Writer,
+} from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { requireBucket } from '../protocol/documents.ts';
 import { reclaim } from '../protocol/reclaim.ts';
@@ -71,13 +78,23 @@ async function write(
   options: PutOptions,
 ): Promise<PutResult> {
   const { id, view, durable, signal } = writer;
-  const settings = (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
+  const settings =
+    (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
   const { members, concurrency, pool } = context;
   const redundancy = options.redundancy ?? settings.redundancy ?? members.document.redundancy;
   const { belong } = members;
   const chunkWriter = new ChunkWriter(
     view.online.filter(({ name }) => belong.includes(name)),
-    { id, redundancy: checkRedundancy(redundancy, belong.length), belong, durable, concurrency, pool, signal, onBytes: options.onBytes },
+    {
+      id,
+      redundancy: checkRedundancy(redundancy, belong.length),
+      belong,
+      durable,
+      concurrency,
+      pool,
+      signal,
+      onBytes: options.onBytes,
+    },
   );
   try {
     const written = await chunkWriter.write(input);
@@ -136,10 +153,13 @@ async function commit(
  */
 function checkChunkDisks({ view, chunksOnly = [] }: Writer, began: DiskView, written: WrittenChunks): void {
   // The very disks, not those of the same names: one may have been replaced.
-  const online = new Set([...view.online, ...chunksOnly].filter((disk) => began.online.includes(disk)).map((disk) => disk.name));
+  const online = new Set(
+    [...view.online, ...chunksOnly].filter((disk) => began.online.includes(disk)).map((disk) => disk.name),
+  );
   const lost = loseShards(written, ({ disk }) => !online.has(disk));
   if (lost === undefined) return;
-  const reason = view.offline.length === 0 ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed` : describeOffline(view.offline);
+  const reason =
+    view.offline.length === 0 ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed` : describeOffline(view.offline);
   throw new StoreError(
     'TOO_FEW_DISKS_TO_WRITE',
     `a disk went offline during the upload, with chunks of it: ${reason}`,

@@ -18,7 +18,9 @@ export class BucketCache {
     const agreed = this.#agreed.get(bucket);
     if (agreed === undefined) return undefined;
     const stamps = await this.stamps(view, bucket);
-    const isUnchanged = view.online.every((disk) => agreed.stamps.has(disk) && agreed.stamps.get(disk) === stamps.get(disk));
+    const isUnchanged = view.online.every(
+      (disk) => agreed.stamps.has(disk) && agreed.stamps.get(disk) === stamps.get(disk),
+    );
     if (isUnchanged) return agreed.document;
     this.#agreed.delete(bucket);
     return undefined;

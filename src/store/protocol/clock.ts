@@ -24,7 +24,11 @@ interface Minted {
  * @param shown what the disks have under the name that the version is for
  * @throws TOO_FEW_DISKS_TO_READ, META_DAMAGED, or the disks' error, where a horizon is needed that can't be read or written
  */
-export async function mintVersion(context: StoreContext, writer: Writer, shown: readonly Copy<VersionedDocument>[]): Promise<string> {
+export async function mintVersion(
+  context: StoreContext,
+  writer: Writer,
+  shown: readonly Copy<VersionedDocument>[],
+): Promise<string> {
   const { session, signal } = writer;
   const newest = newestCopy(shown)?.document;
   const atLeast = later(newest?.version, newest?.revision);
@@ -50,7 +54,12 @@ export async function mintVersion(context: StoreContext, writer: Writer, shown: 
  * Mints beyond what is known, and moves the horizon first. The caller holds the clock's lock.
  * @param known what the note says; without it, R disks must answer for the horizon
  */
-async function mintBeyond(context: StoreContext, writer: Writer, known: Minted | undefined, atLeast: string | undefined): Promise<string> {
+async function mintBeyond(
+  context: StoreContext,
+  writer: Writer,
+  known: Minted | undefined,
+  atLeast: string | undefined,
+): Promise<string> {
   // Who had the clock before may have given up writing the horizon to a disk that hangs.
   const view = await context.disks.narrow(writer.view);
   const copies = await readCopies(view.online, horizonKind);
@@ -59,12 +68,17 @@ async function mintBeyond(context: StoreContext, writer: Writer, known: Minted |
   const before = known?.last ?? later(agreed, newestCopy(copies)?.document.version);
   const version = versionAfter(later(before, atLeast));
   const horizon = versionBeyond(later(version, agreed) ?? version, STEP_MS);
-  if (!isVersion(version) || version > horizon) throw new StoreError('STORE_DAMAGED', 'no later version can be made than those that are there', { path: horizonKind.path });
+  if (!isVersion(version) || version > horizon)
+    throw new StoreError('STORE_DAMAGED', 'no later version can be made than those that are there', {
+      path: horizonKind.path,
+    });
   const { id, durable } = writer;
   const options = { path: horizonKind.path, within: HORIZON_FOLDER, id, durable, quorum: context.disks.writeQuorum };
   // What a later program has written is not to be touched.
   const ours = copies.filter((copy) => copy.state !== 'bad' || copy.error.code !== 'UNKNOWN_FORMAT');
-  await publish(ours, Buffer.from(formatDocument(makeHorizon(horizon))), options).catch((error: unknown) => throwAsDiskError(context, error));
+  await publish(ours, Buffer.from(formatDocument(makeHorizon(horizon))), options).catch((error: unknown) =>
+    throwAsDiskError(context, error),
+  );
   await writer.session.updateNote(() => formatNote({ last: version, horizon }));
   return version;
 }

@@ -76,7 +76,8 @@ export async function lockForCommit(
     if (behind.length > 0 && source !== undefined) await bringBucket(behind, source.bytes, bucket, id, durable);
     if (behind.length === 0) context.buckets.remember(document, stamps);
   }
-  if (durable && !context.buckets.isDurable(bucket) && (await syncBucketFolders(context, writer))) context.buckets.setDurable(bucket);
+  if (durable && !context.buckets.isDurable(bucket) && (await syncBucketFolders(context, writer)))
+    context.buckets.setDurable(bucket);
   context.disks.requireVoters(writer.view);
   const metas = await readCopies(writer.view.online, metaKind(bucket, key));
   refuseCollision(bucket, key, metas);
@@ -97,7 +98,14 @@ export async function publishMeta(
 ): Promise<DiskFailure[]> {
   const { id, durable } = writer;
   const { path } = metaKind(meta.bucket, meta.key);
-  const options = { path, within: bucketFolder(meta.bucket), id, durable, quorum: context.disks.writeQuorum, beforeUndo: () => writer.session.mark() };
+  const options = {
+    path,
+    within: bucketFolder(meta.bucket),
+    id,
+    durable,
+    quorum: context.disks.writeQuorum,
+    beforeUndo: () => writer.session.mark(),
+  };
   try {
     return await publish(copies, Buffer.from(formatDocument(meta)), options);
   } catch (error) {
@@ -126,7 +134,10 @@ async function syncBucketFolders(context: StoreContext, writer: Writer): Promise
   writer.view = { online, offline: [...writer.view.offline, ...failed] };
   const needed = context.disks.writeQuorum;
   if (online.length < needed) {
-    throw new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${needed} disks: ${describeOffline(failed)}`, { expected: needed, found: online.length });
+    throw new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${needed} disks: ${describeOffline(failed)}`, {
+      expected: needed,
+      found: online.length,
+    });
   }
   return failed.length === 0;
 }
@@ -165,13 +176,22 @@ export function throwAsDiskError(context: StoreContext, error: unknown, needed =
 }
 
 /** The error for a write that too few disks took: their own, the one that is worst first. */
-export function quorumError(context: StoreContext, failures: readonly DiskFailure[], needed = context.disks.writeQuorum): StoreError {
+export function quorumError(
+  context: StoreContext,
+  failures: readonly DiskFailure[],
+  needed = context.disks.writeQuorum,
+): StoreError {
   const errors = failures.map((failure) => failure.error);
   const first = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
   if (first === undefined) {
     return new StoreError('TOO_FEW_DISKS_TO_WRITE', `a write needs ${needed} disks`, { expected: needed });
   }
-  return new StoreError(first.code, `too few disks took the write (${needed} must): ${first.message}`, first.details, first);
+  return new StoreError(
+    first.code,
+    `too few disks took the write (${needed} must): ${first.message}`,
+    first.details,
+    first,
+  );
 }
 
 /** The object versions among a key's copies, each once. */

@@ -51,9 +51,22 @@ export class StoreContext {
   }
 
   /** Begins a commit: until the session is closed, the store's disks stay the same. */
-  async lockDisks({ session, durable, signal }: { session: LockSession; durable: boolean; signal?: AbortSignal | undefined }): Promise<void> {
+  async lockDisks({
+    session,
+    durable,
+    signal,
+  }: {
+    session: LockSession;
+    durable: boolean;
+    signal?: AbortSignal | undefined;
+  }): Promise<void> {
     // The gate is a courtesy: who was stopped in it keeps nobody for ever.
-    const isInGate = await session.lockWithin(1.5 * this.members.attendance.patience.gate, lockName.disksGate(), 'shared', signal);
+    const isInGate = await session.lockWithin(
+      1.5 * this.members.attendance.patience.gate,
+      lockName.disksGate(),
+      'shared',
+      signal,
+    );
     await session.lock(lockName.disks(), 'shared', signal);
     if (isInGate) session.unlock(lockName.disksGate());
     await this.members.refresh();

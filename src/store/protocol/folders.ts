@@ -27,7 +27,8 @@ export class UnreadableFolders {
   readonly #found = new Map<string, UnreadableFolder>();
 
   readonly add = ({ disk, folder, error }: FolderFailure): void => {
-    if (!this.has(disk, folder)) this.#found.set(`${disk.name} ${folder}`, { disk: disk.name, path: folder, reason: error.message });
+    if (!this.has(disk, folder))
+      this.#found.set(`${disk.name} ${folder}`, { disk: disk.name, path: folder, reason: error.message });
   };
 
   /** Whether the disk could not list this folder, or one that it is in. */
@@ -53,7 +54,12 @@ export class UnreadableFolders {
  * an empty folder; `DiskSet.confirm` tells that.
  * @throws TOO_FEW_DISKS_TO_READ where fewer have, and nobody is there to be told
  */
-export function judgeFailures(set: DiskSet, { online }: DiskView, failures: readonly FolderFailure[], rules: WalkRules): void {
+export function judgeFailures(
+  set: DiskSet,
+  { online }: DiskView,
+  failures: readonly FolderFailure[],
+  rules: WalkRules,
+): void {
   for (const failure of failures) rules.onUnreadable?.(failure);
   for (const folder of new Set(failures.map((failure) => failure.folder))) {
     const here = failures.filter((failure) => failure.folder === folder);
@@ -65,7 +71,12 @@ export function judgeFailures(set: DiskSet, { online }: DiskView, failures: read
     const error = new StoreError(
       'TOO_FEW_DISKS_TO_READ',
       `${found} of ${set.disks.length} disks can list ${folder}, and it takes ${needed} to know of everything in it: ${here.map((failure) => failure.error.message).join('; ')}`,
-      { ...first.details, expected: needed, found, ...(here.length < 2 ? {} : { disks: here.map(({ disk }) => disk.name) }) },
+      {
+        ...first.details,
+        expected: needed,
+        found,
+        ...(here.length < 2 ? {} : { disks: here.map(({ disk }) => disk.name) }),
+      },
       first,
     );
     if (rules.onTooFew === undefined) throw error;

@@ -17,7 +17,12 @@ export interface Scope {
 const AT_ONCE = 8;
 
 /** The buckets of a scope, deleted ones too where it is the whole store. @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_READ if the rules say so */
-export async function bucketsOf(context: StoreContext, view: DiskView, { bucket }: Scope, rules: WalkRules = {}): Promise<string[]> {
+export async function bucketsOf(
+  context: StoreContext,
+  view: DiskView,
+  { bucket }: Scope,
+  rules: WalkRules = {},
+): Promise<string[]> {
   if (bucket === undefined) return bucketFolders(context, view, rules);
   checkBucketName(bucket);
   await requireBucket(context, view, bucket);
@@ -33,7 +38,9 @@ export async function forEachKey(
   rules: WalkRules = {},
 ): Promise<void> {
   for (const bucket of await bucketsOf(context, view, scope, rules)) {
-    await forEachAtOnce(walkKeys(context, view, bucket, scope.prefix ?? '', rules), AT_ONCE, (key) => work(bucket, key));
+    await forEachAtOnce(walkKeys(context, view, bucket, scope.prefix ?? '', rules), AT_ONCE, (key) =>
+      work(bucket, key),
+    );
     // A disk that has gone meanwhile has no keys either.
     await context.confirm(view, rules.allowStale);
   }

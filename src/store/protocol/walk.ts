@@ -24,7 +24,13 @@ export async function bucketFolders({ disks }: StoreContext, view: DiskView, rul
  * Every key of a bucket that any of the disks has a meta of, tombstones and damaged ones too, level by level in their order.
  * @throws TOO_FEW_DISKS_TO_READ, if the rules say so
  */
-export async function* walkKeys(context: StoreContext, view: DiskView, bucket: string, prefix: string, rules: WalkRules): AsyncGenerator<string> {
+export async function* walkKeys(
+  context: StoreContext,
+  view: DiskView,
+  bucket: string,
+  prefix: string,
+  rules: WalkRules,
+): AsyncGenerator<string> {
   const base = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   const folder = [bucketFolder(bucket), ...prefixToFolder(base)].join('/');
   yield* new KeyWalk(context, view, rules).level(view.online, folder, base, prefix);

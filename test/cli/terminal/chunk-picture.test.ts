@@ -7,13 +7,26 @@ const plain = new Chalk({ level: 0 });
 
 /** An object without parity whose chunks are on these disks. */
 function chunksOn(disks: readonly string[]): { chunks: ChunkEntry[]; parity: ParityEntry[] } {
-  return { chunks: disks.map((disk, order) => ({ order, disk, file: `${order}.chunk`, size: 1, sha256: '' })), parity: [] };
+  return {
+    chunks: disks.map((disk, order) => ({ order, disk, file: `${order}.chunk`, size: 1, sha256: '' })),
+    parity: [],
+  };
 }
 
 /** One of stripes of two chunks and a parity chunk; each stripe names its three disks. */
-function stripesOn(stripes: readonly (readonly [string, string, string])[]): { chunks: ChunkEntry[]; parity: ParityEntry[] } {
+function stripesOn(stripes: readonly (readonly [string, string, string])[]): {
+  chunks: ChunkEntry[];
+  parity: ParityEntry[];
+} {
   const { chunks } = chunksOn(stripes.flatMap(([a, b]) => [a, b]));
-  const parity = stripes.map(([, , disk], index) => ({ protects: [2 * index, 2 * index + 1], row: 0, disk, file: '', size: 1, sha256: '' }));
+  const parity = stripes.map(([, , disk], index) => ({
+    protects: [2 * index, 2 * index + 1],
+    row: 0,
+    disk,
+    file: '',
+    size: 1,
+    sha256: '',
+  }));
   return { chunks, parity };
 }
 
@@ -43,16 +56,35 @@ describe('the picture of an object', () => {
   });
 
   test('shades a group by the part of it that is on the disk', () => {
-    const [first] = drawChunks(chunksOn(['a', 'a', 'a', 'a', 'a', 'b', 'b', 'b', 'b', 'b', 'b', 'b']), ['a', 'b'], 16, plain);
+    const [first] = drawChunks(
+      chunksOn(['a', 'a', 'a', 'a', 'a', 'b', 'b', 'b', 'b', 'b', 'b', 'b']),
+      ['a', 'b'],
+      16,
+      plain,
+    );
     expect(first).toBe('  a  █░·  5');
   });
 
   test('is drawn however narrow the terminal is', () => {
-    expect(drawChunks(chunksOn(['a', 'b']), ['a', 'b'], 1, plain)).toEqual(['  a  ▒  1', '  b  ▒  1', '  each column is 2 chunks']);
+    expect(drawChunks(chunksOn(['a', 'b']), ['a', 'b'], 1, plain)).toEqual([
+      '  a  ▒  1',
+      '  b  ▒  1',
+      '  each column is 2 chunks',
+    ]);
   });
 
   test('shows the parity of a stripe after its chunks, and what it means', () => {
-    expect(drawChunks(stripesOn([['a', 'b', 'c'], ['b', 'c', 'a']]), ['a', 'b', 'c'], 80, plain)).toEqual([
+    expect(
+      drawChunks(
+        stripesOn([
+          ['a', 'b', 'c'],
+          ['b', 'c', 'a'],
+        ]),
+        ['a', 'b', 'c'],
+        80,
+        plain,
+      ),
+    ).toEqual([
       '  a  █····◇  1 + 1 parity',
       '  b  ·█·█··  2 + 0 parity',
       '  c  ··◇·█·  1 + 1 parity',
@@ -61,9 +93,19 @@ describe('the picture of an object', () => {
   });
 
   test('of many stripes stays within the width too, and loses nothing', () => {
-    const lines = drawChunks(stripesOn(Array.from({ length: 500 }, () => ['a', 'b', 'c'] as const)), ['a', 'b', 'c'], 60, plain);
+    const lines = drawChunks(
+      stripesOn(Array.from({ length: 500 }, () => ['a', 'b', 'c'] as const)),
+      ['a', 'b', 'c'],
+      60,
+      plain,
+    );
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(60);
-    expect(lines.map((line) => / {2}(\d+ \+ \d+ parity)$/.exec(line)?.[1])).toEqual(['500 + 0 parity', '500 + 0 parity', '0 + 500 parity', undefined]);
+    expect(lines.map((line) => / {2}(\d+ \+ \d+ parity)$/.exec(line)?.[1])).toEqual([
+      '500 + 0 parity',
+      '500 + 0 parity',
+      '0 + 500 parity',
+      undefined,
+    ]);
     expect(lines.at(-1)).toMatch(/^ {2}each column is \d+ chunks, parity included$/);
   });
 

@@ -5,7 +5,9 @@ const MIB = 1024 * 1024;
 
 describe('the line of a bar', () => {
   test('has how much of it is done, the rate and the time left', () => {
-    expect(formatProgress('k', 3 * MIB, 12 * MIB, 1500)).toBe('k ██████░░░░░░░░░░░░░░░░░░ 25%  3.0 MiB of 12.0 MiB  2.0 MiB/s  4.5 s left');
+    expect(formatProgress('k', 3 * MIB, 12 * MIB, 1500)).toBe(
+      'k ██████░░░░░░░░░░░░░░░░░░ 25%  3.0 MiB of 12.0 MiB  2.0 MiB/s  4.5 s left',
+    );
   });
 
   test('has neither rate nor time before there is something to tell from', () => {

@@ -32,7 +32,9 @@ describe('a download that has to rebuild chunks', () => {
     const { code, stdout, stderr } = await cli.with({ terminal: true }).download('photos/big', '-o', cli.path('out'));
     expect(code).toBe(0);
     expect(stdout).not.toMatch(NOTE);
-    expect(stderr).toMatch(/\d chunks? of disk1.* (was|were) rebuilt from parity on the way.*; "store heal" mends what is wrong\n$/);
+    expect(stderr).toMatch(
+      /\d chunks? of disk1.* (was|were) rebuilt from parity on the way.*; "store heal" mends what is wrong\n$/,
+    );
   });
 
   test('says so to standard output too, on stderr', async () => {
@@ -51,7 +53,10 @@ describe('a download that has to rebuild chunks', () => {
     const { code, stdout } = await cli.download('-r', 'photos', '-o', cli.path('out'), '--json');
     expect(code).toBe(0);
     const counts = parseLines(stdout).map(({ key, rebuilt }) => [key, rebuilt]);
-    expect(counts.sort()).toEqual([['big', atLeast(2)], ['small', atLeast(1)]]);
+    expect(counts.sort()).toEqual([
+      ['big', atLeast(2)],
+      ['small', atLeast(1)],
+    ]);
     const { stderr } = await cli.with({ terminal: true }).download('-r', 'photos', '-o', cli.path('again'));
     expect(stderr.match(/\d chunks of disk\d(, disk\d)* were rebuilt/g)).toHaveLength(1);
   });
@@ -60,7 +65,9 @@ describe('a download that has to rebuild chunks', () => {
     const cli = (await redundantStore('1+1', 3)).with({ terminal: true });
     await cli.with({ stdin: 'bare' }).upload('photos', '-', '--key', 'bare', '--redundancy', '1+0');
     expect((await cli.download('photos/bare', '-o', cli.path('out'))).stderr).not.toMatch(NOTE);
-    expect(parseLines((await cli.download('photos/bare', '-o', cli.path('out'), '--json')).stdout)).toMatchObject([{ rebuilt: 0 }]);
+    expect(parseLines((await cli.download('photos/bare', '-o', cli.path('out'), '--json')).stdout)).toMatchObject([
+      { rebuilt: 0 },
+    ]);
     ruinSmall(cli);
     expect((await cli.download('photos/small', '-o', cli.path('out'), '--quiet')).stderr).toBe('');
     expect(readFileSync(cli.path('out'), 'utf8')).toBe('small');
@@ -69,8 +76,14 @@ describe('a download that has to rebuild chunks', () => {
 
 describe('what is said of rebuilt chunks', () => {
   const chunk = (disk: string): ChunkEntry => ({ order: 0, disk, file: '000000.chunk', size: 1, sha256: '' });
-  const slow = new StoreError('CHUNK_UNAVAILABLE', 'chunk 0 of b/k on disk "d" is slow to come (chunks/0/000000.chunk)', { errno: 'ETIMEDOUT' });
-  const missing = new StoreError('CHUNK_UNAVAILABLE', 'chunk 0 of b/k on disk "d" is missing (chunks/0/000000.chunk)', { errno: 'ENOENT' });
+  const slow = new StoreError(
+    'CHUNK_UNAVAILABLE',
+    'chunk 0 of b/k on disk "d" is slow to come (chunks/0/000000.chunk)',
+    { errno: 'ETIMEDOUT' },
+  );
+  const missing = new StoreError('CHUNK_UNAVAILABLE', 'chunk 0 of b/k on disk "d" is missing (chunks/0/000000.chunk)', {
+    errno: 'ENOENT',
+  });
 
   test('is nothing of none', () => {
     expect(new Rebuilt().describe()).toBeUndefined();
@@ -81,7 +94,9 @@ describe('what is said of rebuilt chunks', () => {
     rebuilt.add(chunk('disk10'), slow);
     expect(rebuilt.describe()).toBe('1 chunk was rebuilt from parity on the way, because disk10 is slow to answer');
     rebuilt.add(chunk('disk9'), slow);
-    expect(rebuilt.describe()).toBe('2 chunks were rebuilt from parity on the way, because disk9, disk10 are slow to answer');
+    expect(rebuilt.describe()).toBe(
+      '2 chunks were rebuilt from parity on the way, because disk9, disk10 are slow to answer',
+    );
   });
 
   test('is both where both happened, and a part counts in the whole', () => {
@@ -90,6 +105,8 @@ describe('what is said of rebuilt chunks', () => {
     one.add(chunk('a'), slow);
     new Rebuilt(all).add(chunk('b'), missing);
     expect([one.count, all.count]).toEqual([1, 2]);
-    expect(all.describe()).toBe('2 chunks of a, b were rebuilt from parity on the way (1 of them merely slow to come); "store heal" mends what is wrong');
+    expect(all.describe()).toBe(
+      '2 chunks of a, b were rebuilt from parity on the way (1 of them merely slow to come); "store heal" mends what is wrong',
+    );
   });
 });

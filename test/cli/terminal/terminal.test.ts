@@ -53,7 +53,11 @@ describe('on a terminal', () => {
 
   test('--quiet draws nothing', async () => {
     const cli = new Cli({ terminal: true, stdin: 'x' });
-    expect(await cli.upload('my-bucket', '-', '--key', 'k', '--quiet')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(await cli.upload('my-bucket', '-', '--key', 'k', '--quiet')).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
   });
 
   test('the errors of one file and the results of others do not land in the bar', async () => {
@@ -72,7 +76,10 @@ describe('on a terminal', () => {
     const up = await cli.upload('my-bucket', '-', '--key', key);
     const down = await cli.download(`my-bucket/${key}`, '-o', cli.path('out'));
     expect([up.code, down.code]).toEqual([0, 0]);
-    expect({ upload: isHarmless(up.stderr), download: isHarmless(down.stderr) }).toEqual({ upload: true, download: true });
+    expect({ upload: isHarmless(up.stderr), download: isHarmless(down.stderr) }).toEqual({
+      upload: true,
+      download: true,
+    });
   });
 
   const noScript = spawnSync('script', ['--version']).status !== 0;
@@ -86,8 +93,14 @@ describe('on a terminal', () => {
     const command = [process.execPath, compiledDoor('upload'), 'my-bucket', cli.path('big'), '--root', cli.root];
     const running = start('script', ['-qefc', `exec ${command.map((word) => `'${word}'`).join(' ')}`, '/dev/null']);
     const chunks = (): string[] =>
-      ['disk1', 'disk2', 'disk3'].flatMap((disk) => readdirSync(path.join(cli.root, disk, 'chunks'), { recursive: true, encoding: 'utf8' }));
-    await untilWhile(running, 'the first chunk is there', () => chunks().some((name) => name.endsWith('.chunk')) && running.output().includes(HIDE));
+      ['disk1', 'disk2', 'disk3'].flatMap((disk) =>
+        readdirSync(path.join(cli.root, disk, 'chunks'), { recursive: true, encoding: 'utf8' }),
+      );
+    await untilWhile(
+      running,
+      'the first chunk is there',
+      () => chunks().some((name) => name.endsWith('.chunk')) && running.output().includes(HIDE),
+    );
     running.stdin.write('\u0003');
     const { code, stdout } = await running.ended;
     expect(code).toBe(130);

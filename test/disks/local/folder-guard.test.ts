@@ -18,6 +18,7 @@ it('changes nothing through a link that has just taken the place of a folder', a
     () => disk.remove('chunks/version/first', { within: 'chunks/version', durable: false }),
     () => disk.makeFolder('chunks/version/folder'),
   ];
-  for (const change of changes) await expect(change()).rejects.toMatchObject({ code: 'DISK_IO', details: { errno: 'ENOTDIR' } });
+  for (const change of changes)
+    await expect(change()).rejects.toMatchObject({ code: 'DISK_IO', details: { errno: 'ENOTDIR' } });
   expect(readdirSync(elsewhere)).toEqual([]);
 });

@@ -29,7 +29,11 @@ describe('what a LocalDisk asks of the system', () => {
   it('writes and syncs a created file, and does not sync its name', async () => {
     const { disk, root } = makeDisk();
     await disk.create('chunks/file', BYTES, DURABLE);
-    expect(system.calls(root, 'open', 'write', 'fsync')).toEqual(['open chunks/file', 'write chunks/file', 'fsync chunks/file']);
+    expect(system.calls(root, 'open', 'write', 'fsync')).toEqual([
+      'open chunks/file',
+      'write chunks/file',
+      'fsync chunks/file',
+    ]);
   });
 
   it('syncs staged bytes before the rename that publishes them, and then the names, from the inside out', async () => {
@@ -64,7 +68,10 @@ describe('what a LocalDisk asks of the system', () => {
       if (call === `open ${root}/buckets/one`) renameSync(root, `${root}-away`);
       return undefined;
     };
-    await expect(disk.remove('buckets/one/file', { within: 'buckets', durable: true })).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk1', errno: 'ENOENT' } });
+    await expect(disk.remove('buckets/one/file', { within: 'buckets', durable: true })).rejects.toMatchObject({
+      code: 'DISK_IO',
+      details: { disk: 'disk1', errno: 'ENOENT' },
+    });
   });
 
   it('renames in one call, and then syncs the folder, where the name must be durable', async () => {
@@ -79,10 +86,16 @@ describe('what a LocalDisk asks of the system', () => {
     const { disk, root } = makeDisk();
     await disk.create('chunks/old', BYTES, DURABLE);
     system.plan = (described) => (described.startsWith('fsync') ? 'EIO' : undefined);
-    await expect(disk.rename('chunks/old', 'chunks/new', DURABLE)).rejects.toMatchObject({ code: 'DISK_IO', details: { disk: 'disk1', errno: 'EIO' } });
+    await expect(disk.rename('chunks/old', 'chunks/new', DURABLE)).rejects.toMatchObject({
+      code: 'DISK_IO',
+      details: { disk: 'disk1', errno: 'EIO' },
+    });
     system.reset();
     system.plan = (described) => (described.startsWith('rename') ? 'EROFS' : undefined);
-    await expect(disk.rename('chunks/new', 'chunks/old', DURABLE)).rejects.toMatchObject({ code: 'DISK_READ_ONLY', details: { disk: 'disk1', path: 'chunks/new' } });
+    await expect(disk.rename('chunks/new', 'chunks/old', DURABLE)).rejects.toMatchObject({
+      code: 'DISK_READ_ONLY',
+      details: { disk: 'disk1', path: 'chunks/new' },
+    });
     expect(system.calls(root, 'fsync')).toEqual([]);
   });
 
@@ -130,7 +143,8 @@ describe('what a LocalDisk asks of the system', () => {
     const { disk, root } = makeDisk();
     let calls = 0;
     // Of two folders it is the second that fails, so that the first has to be taken back.
-    system.plan = (described) => (described.startsWith(`${call} `) && (call !== 'mkdir' || ++calls === 2) ? errno : undefined);
+    system.plan = (described) =>
+      described.startsWith(`${call} `) && (call !== 'mkdir' || ++calls === 2) ? errno : undefined;
     await expect(disk.stage(PATH, BYTES, STAGE)).rejects.toMatchObject({ code, details: { disk: 'disk1', errno } });
     expect(readdirSync(`${root}/tmp`)).toEqual([]);
     expect(readdirSync(`${root}/buckets`)).toEqual([]);
@@ -139,8 +153,12 @@ describe('what a LocalDisk asks of the system', () => {
   it('reports a name that could not be made durable, and does not ask twice', async () => {
     const { disk, root } = makeDisk();
     const staged = await disk.stage(PATH, BYTES, STAGE);
-    system.plan = (described) => (described.endsWith('buckets/one') && described.startsWith('fsync') ? 'EIO' : undefined);
-    await expect(staged.publish()).rejects.toMatchObject({ code: 'DISK_IO', details: { path: 'buckets/one', errno: 'EIO' } });
+    system.plan = (described) =>
+      described.endsWith('buckets/one') && described.startsWith('fsync') ? 'EIO' : undefined;
+    await expect(staged.publish()).rejects.toMatchObject({
+      code: 'DISK_IO',
+      details: { path: 'buckets/one', errno: 'EIO' },
+    });
     expect(system.calls(root, 'fsync').filter((call) => call === 'fsync buckets/one')).toHaveLength(1);
   });
 
@@ -175,13 +193,16 @@ describe('what a LocalDisk asks of the system', () => {
     expect(system.calls(root, 'fsync')).toEqual(['fsync buckets']);
   });
 
-  it.each(['remove', 'discard'])('lets an empty folder be that cannot be removed by %s: the file is gone, and that is what counts', async (operation) => {
-    const { disk, root } = makeDisk();
-    const staged = await disk.stage(PATH, BYTES, STAGE);
-    if (operation === 'remove') await staged.publish();
-    system.plan = (described) => (described.startsWith('rmdir') ? 'EIO' : undefined);
-    await (operation === 'remove' ? disk.remove(PATH, STAGE) : staged.discard());
-    expect(system.calls(root, 'rmdir')).toHaveLength(1);
-    expect([...readdirSync(`${root}/tmp`), ...readdirSync(`${root}/buckets/one/two`)]).toEqual([]);
-  });
+  it.each(['remove', 'discard'])(
+    'lets an empty folder be that cannot be removed by %s: the file is gone, and that is what counts',
+    async (operation) => {
+      const { disk, root } = makeDisk();
+      const staged = await disk.stage(PATH, BYTES, STAGE);
+      if (operation === 'remove') await staged.publish();
+      system.plan = (described) => (described.startsWith('rmdir') ? 'EIO' : undefined);
+      await (operation === 'remove' ? disk.remove(PATH, STAGE) : staged.discard());
+      expect(system.calls(root, 'rmdir')).toHaveLength(1);
+      expect([...readdirSync(`${root}/tmp`), ...readdirSync(`${root}/buckets/one/two`)]).toEqual([]);
+    },
+  );
 });

@@ -17,7 +17,10 @@ interface Facts {
 const system = vi.hoisted(() => ({ facts: undefined as Facts | undefined }));
 vi.mock('node:fs/promises', async (original) => {
   const actual = await original<typeof fs>();
-  return { ...actual, statfs: (path: string) => (system.facts === undefined ? actual.statfs(path) : Promise.resolve(system.facts)) };
+  return {
+    ...actual,
+    statfs: (path: string) => (system.facts === undefined ? actual.statfs(path) : Promise.resolve(system.facts)),
+  };
 });
 
 const FACTS: Facts = { bsize: 4096, blocks: 100_000, bfree: 60_000, bavail: 50_000, files: 10_000, ffree: 5000 };
@@ -51,7 +54,11 @@ describe('the room of a LocalDisk', () => {
   it('of a disk that has gone is an error that names the disk', async () => {
     const { disk, root } = makeDisk();
     rmSync(root, { recursive: true });
-    await expect(disk.room()).rejects.toMatchObject({ name: 'StoreError', code: 'DISK_IO', details: { disk: 'disk1', errno: 'ENOENT' } });
+    await expect(disk.room()).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'DISK_IO',
+      details: { disk: 'disk1', errno: 'ENOENT' },
+    });
     expect(await roomOf(disk)).toBe(0);
   });
 });

@@ -17,20 +17,31 @@ describe.each(SPECIALS)('$what in the place of a file', ({ what, make, problem }
     const { disk, root } = makeDisk();
     await make(join(root, 'chunks/place'));
     const [aligned] = alignedBuffers(1, 8192);
-    for (const options of [{}, { limit: 10 }, { buffer: Buffer.alloc(11), limit: 10 }, { buffer: aligned, limit: 8191, direct: true }, { buffer: aligned, limit: 100_000, direct: true }]) {
+    for (const options of [
+      {},
+      { limit: 10 },
+      { buffer: Buffer.alloc(11), limit: 10 },
+      { buffer: aligned, limit: 8191, direct: true },
+      { buffer: aligned, limit: 100_000, direct: true },
+    ]) {
       await expect(disk.read('chunks/place', options)).rejects.toMatchObject(failed);
     }
     expect(await disk.stat('chunks/place')).toMatchObject({ isFile: false });
   });
 
-  it('is not written over by what creates, and makes way for what is published, unless it is a folder', async ({ skip }) => {
+  it('is not written over by what creates, and makes way for what is published, unless it is a folder', async ({
+    skip,
+  }) => {
     skip(problem !== undefined, problem);
     const { disk, root } = makeDisk();
     await make(join(root, 'buckets/place'));
     await expect(disk.create('buckets/place', Buffer.from('x'), { durable: true })).rejects.toMatchObject(failed);
     const staged = await disk.stage('buckets/place', Buffer.from('x'), STAGE);
     if (what === 'a folder') await expect(staged.publish()).rejects.toMatchObject(failed);
-    else await staged.publish().then(async () => { expect(String(await disk.read('buckets/place'))).toBe('x'); });
+    else
+      await staged.publish().then(async () => {
+        expect(String(await disk.read('buckets/place'))).toBe('x');
+      });
   });
 
   it('where something is staged is not written through', async ({ skip }) => {
@@ -64,28 +75,35 @@ describe.each(SPECIALS)('$what in the place of a file', ({ what, make, problem }
 });
 
 describe.each(NO_FOLDERS)('$what in the place of a folder', ({ make }) => {
-  it.each(['chunks', 'buckets', 'tmp', 'buckets/b', 'buckets/b/k'])('%s fails whatever works in it, and nothing goes through it', async (folder) => {
-    const { disk, root } = makeDisk();
-    if (folder.includes('/b')) fs.mkdirSync(join(root, 'buckets/b'));
-    const place = join(root, folder);
-    fs.rmSync(place, { recursive: true, force: true });
-    await make(place);
-    const elsewhere = `${place}-elsewhere`;
-    if (fs.existsSync(elsewhere)) fs.writeFileSync(join(elsewhere, 'file'), 'theirs');
-    const notThrough = { code: 'DISK_IO', details: { disk: 'disk1', errno: 'ENOTDIR' } };
-    await expect(disk.list(folder)).rejects.toMatchObject(notThrough);
-    await expect(disk.read(`${folder}/file`)).rejects.toMatchObject(notThrough);
-    await expect(disk.read(`${folder}/deeper/file`)).rejects.toMatchObject(notThrough);
-    await expect(disk.stat(`${folder}/file`)).rejects.toMatchObject(notThrough);
-    await expect(disk.create(`${folder}/new`, Buffer.from('x'), { durable: true })).rejects.toMatchObject(notThrough);
-    await expect(disk.remove(`${folder}/file`, { within: folder, durable: true })).rejects.toMatchObject(notThrough);
-    await expect(disk.rename(`${folder}/file`, `${folder}/other`, { durable: true })).rejects.toMatchObject(notThrough);
-    await expect(disk.makeFolder(folder)).rejects.toMatchObject(notThrough);
-    await expect(disk.makeFolder(`${folder}/inner`)).rejects.toMatchObject(notThrough);
-    await expect(disk.syncFolder(folder)).rejects.toMatchObject(notThrough);
-    await expect(disk.stage(`${folder}/one/file`, Buffer.from('x'), { id: 'id', within: folder, durable: true })).rejects.toMatchObject(notThrough);
-    if (fs.existsSync(elsewhere)) expect(fs.readdirSync(elsewhere)).toEqual(['file']);
-  });
+  it.each(['chunks', 'buckets', 'tmp', 'buckets/b', 'buckets/b/k'])(
+    '%s fails whatever works in it, and nothing goes through it',
+    async (folder) => {
+      const { disk, root } = makeDisk();
+      if (folder.includes('/b')) fs.mkdirSync(join(root, 'buckets/b'));
+      const place = join(root, folder);
+      fs.rmSync(place, { recursive: true, force: true });
+      await make(place);
+      const elsewhere = `${place}-elsewhere`;
+      if (fs.existsSync(elsewhere)) fs.writeFileSync(join(elsewhere, 'file'), 'theirs');
+      const notThrough = { code: 'DISK_IO', details: { disk: 'disk1', errno: 'ENOTDIR' } };
+      await expect(disk.list(folder)).rejects.toMatchObject(notThrough);
+      await expect(disk.read(`${folder}/file`)).rejects.toMatchObject(notThrough);
+      await expect(disk.read(`${folder}/deeper/file`)).rejects.toMatchObject(notThrough);
+      await expect(disk.stat(`${folder}/file`)).rejects.toMatchObject(notThrough);
+      await expect(disk.create(`${folder}/new`, Buffer.from('x'), { durable: true })).rejects.toMatchObject(notThrough);
+      await expect(disk.remove(`${folder}/file`, { within: folder, durable: true })).rejects.toMatchObject(notThrough);
+      await expect(disk.rename(`${folder}/file`, `${folder}/other`, { durable: true })).rejects.toMatchObject(
+        notThrough,
+      );
+      await expect(disk.makeFolder(folder)).rejects.toMatchObject(notThrough);
+      await expect(disk.makeFolder(`${folder}/inner`)).rejects.toMatchObject(notThrough);
+      await expect(disk.syncFolder(folder)).rejects.toMatchObject(notThrough);
+      await expect(
+        disk.stage(`${folder}/one/file`, Buffer.from('x'), { id: 'id', within: folder, durable: true }),
+      ).rejects.toMatchObject(notThrough);
+      if (fs.existsSync(elsewhere)) expect(fs.readdirSync(elsewhere)).toEqual(['file']);
+    },
+  );
 
   it('makes way by another name, which is told, and then there is a folder again', async () => {
     const { disk, root } = makeDisk();
@@ -117,7 +135,8 @@ it('opens folders and files that had been closed to us, one by one, and leaves a
     fs.chmodSync(join(root, 'chunks/version'), 0);
     fs.chmodSync(join(root, 'chunks'), 0);
     await expect(disk.read('chunks/version/file')).rejects.toMatchObject({ code: 'DISK_READ_ONLY' });
-    for (const path of ['chunks', 'chunks/version', 'chunks/version/file', undefined]) expect(await disk.setAside('chunks/version/file')).toBe(path);
+    for (const path of ['chunks', 'chunks/version', 'chunks/version/file', undefined])
+      expect(await disk.setAside('chunks/version/file')).toBe(path);
     expect(String(await disk.read('chunks/version/file'))).toBe('x');
     fs.chmodSync(join(root, 'chunks/version'), 0o555);
     expect(await disk.setAside('chunks/version/file')).toBeUndefined();

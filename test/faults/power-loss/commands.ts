@@ -41,7 +41,12 @@ export const FOUR = [...THREE, 'disk4'];
 /** What a care command may say after another one has begun the same and died. */
 const REFUSED = [1, 2, 3];
 
-export function upload(key: string, name: keyof typeof INPUTS = 'small', options: string[] = [], effect: Effect = {}): Command {
+export function upload(
+  key: string,
+  name: keyof typeof INPUTS = 'small',
+  options: string[] = [],
+  effect: Effect = {},
+): Command {
   return {
     door: 'upload',
     args: ({ input }) => [BUCKET, input(name), '--key', key, '--json', '--quiet', ...options],
@@ -50,7 +55,8 @@ export function upload(key: string, name: keyof typeof INPUTS = 'small', options
 }
 
 /** The upload that makes the store. */
-export const firstUpload = (key: string, name: keyof typeof INPUTS = 'small'): Command => upload(key, name, [], { disks: THREE });
+export const firstUpload = (key: string, name: keyof typeof INPUTS = 'small'): Command =>
+  upload(key, name, [], { disks: THREE });
 
 /** "There is no such object" is an answer that has to stay true: whoever asked for it to be deleted relies on it. */
 export function remove(key: string): Command {
@@ -58,11 +64,27 @@ export function remove(key: string): Command {
 }
 
 export function removeAll(prefix: string, ...keys: string[]): Command {
-  return { ...plain({ objects: Object.fromEntries(keys.map((key) => [key, undefined])) }, 'rm', '-r', `${BUCKET}/${prefix}`, '--json'), counts: 'exit' };
+  return {
+    ...plain(
+      { objects: Object.fromEntries(keys.map((key) => [key, undefined])) },
+      'rm',
+      '-r',
+      `${BUCKET}/${prefix}`,
+      '--json',
+    ),
+    counts: 'exit',
+  };
 }
 
-export const bucketCreate: Command = { ...plain({ buckets: { [BUCKET]: true } }, 'bucket', 'create', BUCKET), codes: REFUSED };
-export const bucketRemove: Command = { ...plain({ buckets: { [BUCKET]: false } }, 'bucket', 'rm', BUCKET), codes: [3], done: [3] };
+export const bucketCreate: Command = {
+  ...plain({ buckets: { [BUCKET]: true } }, 'bucket', 'create', BUCKET),
+  codes: REFUSED,
+};
+export const bucketRemove: Command = {
+  ...plain({ buckets: { [BUCKET]: false } }, 'bucket', 'rm', BUCKET),
+  codes: [3],
+  done: [3],
+};
 export const init: Command = { ...plain({ disks: THREE }, 'init', '--json'), codes: REFUSED };
 export const gc: Command = { ...plain({}, 'gc', '--json'), codes: [1] };
 /** It ends with 4 where something can't be mended yet, because a disk is lost. */
@@ -70,7 +92,12 @@ export const heal: Command = { ...plain({}, 'heal', '--json'), codes: [1, 4] };
 export const rebalance: Command = { ...plain({}, 'rebalance'), codes: [1] };
 
 export function diskAdd(name: string): Command {
-  return { door: 'store', args: ({ store }) => ['disk', 'add', name, `${store}/${name}`], effect: { disks: [...THREE, name] }, codes: REFUSED };
+  return {
+    door: 'store',
+    args: ({ store }) => ['disk', 'add', name, `${store}/${name}`],
+    effect: { disks: [...THREE, name] },
+    codes: REFUSED,
+  };
 }
 
 /** @param options `--no-heal`, or nothing */

@@ -30,7 +30,15 @@ export function fixedPlans(devices: readonly string[]): Plan[] {
 export function anyPlan(devices: readonly string[], random: Random): Plan {
   if (random.chance(0.4)) return random.pick(fixedPlans(devices));
   if (random.chance(0.3)) return { lots: random.pick(['cut', 'mixed'] as const), otherwise: 'lost' };
-  const lot = (): Lot => random.weigh([[2, 'lost'], [2, 'kept'], [1, 'names'], [1, 'zeros'], [2, 'cut'], [2, 'mixed']] as const);
+  const lot = (): Lot =>
+    random.weigh([
+      [2, 'lost'],
+      [2, 'kept'],
+      [1, 'names'],
+      [1, 'zeros'],
+      [2, 'cut'],
+      [2, 'mixed'],
+    ] as const);
   return { lots: new Map(devices.map((device) => [device, lot()])), otherwise: 'lost' };
 }
 
@@ -41,11 +49,13 @@ export function describePlan({ lots, otherwise }: Plan): string {
 
 /** What the plan means for these files. Asked twice about one thing, it says the same. */
 export function makeFate(plan: Plan, random: Random): Fate {
-  const lotOf = (device: string): Lot => (typeof plan.lots === 'string' ? plan.lots : (plan.lots.get(device) ?? plan.otherwise));
+  const lotOf = (device: string): Lot =>
+    typeof plan.lots === 'string' ? plan.lots : (plan.lots.get(device) ?? plan.otherwise);
   const cuts = new Map<Folder, number>();
   const nameCuts = new Map<readonly NameChange[], number>();
   const contents = new Map<File, Buffer>();
-  const cutAmong = (changes: readonly NameChange[]): number => random.pick([-1, ...changes.filter(({ durable }) => !durable).map(({ at }) => at)]);
+  const cutAmong = (changes: readonly NameChange[]): number =>
+    random.pick([-1, ...changes.filter(({ durable }) => !durable).map(({ at }) => at)]);
 
   return {
     keeps: (change) => {

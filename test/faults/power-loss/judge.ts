@@ -24,7 +24,12 @@ class Wrong extends Error {}
  * acknowledged must be there, the rest as it was or as it was to be, and life goes on without repair.
  * @param isHurt chunks are missing or damaged in it, but nothing is lost
  */
-export async function judge(root: string, world: World, mending: Mending, isHurt: boolean): Promise<string | undefined> {
+export async function judge(
+  root: string,
+  world: World,
+  mending: Mending,
+  isHurt: boolean,
+): Promise<string | undefined> {
   let doing = 'opening the store';
   const step = (what: string): void => {
     doing = what;
@@ -38,20 +43,33 @@ export async function judge(root: string, world: World, mending: Mending, isHurt
   }
 }
 
-async function examine(root: string, world: World, mending: Mending, isHurt: boolean, step: (what: string) => void): Promise<void> {
+async function examine(
+  root: string,
+  world: World,
+  mending: Mending,
+  isHurt: boolean,
+  step: (what: string) => void,
+): Promise<void> {
   const store = await openStore(root, world);
   await checkDisks(store, world);
   const found = new Map<string, Buffer | undefined>();
   for (const [key, allowed] of world.objects) {
     step(`reading ${key}`);
     const bytes = await readObject(store, key);
-    check(allowed.some((one) => isSame(one, bytes)), `${key} is ${describe(bytes)}, but must be ${allowed.map(describe).join(' or ')}`);
+    check(
+      allowed.some((one) => isSame(one, bytes)),
+      `${key} is ${describe(bytes)}, but must be ${allowed.map(describe).join(' or ')}`,
+    );
     found.set(key, bytes);
     if (world.acknowledged.has(key)) await checkQuorum(store, key);
   }
   step('listing buckets');
   const buckets = new Set((await store.listBuckets()).map(({ bucket }) => bucket));
-  for (const [bucket, allowed] of world.buckets) check(allowed.includes(buckets.has(bucket)), `bucket ${bucket} ${buckets.has(bucket) ? 'is there' : 'is not there'}`);
+  for (const [bucket, allowed] of world.buckets)
+    check(
+      allowed.includes(buckets.has(bucket)),
+      `bucket ${bucket} ${buckets.has(bucket) ? 'is there' : 'is not there'}`,
+    );
 
   step('verify');
   const { lost } = await store.verify();
@@ -86,9 +104,15 @@ async function openStore(root: string, world: World): Promise<ObjectStore> {
 
 async function checkDisks(store: ObjectStore, world: World): Promise<void> {
   const disks = await store.disks();
-  const names = disks.map(({ disk }) => disk).sort().join(' ');
+  const names = disks
+    .map(({ disk }) => disk)
+    .sort()
+    .join(' ');
   const possible = world.disks.map((list) => [...list].sort().join(' '));
-  check(world.mayHaveNoStore || possible.includes(names), `the store has the disks ${names}, but must have ${possible.join(' or ')}`);
+  check(
+    world.mayHaveNoStore || possible.includes(names),
+    `the store has the disks ${names}, but must have ${possible.join(' or ')}`,
+  );
   for (const { disk, state } of disks) {
     check(state.status === 'online' || world.lost.has(disk), `disk ${disk} is ${state.status}: ${state.reason}`);
   }
@@ -98,7 +122,10 @@ async function checkDisks(store: ObjectStore, world: World): Promise<void> {
 async function checkQuorum(store: ObjectStore, key: string): Promise<void> {
   const version = (await unlessAbsent(store.head(BUCKET, key)))?.version;
   const [copies, disks] = [countCopies(store.root, BUCKET, key, version), store.document.disks.length];
-  check(copies > disks / 2, `only ${copies} of ${disks} disks know that ${key} is ${version === undefined ? 'gone' : `of version ${version}`}`);
+  check(
+    copies > disks / 2,
+    `only ${copies} of ${disks} disks know that ${key} is ${version === undefined ? 'gone' : `of version ${version}`}`,
+  );
 }
 
 /** The object's bytes, or undefined where it is absent; `get` and `list` must say the same. */
@@ -132,7 +159,11 @@ async function mend(store: ObjectStore, world: World, mending: Mending): Promise
       if (state.status !== 'online' && world.lost.has(disk)) await store.replaceDisk(disk);
     }
     const { objects, whole, failed, gc } = await store.heal();
-    same('heal', { whole, failed, kept: gc?.kept, gcFailed: gc?.failed }, { whole: objects, failed: [], kept: [], gcFailed: [] });
+    same(
+      'heal',
+      { whole, failed, kept: gc?.kept, gcFailed: gc?.failed },
+      { whole: objects, failed: [], kept: [], gcFailed: [] },
+    );
     const verified = await store.verify();
     same('verify after heal', { whole: verified.whole, problems: verified.problems }, { whole: objects, problems: 0 });
   } else {

@@ -6,12 +6,20 @@ const LOSSES_SHOWN = 12;
 
 /** What was wrong, in which state, and how to see it again. */
 export function describeFailures(failures: readonly Failure[]): string {
-  return [...groups(failures, ({ scenario }) => scenario)].map(([name, list]) => [`${name}: ${list.length} wrong state(s)`, ...distinct(list).slice(0, SHOWN).map(describe)].join('\n')).join('\n\n');
+  return [...groups(failures, ({ scenario }) => scenario)]
+    .map(([name, list]) =>
+      [`${name}: ${list.length} wrong state(s)`, ...distinct(list).slice(0, SHOWN).map(describe)].join('\n'),
+    )
+    .join('\n\n');
 }
 
 /** One of each problem first. */
 function distinct(failures: readonly Failure[]): Failure[] {
-  return [...groups(failures, ({ problem, when }) => `${problem} ${when.split('; power')[0] ?? ''}`.replaceAll(/[0-9a-f-]{8,}/g, '')).values()].flatMap((list) => list.slice(0, 1));
+  return [
+    ...groups(failures, ({ problem, when }) =>
+      `${problem} ${when.split('; power')[0] ?? ''}`.replaceAll(/[0-9a-f-]{8,}/g, ''),
+    ).values(),
+  ].flatMap((list) => list.slice(0, 1));
 }
 
 function groups(failures: readonly Failure[], nameOf: (failure: Failure) => string): Map<string, Failure[]> {

@@ -32,7 +32,11 @@ async function main(): Promise<number> {
   const [minutes, states, kills] = [Number(values.minutes), Number(values.states), Number(values.kills)];
   const first = values.seed === undefined ? randomInt(2 ** 30) : Number(values.seed);
   const scenarios = choose([...SEQUENCES, ...SINGLE], values.only);
-  if (![minutes, states, kills].every((number) => number >= 0) || !Number.isSafeInteger(first) || scenarios.length === 0) {
+  if (
+    ![minutes, states, kills].every((number) => number >= 0) ||
+    !Number.isSafeInteger(first) ||
+    scenarios.length === 0
+  ) {
     console.error(USAGE);
     return 2;
   }

@@ -29,7 +29,12 @@ export interface Scenario extends Found {
   thorough?: boolean;
 }
 
-export function scenario(name: string, store: Found, commands: readonly Command[], more: Pick<Scenario, 'whole' | 'thorough'> = {}): Scenario {
+export function scenario(
+  name: string,
+  store: Found,
+  commands: readonly Command[],
+  more: Pick<Scenario, 'whole' | 'thorough'> = {},
+): Scenario {
   return { name, ...store, commands, ...more };
 }
 
@@ -56,7 +61,10 @@ export function having(objects: Record<string, Buffer>): Found {
 export const GARBAGE: Found = foundBy(SCENARIOS, 'a gc', THREE);
 
 /** The store of a test of crashes of care, with redundancy. */
-export function careStore(name: string, more: Omit<Found, 'prepare' | 'start'> & { disks?: readonly string[] } = {}): Found {
+export function careStore(
+  name: string,
+  more: Omit<Found, 'prepare' | 'start'> & { disks?: readonly string[] } = {},
+): Found {
   const { disks = THREE, ...rest } = more;
   return { ...foundBy(CARE, name, disks), mending: 'heal', ...rest };
 }

@@ -23,12 +23,37 @@ export type Step = {
 
 /** Calls that are watched. Any of them that the model does not know is an error, never overlooked. */
 export const WATCHED = [
-  'open', 'openat', 'openat2', 'creat',
-  'write', 'writev', 'pwrite64', 'pwritev', 'pwritev2', 'copy_file_range', 'sendfile', 'splice',
-  'ftruncate', 'truncate', 'fallocate',
-  'rename', 'renameat', 'renameat2', 'link', 'linkat', 'symlink', 'symlinkat',
-  'unlink', 'unlinkat', 'rmdir', 'mkdir', 'mkdirat',
-  'fsync', 'fdatasync', 'syncfs', 'sync',
+  'open',
+  'openat',
+  'openat2',
+  'creat',
+  'write',
+  'writev',
+  'pwrite64',
+  'pwritev',
+  'pwritev2',
+  'copy_file_range',
+  'sendfile',
+  'splice',
+  'ftruncate',
+  'truncate',
+  'fallocate',
+  'rename',
+  'renameat',
+  'renameat2',
+  'link',
+  'linkat',
+  'symlink',
+  'symlinkat',
+  'unlink',
+  'unlinkat',
+  'rmdir',
+  'mkdir',
+  'mkdirat',
+  'fsync',
+  'fdatasync',
+  'syncfs',
+  'sync',
 ];
 
 /** Options of strace, so that all bytes are in the log, and nothing in a string can be taken for the end of it. */
@@ -55,9 +80,21 @@ function stepOf(args: Arguments): Step[] {
       return opened(args, at(1), args.text(2));
     case 'write':
       if (fd.number === '1') return [args.step({ do: 'print' })];
-      return args.in(fd.path, (where) => ({ do: 'write', fd: fd.number, path: where, bytes: args.bytes(1), position: undefined }));
+      return args.in(fd.path, (where) => ({
+        do: 'write',
+        fd: fd.number,
+        path: where,
+        bytes: args.bytes(1),
+        position: undefined,
+      }));
     case 'pwrite64':
-      return args.in(fd.path, (where) => ({ do: 'write', fd: fd.number, path: where, bytes: args.bytes(1), position: Number(args.text(3)) }));
+      return args.in(fd.path, (where) => ({
+        do: 'write',
+        fd: fd.number,
+        path: where,
+        bytes: args.bytes(1),
+        position: Number(args.text(3)),
+      }));
     case 'ftruncate':
       return args.in(fd.path, (where) => ({ do: 'truncate', path: where, size: Number(args.text(1)) }));
     case 'truncate':
@@ -79,7 +116,10 @@ function stepOf(args: Arguments): Step[] {
     case 'mkdir':
       return args.in(at(0), (where) => ({ do: name, path: where }));
     case 'unlinkat':
-      return args.in(at(1), (where) => ({ do: args.text(2).includes('AT_REMOVEDIR') ? 'rmdir' : 'unlink', path: where }));
+      return args.in(at(1), (where) => ({
+        do: args.text(2).includes('AT_REMOVEDIR') ? 'rmdir' : 'unlink',
+        path: where,
+      }));
     case 'mkdirat':
       return args.in(at(1), (where) => ({ do: 'mkdir', path: where }));
     case 'fsync':
@@ -100,7 +140,14 @@ function opened(args: Arguments, file: string | undefined, flags: string): Step[
   const fd = /^\d+/.exec(args.call.result ?? '')?.[0] ?? '';
   const mayWrite = /\bO_(WRONLY|RDWR|CREAT|TRUNC)\b/.test(flags);
   if (!mayWrite) return [];
-  return args.in(file, (where) => ({ do: 'open', fd, path: where, creates: /\bO_CREAT\b/.test(flags), truncates: /\bO_TRUNC\b/.test(flags), appends: /\bO_APPEND\b/.test(flags) }));
+  return args.in(file, (where) => ({
+    do: 'open',
+    fd,
+    path: where,
+    creates: /\bO_CREAT\b/.test(flags),
+    truncates: /\bO_TRUNC\b/.test(flags),
+    appends: /\bO_APPEND\b/.test(flags),
+  }));
 }
 
 type Deed<T = Step> = T extends Step ? Omit<T, 'at' | 'began' | 'label'> : never;
@@ -122,7 +169,10 @@ class Arguments {
   }
 
   bytes(index: number): Buffer {
-    return Buffer.from(/^"((?:\\x[0-9a-f]{2})*)"$/.exec(this.text(index))?.[1]?.replaceAll('\\x', '') ?? this.#fail(index), 'hex');
+    return Buffer.from(
+      /^"((?:\\x[0-9a-f]{2})*)"$/.exec(this.text(index))?.[1]?.replaceAll('\\x', '') ?? this.#fail(index),
+      'hex',
+    );
   }
 
   string(index: number): string {

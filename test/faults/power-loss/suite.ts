@@ -86,7 +86,12 @@ export class Suite {
     await scenario.prepare(path.join(folder, STORE));
     const durable = readTree(folder);
     rmSync(folder, { recursive: true });
-    await this.#goOn(scenario, durable, 0, { steps: [], world: World.of(scenario.start, scenario.lost), story: [], kills: [] });
+    await this.#goOn(scenario, durable, 0, {
+      steps: [],
+      world: World.of(scenario.start, scenario.lost),
+      story: [],
+      kills: [],
+    });
   }
 
   async #goOn(scenario: Scenario, durable: Tree, index: number, past: Past): Promise<void> {
@@ -100,7 +105,10 @@ export class Suite {
         await this.#goOn(scenario, durable, index + 1, {
           steps: [...past.steps, ...steps.slice(0, count)],
           world: past.world.during(command.effect),
-          story: [...past.story, `${name} killed after call ${count} of ${steps.length} (${steps[count - 1]?.label ?? ''})`],
+          story: [
+            ...past.story,
+            `${name} killed after call ${count} of ${steps.length} (${steps[count - 1]?.label ?? ''})`,
+          ],
           kills: [...past.kills, count],
         });
       }
@@ -108,7 +116,9 @@ export class Suite {
     }
     const isDone = ended.code === 0 || command.done?.includes(ended.code ?? -1) === true;
     if (ended.code !== 0 && command.codes?.includes(ended.code ?? -1) !== true) {
-      this.#fail(scenario, past, name, { problem: `exit code ${ended.code ?? ended.signal}: ${ended.stderr}${ended.stdout}` });
+      this.#fail(scenario, past, name, {
+        problem: `exit code ${ended.code ?? ended.signal}: ${ended.stderr}${ended.stdout}`,
+      });
     }
     const now = { ...past, story: [...past.story, name] };
     await this.#judgeStates(scenario, durable, now, command, steps, isDone);
@@ -127,13 +137,27 @@ export class Suite {
     return new Random(this.#options.seed, `kills of ${name}`).sample(all, most).sort((a, b) => a - b);
   }
 
-  async #judgeStates(scenario: Scenario, durable: Tree, { steps: before, world, story, kills }: Past, command: Command, steps: readonly Step[], isDone: boolean): Promise<void> {
+  async #judgeStates(
+    scenario: Scenario,
+    durable: Tree,
+    { steps: before, world, story, kills }: Past,
+    command: Command,
+    steps: readonly Step[],
+    isDone: boolean,
+  ): Promise<void> {
     const random = new Random(this.#options.seed, [scenario.name, story.length, ...kills].join(' '));
     const print = steps.findIndex((step) => step.do === 'print');
     const counts = !isDone ? Infinity : command.counts === 'exit' || print === -1 ? steps.length : print + 1;
-    const moments = Array.from({ length: this.#options.states }, () => random.between(0, steps.length)).sort((a, b) => a - b);
+    const moments = Array.from({ length: this.#options.states }, () => random.between(0, steps.length)).sort(
+      (a, b) => a - b,
+    );
     const seen = new Set<string>();
-    const states: { tree: Tree; world: World; mending: Mending; describe: () => Pick<Failure, 'when' | 'plan' | 'lost'> }[] = [];
+    const states: {
+      tree: Tree;
+      world: World;
+      mending: Mending;
+      describe: () => Pick<Failure, 'when' | 'plan' | 'lost'>;
+    }[] = [];
     const files = replay(durable, before);
     const consider = (plan: Plan, moment: number): void => {
       const fate = makeFate(plan, random);
@@ -160,26 +184,46 @@ export class Suite {
       if (step === undefined) for (const plan of fixedPlans(files.volatileDevices())) consider(plan, moment);
       else files.apply(step);
     }
-    await pMap(states, async (state) => {
-      const folder = this.#newFolder();
-      writeTree(state.tree, folder);
-      const problem = await judge(path.join(folder, STORE), state.world, state.mending, scenario.hurt === true);
-      rmSync(folder, { recursive: true });
-      this.states++;
-      if (problem !== undefined) this.failures.push({ scenario: scenario.name, seed: this.#options.seed, problem, ...state.describe() });
-    }, { concurrency: AT_ONCE });
+    await pMap(
+      states,
+      async (state) => {
+        const folder = this.#newFolder();
+        writeTree(state.tree, folder);
+        const problem = await judge(path.join(folder, STORE), state.world, state.mending, scenario.hurt === true);
+        rmSync(folder, { recursive: true });
+        this.states++;
+        if (problem !== undefined)
+          this.failures.push({ scenario: scenario.name, seed: this.#options.seed, problem, ...state.describe() });
+      },
+      { concurrency: AT_ONCE },
+    );
   }
 
   async #trace(command: Command, files: VolatileFiles, index: number): Promise<{ steps: Step[]; ended: Ended }> {
     this.commands++;
     const { program, folder } = this.#options;
-    const traced = await traceCommand(command, files, { program, inputs: folder, folder: this.#newFolder(), store: STORE });
+    const traced = await traceCommand(command, files, {
+      program,
+      inputs: folder,
+      folder: this.#newFolder(),
+      store: STORE,
+    });
     const shift = index * LOG_LENGTH;
-    return { ...traced, steps: traced.steps.map((step) => ({ ...step, at: step.at + shift, began: step.began + shift })) };
+    return {
+      ...traced,
+      steps: traced.steps.map((step) => ({ ...step, at: step.at + shift, began: step.began + shift })),
+    };
   }
 
   #fail(scenario: Scenario, { story }: Past, name: string, { problem }: Pick<Failure, 'problem'>): void {
-    this.failures.push({ scenario: scenario.name, seed: this.#options.seed, problem, when: [...story, name].join(', then '), plan: 'the power stays', lost: [] });
+    this.failures.push({
+      scenario: scenario.name,
+      seed: this.#options.seed,
+      problem,
+      when: [...story, name].join(', then '),
+      plan: 'the power stays',
+      lost: [],
+    });
   }
 
   #newFolder(): string {

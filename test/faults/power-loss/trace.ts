@@ -22,7 +22,11 @@ export interface TracePlaces {
  * Runs a command to its end, on files as they are as long as the power stays, and tells what it did to them.
  * @throws where that does not lead to what the command has left: then the trace or the model misses something
  */
-export async function traceCommand(command: Command, files: VolatileFiles, places: TracePlaces): Promise<{ steps: Step[]; ended: Ended }> {
+export async function traceCommand(
+  command: Command,
+  files: VolatileFiles,
+  places: TracePlaces,
+): Promise<{ steps: Step[]; ended: Ended }> {
   const { program, inputs, folder, store } = places;
   const root = path.join(folder, store);
   const log = `${folder}.log`;
@@ -33,8 +37,12 @@ export async function traceCommand(command: Command, files: VolatileFiles, place
   const steps = stepsOf(traced.calls, folder);
   for (const step of steps) files.apply(step);
   const [model, disk] = [linesOf(files.build(ALL_KEPT)), linesOf(readTree(folder))];
-  const differences = [...missingIn(disk, model).map((line) => `- ${line}`), ...missingIn(model, disk).map((line) => `+ ${line}`)];
-  if (differences.length > 0) throw new Error(`the trace of ${args.join(' ')} does not tell everything:\n${differences.join('')}`);
+  const differences = [
+    ...missingIn(disk, model).map((line) => `- ${line}`),
+    ...missingIn(model, disk).map((line) => `+ ${line}`),
+  ];
+  if (differences.length > 0)
+    throw new Error(`the trace of ${args.join(' ')} does not tell everything:\n${differences.join('')}`);
   rmSync(folder, { recursive: true });
   rmSync(log);
   return { steps, ended: traced };

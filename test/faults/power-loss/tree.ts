@@ -38,11 +38,13 @@ export function sumOfTree(tree: Tree): string {
 
 /** One line for each folder, file and link. */
 export function linesOf(tree: Tree, above = ''): string[] {
-  return [...tree].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([name, node]) => {
-    const full = `${above}${name}`;
-    if (node instanceof Map) return [`${full}/\n`, ...linesOf(node, `${full}/`)];
-    return [Buffer.isBuffer(node) ? `${full} ${node.length} ${sumOf(node)}\n` : `${full} -> ${node.target}\n`];
-  });
+  return [...tree]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, node]) => {
+      const full = `${above}${name}`;
+      if (node instanceof Map) return [`${full}/\n`, ...linesOf(node, `${full}/`)];
+      return [Buffer.isBuffer(node) ? `${full} ${node.length} ${sumOf(node)}\n` : `${full} -> ${node.target}\n`];
+    });
 }
 
 function sumOf(bytes: Buffer): string {

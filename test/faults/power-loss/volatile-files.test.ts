@@ -8,14 +8,26 @@ import { VolatileFiles } from './volatile-files.ts';
 type Deed<T = Step> = T extends Step ? Omit<T, 'at' | 'began' | 'label'> : never;
 
 /** A store with two empty disks. */
-const durable = (): Tree => new Map([['store', new Map([['disk1', new Map()], ['disk2', new Map()]])]]);
+const durable = (): Tree =>
+  new Map([
+    [
+      'store',
+      new Map([
+        ['disk1', new Map()],
+        ['disk2', new Map()],
+      ]),
+    ],
+  ]);
 
 /** The files that are there when the power goes after these deeds. */
 function left(lot: Lot, deeds: readonly Deed[], seed = 1): string[] {
   const files = new VolatileFiles(durable(), 'store');
-  for (const [index, deed] of deeds.entries()) files.apply({ ...deed, at: 2 * index + 1, began: 2 * index, label: deed.do });
+  for (const [index, deed] of deeds.entries())
+    files.apply({ ...deed, at: 2 * index + 1, began: 2 * index, label: deed.do });
   const tree = files.build(makeFate({ lots: lot, otherwise: lot }, new Random(seed, 'test')));
-  return linesOf(tree).map((line) => line.split(' ').slice(0, 2).join(' ').trim()).filter((line) => !line.endsWith('/'));
+  return linesOf(tree)
+    .map((line) => line.split(' ').slice(0, 2).join(' ').trim())
+    .filter((line) => !line.endsWith('/'));
 }
 
 function make(path: string, bytes = 3): Deed[] {
@@ -38,21 +50,35 @@ test('a name is durable after a sync of its folder, bytes after a sync of their 
 });
 
 test('a file that is durable in a folder that is not is lost with it', () => {
-  const deeds: Deed[] = [{ do: 'mkdir', path: 'store/disk1/f' }, ...make('store/disk1/f/a'), sync('store/disk1/f/a'), sync('store/disk1/f')];
+  const deeds: Deed[] = [
+    { do: 'mkdir', path: 'store/disk1/f' },
+    ...make('store/disk1/f/a'),
+    sync('store/disk1/f/a'),
+    sync('store/disk1/f'),
+  ];
   expect(left('lost', deeds)).toEqual([]);
   expect(left('lost', [...deeds, sync('store/disk1')])).toEqual(['store/disk1/f/a 3']);
 });
 
 test('a file that was unlinked is back as long as its folder has not been synced', () => {
-  const deeds: Deed[] = [...make('store/disk1/a'), sync('store/disk1/a'), sync('store/disk1'), { do: 'unlink', path: 'store/disk1/a' }];
+  const deeds: Deed[] = [
+    ...make('store/disk1/a'),
+    sync('store/disk1/a'),
+    sync('store/disk1'),
+    { do: 'unlink', path: 'store/disk1/a' },
+  ];
   expect(left('lost', deeds)).toEqual(['store/disk1/a 3']);
   expect(left('lost', [...deeds, sync('store/disk1')])).toEqual([]);
 });
 
 test('a file that was renamed is there under its old name or its new one, whichever part of it is kept', () => {
   const deeds: Deed[] = [
-    { do: 'mkdir', path: 'store/disk1/from' }, { do: 'mkdir', path: 'store/disk1/to' }, sync('store/disk1'),
-    ...make('store/disk1/from/a'), sync('store/disk1/from/a'), sync('store/disk1/from'),
+    { do: 'mkdir', path: 'store/disk1/from' },
+    { do: 'mkdir', path: 'store/disk1/to' },
+    sync('store/disk1'),
+    ...make('store/disk1/from/a'),
+    sync('store/disk1/from/a'),
+    sync('store/disk1/from'),
     { do: 'rename', path: 'store/disk1/from/a', to: 'store/disk1/to/a' },
   ];
   expect(left('lost', [...deeds, sync('store/disk1/from')])).toEqual(['store/disk1/from/a 3']);
@@ -61,7 +87,11 @@ test('a file that was renamed is there under its old name or its new one, whiche
 });
 
 test('a sync of a disk makes durable all that is on it, and nothing that is on another one', () => {
-  const deeds: Deed[] = [...make('store/disk1/a'), ...make('store/disk2/b'), { do: 'sync file system', path: 'store/disk1' }];
+  const deeds: Deed[] = [
+    ...make('store/disk1/a'),
+    ...make('store/disk2/b'),
+    { do: 'sync file system', path: 'store/disk1' },
+  ];
   expect(left('lost', deeds)).toEqual(['store/disk1/a 3']);
 });
 

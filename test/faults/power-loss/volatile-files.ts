@@ -1,4 +1,15 @@
-import { isVolatile, lastOf, ROOT_DEVICE, sync, type Content, type Fate, type File, type Folder, type NameChange, type Node } from './nodes.ts';
+import {
+  isVolatile,
+  lastOf,
+  ROOT_DEVICE,
+  sync,
+  type Content,
+  type Fate,
+  type File,
+  type Folder,
+  type NameChange,
+  type Node,
+} from './nodes.ts';
 import type { Step } from './steps.ts';
 import type { Tree } from './tree.ts';
 
@@ -29,7 +40,11 @@ export class VolatileFiles {
         return;
       case 'truncate': {
         const { bytes } = lastOf(this.#file(step.path).contents);
-        this.#put(this.#file(step.path), step, Buffer.concat([bytes.subarray(0, step.size), Buffer.alloc(Math.max(0, step.size - bytes.length))]));
+        this.#put(
+          this.#file(step.path),
+          step,
+          Buffer.concat([bytes.subarray(0, step.size), Buffer.alloc(Math.max(0, step.size - bytes.length))]),
+        );
         return;
       }
       case 'rename': {
@@ -85,8 +100,10 @@ export class VolatileFiles {
   /** What a fate takes away, for people. */
   losses(fate: Fate): string[] {
     const losses = this.#nodes.flatMap((node): (NameChange | Content)[] => {
-      if (node.kind === 'folder') return [...node.names.values()].flat().filter((change) => !change.durable && !fate.keeps(change));
-      if (node.kind === 'file' && isVolatile(node) && fate.contentOf(node) !== lastOf(node.contents).bytes) return [lastOf(node.contents)];
+      if (node.kind === 'folder')
+        return [...node.names.values()].flat().filter((change) => !change.durable && !fate.keeps(change));
+      if (node.kind === 'file' && isVolatile(node) && fate.contentOf(node) !== lastOf(node.contents).bytes)
+        return [lastOf(node.contents)];
       return [];
     });
     return [...new Set(losses.sort((a, b) => a.at - b.at).map(({ label }) => label))];
@@ -95,7 +112,9 @@ export class VolatileFiles {
   /** Devices on which something is not durable. */
   volatileDevices(): string[] {
     const isOpen = (node: Node): boolean =>
-      node.kind === 'folder' ? [...node.names.values()].some((changes) => changes.some(({ durable }) => !durable)) : node.kind === 'file' && isVolatile(node);
+      node.kind === 'folder'
+        ? [...node.names.values()].some((changes) => changes.some(({ durable }) => !durable))
+        : node.kind === 'file' && isVolatile(node);
     return [...new Set(this.#nodes.filter(isOpen).map(({ device }) => device))];
   }
 
@@ -103,7 +122,15 @@ export class VolatileFiles {
     let node = this.#lookup(step.path);
     if (node === undefined) {
       if (!step.creates) throw new Error(`the model has no file ${step.path}`);
-      node = this.#make(step.path, { kind: 'file', device: '', contents: [{ at: step.at, label: step.label, durable: true, bytes: Buffer.alloc(0) }] }, step);
+      node = this.#make(
+        step.path,
+        {
+          kind: 'file',
+          device: '',
+          contents: [{ at: step.at, label: step.label, durable: true, bytes: Buffer.alloc(0) }],
+        },
+        step,
+      );
     } else if (node.kind === 'file' && step.truncates && lastOf(node.contents).bytes.length > 0) {
       this.#put(node, step, Buffer.alloc(0));
     }
@@ -114,7 +141,8 @@ export class VolatileFiles {
     const file = this.#file(step.path);
     const { bytes } = lastOf(file.contents);
     const open = this.#offsets.get(step.fd);
-    if (step.position === undefined && open?.node !== file) throw new Error(`the model does not know where ${step.label} goes on`);
+    if (step.position === undefined && open?.node !== file)
+      throw new Error(`the model does not know where ${step.label} goes on`);
     const position = step.position ?? (open?.appends === true ? bytes.length : (open?.offset ?? 0));
     if (step.position === undefined && open !== undefined) open.offset = position + step.bytes.length;
     const next = Buffer.alloc(Math.max(bytes.length, position + step.bytes.length));
@@ -137,7 +165,16 @@ export class VolatileFiles {
 
   #set(path: string, node: Node | undefined, { at, label }: Step, needs?: NameChange): NameChange {
     const { folder, name } = this.#split(path);
-    const change: NameChange = { at, label, durable: false, device: folder.device, folder, name, node, ...(needs === undefined ? {} : { needs }) };
+    const change: NameChange = {
+      at,
+      label,
+      durable: false,
+      device: folder.device,
+      folder,
+      name,
+      node,
+      ...(needs === undefined ? {} : { needs }),
+    };
     const changes = folder.names.get(name);
     if (changes === undefined) folder.names.set(name, [change]);
     else changes.push(change);
@@ -178,7 +215,12 @@ export class VolatileFiles {
       const device = isDisk(path, this.#store) ? name : folder.device;
       let node: Node;
       if (content instanceof Map) node = { kind: 'folder', device, names: new Map() };
-      else if (Buffer.isBuffer(content)) node = { kind: 'file', device: folder.device, contents: [{ at: -1, label: '', durable: true, bytes: content }] };
+      else if (Buffer.isBuffer(content))
+        node = {
+          kind: 'file',
+          device: folder.device,
+          contents: [{ at: -1, label: '', durable: true, bytes: content }],
+        };
       else node = { kind: 'link', device: folder.device, target: content.target };
       this.#nodes.push(node);
       folder.names.set(name, [{ at: -1, label: '', durable: true, device: folder.device, folder, name, node }]);

@@ -54,7 +54,10 @@ export class World {
   after({ objects = {}, buckets = {}, disks, replaces }: Effect): World {
     return new World({
       objects: new Map([...this.objects, ...Object.entries(objects).map(([key, bytes]) => [key, [bytes]] as const)]),
-      buckets: new Map([...this.buckets, ...Object.entries(buckets).map(([bucket, isThere]) => [bucket, [isThere]] as const)]),
+      buckets: new Map([
+        ...this.buckets,
+        ...Object.entries(buckets).map(([bucket, isThere]) => [bucket, [isThere]] as const),
+      ]),
       disks: disks === undefined ? this.disks : [disks],
       lost: new Set([...this.lost].filter((name) => name !== replaces)),
       acknowledged: new Set([...this.acknowledged, ...Object.keys(objects)]),
@@ -66,7 +69,11 @@ export class World {
   }
 }
 
-function both<T>(known: ReadonlyMap<string, readonly T[]>, more: Record<string, T>, otherwise: T): Map<string, readonly T[]> {
+function both<T>(
+  known: ReadonlyMap<string, readonly T[]>,
+  more: Record<string, T>,
+  otherwise: T,
+): Map<string, readonly T[]> {
   const result = new Map(known);
   for (const [name, state] of Object.entries(more)) result.set(name, [...(known.get(name) ?? [otherwise]), state]);
   return result;

@@ -10,7 +10,11 @@ import { NOTHING_TO_DO } from '../../support/gc.ts';
 import { expectAll, expectDistinct, expectWhole, metasOf, shardsIn } from '../../support/shards.ts';
 import { collect, diskNames, failure, filesIn, keysOf, MIB, newStore, read, takeAway } from '../../support/store.ts';
 
-async function filled(disks: number, redundancy: string, sizes = [0, 1, MIB + 1, 5 * MIB, 3 * MIB]): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
+async function filled(
+  disks: number,
+  redundancy: string,
+  sizes = [0, 1, MIB + 1, 5 * MIB, 3 * MIB],
+): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
   const objects = new Map(sizes.map((size, index) => [`key ${index}`, seededBytes(size, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
@@ -21,61 +25,67 @@ function countOn(metas: readonly ObjectMeta[], disk: string): number {
   return metas.flatMap(shardsIn).filter((shard) => shard.disk === disk).length;
 }
 
-test.each(['1+0', '1+1', '2+1', '4+2'])('%s: a disk is drained while it is in use, then removed; its folder stays, and all reads', async (redundancy) => {
-  const { store, objects } = await filled(7, redundancy);
-  const other = await ObjectStore.open(store.root);
-  const before = countOn(await metasOf(store), 'disk3');
-  const report = await store.drainDisk('disk3');
-  expect(report).toMatchObject({ moved: before, failed: [] });
-  const metas = await metasOf(store);
-  expect(countOn(metas, 'disk3')).toBe(0);
-  for (const meta of metas) expectDistinct(meta);
-  expect(filesIn(path.join(store.root, 'disk3', 'chunks'))).toEqual([]);
-  await expectAll(other, objects);
-  await expectWhole(store);
-  // It takes metas, but no more chunks.
-  for (let index = 0; index < 4; index++) {
-    const { meta } = await other.put('bucket', `new ${index}`, seededBytes(2 * MIB, index));
-    objects.set(`new ${index}`, seededBytes(2 * MIB, index));
-    expect(countOn([meta], 'disk3')).toBe(0);
-  }
-  expect(await store.drainDisk('disk3')).toMatchObject({ moved: 0, failed: [] });
-  await store.removeDisk('disk3');
-  expect(diskNames(store)).not.toContain('disk3');
-  expect(fs.existsSync(path.join(store.root, 'disk3', 'disk.json'))).toBe(true);
-  for (const reader of [store, other, await ObjectStore.open(store.root)]) await expectAll(reader, objects);
-  await other.put('bucket', 'last', Buffer.from('last'));
-  expect(fs.existsSync(path.join(store.root, 'disk3/buckets/bucket/last.meta.json'))).toBe(false);
-  await expectWhole(other);
-  expect(await store.gc()).toEqual(NOTHING_TO_DO);
-});
+test.each(['1+0', '1+1', '2+1', '4+2'])(
+  '%s: a disk is drained while it is in use, then removed; its folder stays, and all reads',
+  async (redundancy) => {
+    const { store, objects } = await filled(7, redundancy);
+    const other = await ObjectStore.open(store.root);
+    const before = countOn(await metasOf(store), 'disk3');
+    const report = await store.drainDisk('disk3');
+    expect(report).toMatchObject({ moved: before, failed: [] });
+    const metas = await metasOf(store);
+    expect(countOn(metas, 'disk3')).toBe(0);
+    for (const meta of metas) expectDistinct(meta);
+    expect(filesIn(path.join(store.root, 'disk3', 'chunks'))).toEqual([]);
+    await expectAll(other, objects);
+    await expectWhole(store);
+    // It takes metas, but no more chunks.
+    for (let index = 0; index < 4; index++) {
+      const { meta } = await other.put('bucket', `new ${index}`, seededBytes(2 * MIB, index));
+      objects.set(`new ${index}`, seededBytes(2 * MIB, index));
+      expect(countOn([meta], 'disk3')).toBe(0);
+    }
+    expect(await store.drainDisk('disk3')).toMatchObject({ moved: 0, failed: [] });
+    await store.removeDisk('disk3');
+    expect(diskNames(store)).not.toContain('disk3');
+    expect(fs.existsSync(path.join(store.root, 'disk3', 'disk.json'))).toBe(true);
+    for (const reader of [store, other, await ObjectStore.open(store.root)]) await expectAll(reader, objects);
+    await other.put('bucket', 'last', Buffer.from('last'));
+    expect(fs.existsSync(path.join(store.root, 'disk3/buckets/bucket/last.meta.json'))).toBe(false);
+    await expectWhole(other);
+    expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  },
+);
 
 test.each([
   { redundancy: '1+1', lost: ['disk2'] },
   { redundancy: '2+1', lost: ['disk5'] },
   { redundancy: '4+2', lost: ['disk1', 'disk8'] },
-])('$redundancy: disks that are lost for good ($lost) are made up for from the others, and removed', async ({ redundancy, lost }) => {
-  const { store, objects } = await filled(8, redundancy);
-  for (const disk of lost) takeAway(store, disk);
-  for (const disk of lost) {
-    const report = await store.drainDisk(disk);
-    expect(report.failed).toEqual([]);
-  }
-  const metas = await metasOf(store);
-  for (const meta of metas) expectDistinct(meta);
-  for (const disk of lost) expect(countOn(metas, disk)).toBe(0);
-  await store.delete('bucket', 'key 0');
-  objects.delete('key 0');
-  for (const disk of lost) await store.removeDisk(disk);
-  expect(diskNames(store).length).toBe(8 - lost.length);
-  await expectWhole(store);
-  await store.gc();
-  expect(await store.gc()).toEqual(NOTHING_TO_DO);
-  const back = takeAway(store, 'disk7');
-  await expectAll(store, objects);
-  back();
-  await expectAll(store, objects);
-});
+])(
+  '$redundancy: disks that are lost for good ($lost) are made up for from the others, and removed',
+  async ({ redundancy, lost }) => {
+    const { store, objects } = await filled(8, redundancy);
+    for (const disk of lost) takeAway(store, disk);
+    for (const disk of lost) {
+      const report = await store.drainDisk(disk);
+      expect(report.failed).toEqual([]);
+    }
+    const metas = await metasOf(store);
+    for (const meta of metas) expectDistinct(meta);
+    for (const disk of lost) expect(countOn(metas, disk)).toBe(0);
+    await store.delete('bucket', 'key 0');
+    objects.delete('key 0');
+    for (const disk of lost) await store.removeDisk(disk);
+    expect(diskNames(store).length).toBe(8 - lost.length);
+    await expectWhole(store);
+    await store.gc();
+    expect(await store.gc()).toEqual(NOTHING_TO_DO);
+    const back = takeAway(store, 'disk7');
+    await expectAll(store, objects);
+    back();
+    await expectAll(store, objects);
+  },
+);
 
 test('heal moves what is left on a disk that is being drained, and calls it whole only then', async () => {
   const { store, objects } = await filled(5, '2+1');
@@ -86,7 +96,12 @@ test('heal moves what is left on a disk that is being drained, and calls it whol
     objects.set(`small ${index}`, bytes);
   }
   const controller = new AbortController();
-  const draining = store.drainDisk('disk2', { signal: controller.signal, onBytes: () => { controller.abort(); } });
+  const draining = store.drainDisk('disk2', {
+    signal: controller.signal,
+    onBytes: () => {
+      controller.abort();
+    },
+  });
   await draining.catch(() => undefined);
   expect(store.document.disks[1]?.role).toBe('draining');
   const left = countOn(await metasOf(store), 'disk2');
@@ -156,12 +171,23 @@ test('a disk is not removed before it has been drained, nor with chunks on it, n
   objects.set('large', Buffer.alloc(80 * MIB, 'large'));
   await store.put('bucket', 'large', objects.get('large') ?? '', { redundancy: '1+0', durability: 'none' });
   const controller = new AbortController();
-  await store.drainDisk('disk1', { signal: controller.signal, onBytes: () => { controller.abort(); } }).catch(() => undefined);
+  await store
+    .drainDisk('disk1', {
+      signal: controller.signal,
+      onBytes: () => {
+        controller.abort();
+      },
+    })
+    .catch(() => undefined);
   const left = countOn(await metasOf(store), 'disk1');
-  expect((await failure(store.removeDisk('disk1'))).message).toMatch(new RegExp(`chunks.*\\b${left}\\b|\\b${left} chunks`));
+  expect((await failure(store.removeDisk('disk1'))).message).toMatch(
+    new RegExp(`chunks.*\\b${left}\\b|\\b${left} chunks`),
+  );
   await store.drainDisk('disk1');
   const back = ['disk4', 'disk5'].map((disk) => takeAway(store, disk));
-  expect((await failure(store.removeDisk('disk1'))).message).toMatch(/3 other disks must be online and have all metas; 2 are$/);
+  expect((await failure(store.removeDisk('disk1'))).message).toMatch(
+    /3 other disks must be online and have all metas; 2 are$/,
+  );
   for (const bring of back) bring();
   await store.removeDisk('disk1');
   await expectAll(store, objects);
@@ -253,7 +279,8 @@ test('readers that began before a drain, a rebalance and the removal of the disk
   await store.removeDisk('disk1');
   await store.gc();
   const rest: Buffer[] = [];
-  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) rest.push(next.value as Buffer);
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next())
+    rest.push(next.value as Buffer);
   expect(Buffer.concat([first, ...rest]).equals(bytes)).toBe(true);
   await expect.poll(async () => (await store.gc()).inUse).toBe(0);
   expect((await read(store, 'key')).equals(bytes)).toBe(true);
@@ -299,7 +326,10 @@ test('a disk that is lost for good is drained and removed beside uploads and del
     try {
       await store.drainDisk('disk2');
       for (let tries = 1; ; tries++) {
-        const error = await store.removeDisk('disk2').then(() => undefined, (reason: unknown) => reason);
+        const error = await store.removeDisk('disk2').then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
         if (error === undefined) return;
         if (tries === 20) throw error as Error;
         // An upload that began before the drain has left something on it.
@@ -321,7 +351,12 @@ test('a drain that is interrupted keeps what it has moved, and leaves nothing be
   objects.set('large', Buffer.alloc(64 * MIB, 'large'));
   const { meta } = await store.put('bucket', 'large', objects.get('large') ?? '', { durability: 'none' });
   const controller = new AbortController();
-  const interrupted = store.drainDisk('disk1', { signal: controller.signal, onBytes: () => { controller.abort(); } });
+  const interrupted = store.drainDisk('disk1', {
+    signal: controller.signal,
+    onBytes: () => {
+      controller.abort();
+    },
+  });
   expect(await failure(interrupted)).toMatchObject({ code: 'ABORTED' });
   const left = countOn(await metasOf(store), 'disk1');
   expect(left).toBeGreaterThan(0);

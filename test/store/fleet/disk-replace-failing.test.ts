@@ -12,7 +12,10 @@ import { expectAll, expectWhole, metasOf, shardsIn } from '../../support/shards.
 import { failure, MIB, newStore, tree } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp.ts';
 
-async function filled(disks: number, redundancy: string): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
+async function filled(
+  disks: number,
+  redundancy: string,
+): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
   const objects = new Map(['a/one', 'a/two', 'top'].map((key) => [key, seededBytes(3 * MIB, key)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
@@ -20,7 +23,11 @@ async function filled(disks: number, redundancy: string): Promise<{ store: Objec
 }
 
 /** A fault of disk2 in the eyes of one process. */
-async function replaceFailing(store: ObjectStore, fault: Omit<PlannedFault, 'effect'>, place: string): Promise<boolean> {
+async function replaceFailing(
+  store: ObjectStore,
+  fault: Omit<PlannedFault, 'effect'>,
+  place: string,
+): Promise<boolean> {
   const plan: PlannedFault = { times: Infinity, ...fault, effect: { kind: 'fail', errno: 'EIO' } };
   const context = await contextOf(store, (disk) => (disk.name === 'disk2' ? new FaultyDisk(disk, [plan]) : disk));
   return replaceDisk(context, 'disk2', place, {});
@@ -51,18 +58,21 @@ test.each<[string, Omit<PlannedFault, 'effect'>]>([
   await expectAll(store, objects);
 });
 
-test.each(OBSTACLES)('so can one with a %s in the place of a folder; its own folder is set aside as it is', async (kind) => {
-  const { store, objects } = await filled(4, '2+1');
-  await obstruct(path.join(store.root, 'disk2', 'buckets/bucket/a'), kind);
-  const before = fs.readdirSync(path.join(store.root, 'disk2', 'chunks'));
-  const moved: string[] = [];
-  expect(await store.replaceDisk('disk2', tempFolder(), { onOldFolder: (folder) => moved.push(folder) })).toBe(true);
-  expect(moved).toEqual([path.join(store.root, '.disk2.replaced')]);
-  expect(fs.readdirSync(path.join(store.root, '.disk2.replaced', 'chunks'))).toEqual(before);
-  expect(await store.heal()).toMatchObject({ whole: 3, joined: ['disk2'], failed: [] });
-  await expectWhole(store);
-  await expectAll(store, objects);
-});
+test.each(OBSTACLES)(
+  'so can one with a %s in the place of a folder; its own folder is set aside as it is',
+  async (kind) => {
+    const { store, objects } = await filled(4, '2+1');
+    await obstruct(path.join(store.root, 'disk2', 'buckets/bucket/a'), kind);
+    const before = fs.readdirSync(path.join(store.root, 'disk2', 'chunks'));
+    const moved: string[] = [];
+    expect(await store.replaceDisk('disk2', tempFolder(), { onOldFolder: (folder) => moved.push(folder) })).toBe(true);
+    expect(moved).toEqual([path.join(store.root, '.disk2.replaced')]);
+    expect(fs.readdirSync(path.join(store.root, '.disk2.replaced', 'chunks'))).toEqual(before);
+    expect(await store.heal()).toMatchObject({ whole: 3, joined: ['disk2'], failed: [] });
+    await expectWhole(store);
+    await expectAll(store, objects);
+  },
+);
 
 test('one in which a look finds nothing wrong is replaced only when it is said to be failing', async () => {
   const { store, objects } = await filled(4, '2+1');
@@ -74,8 +84,12 @@ test('one in which a look finds nothing wrong is replaced only when it is said t
   for (const place of [undefined, path.join(store.root, 'disk2')]) {
     expect(await failure(store.replaceDisk('disk2', place, { failing: true }))).toMatchObject({ code: 'DISK_EXISTS' });
   }
-  expect(await failure(store.replaceDisk('disk2', path.join(store.root, 'disk2', 'inside'), { failing: true }))).toMatchObject({ code: 'BAD_ROOT' });
-  expect(await failure(store.replaceDisk('disk2', path.join(spare, 'nowhere'), { failing: true }))).toMatchObject({ code: 'BAD_ROOT' });
+  expect(
+    await failure(store.replaceDisk('disk2', path.join(store.root, 'disk2', 'inside'), { failing: true })),
+  ).toMatchObject({ code: 'BAD_ROOT' });
+  expect(await failure(store.replaceDisk('disk2', path.join(spare, 'nowhere'), { failing: true }))).toMatchObject({
+    code: 'BAD_ROOT',
+  });
   expect(stateOf(store)).toEqual(before);
   expect(await store.replaceDisk('disk2', spare, { failing: true })).toBe(true);
   expect(await store.heal()).toMatchObject({ whole: 3, joined: ['disk2'], failed: [] });
@@ -91,7 +105,12 @@ test('what can be read only with the failing disk is never given up: it is refus
   for (const failing of [false, true]) {
     const refused = await failure(store.replaceDisk('disk2', spare, { failing }));
     // Which of them has chunks there is chance.
-    expect(refused).toMatchObject({ code: 'DISK_NEEDED', disk: 'disk2', bucket: 'bucket', key: expect.any(String) as string });
+    expect(refused).toMatchObject({
+      code: 'DISK_NEEDED',
+      disk: 'disk2',
+      bucket: 'bucket',
+      key: expect.any(String) as string,
+    });
     expect(refused.message).toContain('store disk drain disk2');
   }
   expect(stateOf(store)).toEqual(before);
@@ -105,7 +124,9 @@ test('what can be read only with the failing disk is never given up: it is refus
 test('what cannot be read on the failing disk either keeps nobody from replacing it', async () => {
   const { store, objects } = await filled(3, '1+0');
   for (const meta of await metasOf(store)) {
-    for (const shard of shardsIn(meta)) if (shard.disk === 'disk2') fs.writeFileSync(path.join(store.root, 'disk2', meta.directory, shard.file), 'bad sectors');
+    for (const shard of shardsIn(meta))
+      if (shard.disk === 'disk2')
+        fs.writeFileSync(path.join(store.root, 'disk2', meta.directory, shard.file), 'bad sectors');
   }
   expect(await store.replaceDisk('disk2', tempFolder(), { failing: true })).toBe(true);
   expect(await store.heal()).toMatchObject({ lost: objects.size, joined: ['disk2'] });
@@ -125,7 +146,12 @@ test('the command says what it did with the old folder, and heals; without --fai
   await cli.store('init', '--disks', '3', '--redundancy', '1+1', '--durability', 'none');
   await cli.upload('bucket', '-', '--key', 'key');
   const spare = tempFolder();
-  expect(await cli.store('disk', 'replace', 'disk2', spare)).toMatchObject({ code: 1, stderr: expect.stringContaining('a look at it finds nothing wrong; if it fails otherwise, replace it with --failing') as string });
+  expect(await cli.store('disk', 'replace', 'disk2', spare)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      'a look at it finds nothing wrong; if it fails otherwise, replace it with --failing',
+    ) as string,
+  });
   const replaced = await cli.store('disk', 'replace', 'disk2', spare, '--failing');
   expect(replaced.code).toBe(0);
   expect(replaced.stdout).toContain(`accepted ${spare} as the new disk "disk2"`);

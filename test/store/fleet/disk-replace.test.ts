@@ -10,7 +10,11 @@ import { choices, Dice, expectAll, expectWhole } from '../../support/shards.ts';
 import { diskNames, failure, filesIn, keysOf, MIB, newStore, read, takeAway, tree } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp.ts';
 
-async function filled(disks: number, redundancy: string, sizes = [0, 1, MIB + 1, 5 * MIB]): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
+async function filled(
+  disks: number,
+  redundancy: string,
+  sizes = [0, 1, MIB + 1, 5 * MIB],
+): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
   const objects = new Map(sizes.map((size, index) => [`key ${index}`, seededBytes(size, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
@@ -25,34 +29,40 @@ test.each([
   { redundancy: '1+1', parity: 1, disks: 3 },
   { redundancy: '2+1', parity: 1, disks: 4 },
   { redundancy: '4+2', parity: 2, disks: 6 },
-])('$redundancy on $disks disks: any $parity of them lost, replaced and healed; then as many others may be lost', async ({ redundancy, parity, disks }) => {
-  const { store, objects } = await filled(disks, redundancy);
-  const dice = new Dice();
-  const names = diskNames(store);
-  for (const pattern of dice.some(choices(disks, parity), 3)) {
-    const lost = pattern.map((index) => names[index] ?? '');
-    for (const [index, disk] of lost.entries()) {
-      fs.rmSync(path.join(store.root, disk), { recursive: true });
-      // Missing, or an empty folder, as a new one that is mounted there.
-      if (index % 2 === 1) fs.mkdirSync(path.join(store.root, disk));
-      expect(await store.replaceDisk(disk)).toBe(true);
+])(
+  '$redundancy on $disks disks: any $parity of them lost, replaced and healed; then as many others may be lost',
+  async ({ redundancy, parity, disks }) => {
+    const { store, objects } = await filled(disks, redundancy);
+    const dice = new Dice();
+    const names = diskNames(store);
+    for (const pattern of dice.some(choices(disks, parity), 3)) {
+      const lost = pattern.map((index) => names[index] ?? '');
+      for (const [index, disk] of lost.entries()) {
+        fs.rmSync(path.join(store.root, disk), { recursive: true });
+        // Missing, or an empty folder, as a new one that is mounted there.
+        if (index % 2 === 1) fs.mkdirSync(path.join(store.root, disk));
+        expect(await store.replaceDisk(disk)).toBe(true);
+      }
+      await expectAll(store, objects);
+      const before = await store.verify();
+      expect(before).toMatchObject({ objects: objects.size, lost: 0 });
+      expect(before.degraded).toBeGreaterThan(0);
+      const report = await store.heal();
+      expect(report).toMatchObject({ objects: objects.size, whole: objects.size, moved: 0, failed: [] });
+      expect(report.joined.sort()).toEqual([...lost].sort());
+      expect(rolesOf(store)).toEqual(names.map(() => undefined));
+      await expectWhole(store);
+      expect(await store.gc()).toEqual(NOTHING_TO_DO);
+      const others = dice.some(
+        names.filter((name) => !lost.includes(name)),
+        parity,
+      );
+      const back = others.map((disk) => takeAway(store, disk));
+      await expectAll(store, objects);
+      for (const put of back) put();
     }
-    await expectAll(store, objects);
-    const before = await store.verify();
-    expect(before).toMatchObject({ objects: objects.size, lost: 0 });
-    expect(before.degraded).toBeGreaterThan(0);
-    const report = await store.heal();
-    expect(report).toMatchObject({ objects: objects.size, whole: objects.size, moved: 0, failed: [] });
-    expect(report.joined.sort()).toEqual([...lost].sort());
-    expect(rolesOf(store)).toEqual(names.map(() => undefined));
-    await expectWhole(store);
-    expect(await store.gc()).toEqual(NOTHING_TO_DO);
-    const others = dice.some(names.filter((name) => !lost.includes(name)), parity);
-    const back = others.map((disk) => takeAway(store, disk));
-    await expectAll(store, objects);
-    for (const put of back) put();
-  }
-});
+  },
+);
 
 test('a disk can be replaced by one elsewhere, which is linked into the store; the old link goes', async () => {
   const { store, objects } = await filled(3, '1+1');
@@ -111,7 +121,8 @@ test('what cannot be replaced, or not by that folder, is refused and stays as it
   fs.writeFileSync(file, '');
   const spare = path.join(folder, 'spare');
   // A look at a disk writes and removes a staged file.
-  const all = (): string[] => tree(store.root, { stamps: true }).filter((line) => !line.startsWith('.lock') && !line.startsWith('disk2/tmp '));
+  const all = (): string[] =>
+    tree(store.root, { stamps: true }).filter((line) => !line.startsWith('.lock') && !line.startsWith('disk2/tmp '));
   const before = all();
   const refused = async (name: string, where: string | undefined, code: string): Promise<void> => {
     const outside = tree(folder);
@@ -152,38 +163,44 @@ test('the old disk, when it comes back after it was replaced, is a stranger that
 test.each([
   { place: 'where it was', elsewhere: false },
   { place: 'at another path', elsewhere: true },
-])('the old disk, $place, can be taken back: its chunks count again, its metas do not, and nothing returns', async ({ elsewhere }) => {
-  const { store, objects } = await filled(3, '1+0');
-  const away = path.join(tempFolder(), 'away');
-  const bare = [...objects.keys()];
-  await store.put('bucket', 'gone', seededBytes(3 * MIB, 1));
-  await store.put('bucket', 'over', seededBytes(3 * MIB, 2));
-  fs.renameSync(path.join(store.root, 'disk2'), away);
-  await store.replaceDisk('disk2');
-  // Every disk has the tombstone, so it is forgotten; only the old disk still shows the object.
-  await store.delete('bucket', 'gone');
-  await store.put('bucket', 'over', Buffer.from('over'), { redundancy: '1+1' });
-  objects.set('over', Buffer.from('over'));
-  const { lost } = await store.heal();
-  expect(lost).toBeGreaterThan(0);
-  fs.rmSync(path.join(store.root, 'disk2'), { recursive: true });
-  if (!elsewhere) fs.renameSync(away, path.join(store.root, 'disk2'));
-  expect(await store.replaceDisk('disk2', elsewhere ? away : undefined)).toBe(true);
-  expect(await failure(store.head('bucket', 'gone'))).toMatchObject({ code: 'NO_SUCH_KEY' });
-  const report = await store.heal();
-  expect(report.joined).toEqual(['disk2']);
-  await expectAll(store, objects);
-  expect(await keysOf(store)).toEqual([...bare, 'over'].sort());
-  await expectWhole(store);
-  expect(await store.gc()).toEqual(NOTHING_TO_DO);
-});
+])(
+  'the old disk, $place, can be taken back: its chunks count again, its metas do not, and nothing returns',
+  async ({ elsewhere }) => {
+    const { store, objects } = await filled(3, '1+0');
+    const away = path.join(tempFolder(), 'away');
+    const bare = [...objects.keys()];
+    await store.put('bucket', 'gone', seededBytes(3 * MIB, 1));
+    await store.put('bucket', 'over', seededBytes(3 * MIB, 2));
+    fs.renameSync(path.join(store.root, 'disk2'), away);
+    await store.replaceDisk('disk2');
+    // Every disk has the tombstone, so it is forgotten; only the old disk still shows the object.
+    await store.delete('bucket', 'gone');
+    await store.put('bucket', 'over', Buffer.from('over'), { redundancy: '1+1' });
+    objects.set('over', Buffer.from('over'));
+    const { lost } = await store.heal();
+    expect(lost).toBeGreaterThan(0);
+    fs.rmSync(path.join(store.root, 'disk2'), { recursive: true });
+    if (!elsewhere) fs.renameSync(away, path.join(store.root, 'disk2'));
+    expect(await store.replaceDisk('disk2', elsewhere ? away : undefined)).toBe(true);
+    expect(await failure(store.head('bucket', 'gone'))).toMatchObject({ code: 'NO_SUCH_KEY' });
+    const report = await store.heal();
+    expect(report.joined).toEqual(['disk2']);
+    await expectAll(store, objects);
+    expect(await keysOf(store)).toEqual([...bare, 'over'].sort());
+    await expectWhole(store);
+    expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  },
+);
 
 test('a disk is not replaced by a folder that is not there, which is most likely a mistake', async () => {
   const { store } = await filled(3, '1+1');
   takeAway(store, 'disk2');
   const before = tree(store.root);
   const nowhere = path.join(tempFolder(), 'nowhere');
-  expect(await failure(store.replaceDisk('disk2', nowhere))).toMatchObject({ code: 'BAD_ROOT', message: `there is no folder "${nowhere}"` });
+  expect(await failure(store.replaceDisk('disk2', nowhere))).toMatchObject({
+    code: 'BAD_ROOT',
+    message: `there is no folder "${nowhere}"`,
+  });
   expect(tree(store.root)).toEqual(before);
   expect(fs.existsSync(nowhere)).toBe(false);
 });
@@ -200,8 +217,16 @@ test('until it has joined, a replaced disk says nothing: beside a stale one it h
   await store.replaceDisk('disk2');
   const returned = takeAway(store, 'disk3');
   const before = filesIn(store.root).filter((file) => file.includes('.meta.json'));
-  const operations = [store.head('bucket', 'new'), read(store, 'key 0'), read(store, 'key 1'), keysOf(store), store.verify(), store.delete('bucket', 'key 0')];
-  for (const error of await Promise.all(operations.map(failure))) expect(error.code).toMatch(/^TOO_FEW_DISKS_TO_(READ|WRITE)$/);
+  const operations = [
+    store.head('bucket', 'new'),
+    read(store, 'key 0'),
+    read(store, 'key 1'),
+    keysOf(store),
+    store.verify(),
+    store.delete('bucket', 'key 0'),
+  ];
+  for (const error of await Promise.all(operations.map(failure)))
+    expect(error.code).toMatch(/^TOO_FEW_DISKS_TO_(READ|WRITE)$/);
   // What may write without asking R disks must not make the stale ones count.
   await store.heal().catch(() => undefined);
   await store.gc().catch(() => undefined);
@@ -261,7 +286,9 @@ test('chunks that went to a disk that was replaced before the commit count as no
       await store.replaceDisk('disk2');
       yield bytes.subarray(6 * MIB);
     }
-    const outcome = await store.put('bucket', 'key', Readable.from(slowly()), { onBytes }).catch((error: unknown) => error);
+    const outcome = await store
+      .put('bucket', 'key', Readable.from(slowly()), { onBytes })
+      .catch((error: unknown) => error);
     if (outcome instanceof Error) {
       expect(outcome).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE' });
       expect(await keysOf(store)).toEqual([]);
@@ -269,7 +296,11 @@ test('chunks that went to a disk that was replaced before the commit count as no
       expect((await read(store, 'key')).equals(bytes)).toBe(true);
       const { unwritten } = outcome as Awaited<ReturnType<ObjectStore['put']>>;
       let problems = 0;
-      await store.verify({ onObject: (health) => { if (health.key === 'key') problems += health.problems.length; } });
+      await store.verify({
+        onObject: (health) => {
+          if (health.key === 'key') problems += health.problems.length;
+        },
+      });
       expect(unwritten.length).toBe(problems);
     }
   }
@@ -301,7 +332,12 @@ test('a disk is not replaced while so many others are away that nobody knows wha
   const { store, objects } = await filled(3, '1+2', [10, 20]);
   fs.rmSync(path.join(store.root, 'disk1'), { recursive: true });
   const back = takeAway(store, 'disk3');
-  expect(await failure(store.replaceDisk('disk1'))).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ', disk: 'disk1', expected: 2, found: 1 });
+  expect(await failure(store.replaceDisk('disk1'))).toMatchObject({
+    code: 'TOO_FEW_DISKS_TO_READ',
+    disk: 'disk1',
+    expected: 2,
+    found: 1,
+  });
   expect(fs.existsSync(path.join(store.root, 'disk1'))).toBe(false);
   expect(await store.replaceDisk('disk1', undefined, { allowStale: true })).toBe(true);
   await store.heal({ allowStale: true });

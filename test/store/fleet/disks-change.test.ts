@@ -87,7 +87,7 @@ test('gc beside a commit that is taken back leaves the version that comes back',
     let stages = 0;
     faulty.stage = (file, bytes, options) => {
       // The second document that is staged for the key is the old one, on its way back.
-      if (file.endsWith("key.meta.json") && ++stages === 2) shown.open();
+      if (file.endsWith('key.meta.json') && ++stages === 2) shown.open();
       return stage(file, bytes, options);
     };
     return faulty;
@@ -122,7 +122,9 @@ test('on a disk that folds case, a key that differs in case alone is refused, an
     return disk;
   });
   await put(context, 'bucket', 'readme', Buffer.from('lower'), {});
-  expect(await failure(put(context, 'bucket', 'README', Buffer.from('upper'), {}))).toMatchObject({ code: 'KEY_COLLISION' });
+  expect(await failure(put(context, 'bucket', 'README', Buffer.from('upper'), {}))).toMatchObject({
+    code: 'KEY_COLLISION',
+  });
   expect((await read(store, 'readme')).toString()).toBe('lower');
   expect(await store.gc()).toEqual(NOTHING_TO_DO);
 });

@@ -36,7 +36,8 @@ test('moves of a large object are recorded batch by batch, and each batch only a
 function watching(disk: Disk, revisions: unknown[]): Disk {
   const stage = disk.stage.bind(disk);
   disk.stage = (path, bytes, options) => {
-    if (path.endsWith('/key.meta.json')) revisions.push((JSON.parse(Buffer.from(bytes).toString()) as { revision?: string }).revision);
+    if (path.endsWith('/key.meta.json'))
+      revisions.push((JSON.parse(Buffer.from(bytes).toString()) as { revision?: string }).revision);
     return stage(path, bytes, options);
   };
   return disk;

@@ -11,7 +11,10 @@ import { expectAll, expectWhole, metasOf, shardsIn } from '../../support/shards.
 import { MIB, newStore, takeAway } from '../../support/store.ts';
 
 /** A rebalance to the new `disk4` that stops once it knows the disks, on the way to its first object. */
-async function rebalancing(store: ObjectStore, redundancy: string): Promise<{ objects: Map<string, Buffer>; end: () => Promise<unknown> }> {
+async function rebalancing(
+  store: ObjectStore,
+  redundancy: string,
+): Promise<{ objects: Map<string, Buffer>; end: () => Promise<unknown> }> {
   const objects = new Map([['key', seededBytes(8 * MIB, 'moving')]]);
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes, { redundancy });
   await store.addDisk('disk4', path.join(store.root, 'disk4'));
@@ -39,19 +42,22 @@ async function rebalancing(store: ObjectStore, redundancy: string): Promise<{ ob
   };
 }
 
-test.each(['1+0', '1+1', '2+1'])('%s: chunks that are on their way to a disk that has been drained and removed meanwhile stay where they are', async (redundancy) => {
-  const store = await newStore(3);
-  const { objects, end } = await rebalancing(store, redundancy);
-  await store.drainDisk('disk4');
-  await store.removeDisk('disk4');
-  await end().catch(() => undefined);
-  expect((await metasOf(store)).flatMap(shardsIn).map(({ disk }) => disk)).not.toContain('disk4');
-  await expectAll(store, objects);
-  await store.gc();
-  await expectAll(store, objects);
-  await expectWhole(store);
-  expect(await store.gc()).toEqual(NOTHING_TO_DO);
-});
+test.each(['1+0', '1+1', '2+1'])(
+  '%s: chunks that are on their way to a disk that has been drained and removed meanwhile stay where they are',
+  async (redundancy) => {
+    const store = await newStore(3);
+    const { objects, end } = await rebalancing(store, redundancy);
+    await store.drainDisk('disk4');
+    await store.removeDisk('disk4');
+    await end().catch(() => undefined);
+    expect((await metasOf(store)).flatMap(shardsIn).map(({ disk }) => disk)).not.toContain('disk4');
+    await expectAll(store, objects);
+    await store.gc();
+    await expectAll(store, objects);
+    await expectWhole(store);
+    expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  },
+);
 
 test('chunks that are on their way to a disk that is being drained by now stay where they are, so that the drain is an end', async () => {
   const store = await newStore(3);

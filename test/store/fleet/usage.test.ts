@@ -27,7 +27,9 @@ test('usage tells of each disk what lies on it, through overwrites, deletes, a n
   };
   await check();
   for (let index = 0; index < 10; index++) {
-    await store.put('bucket', String(index), seededBytes((index * 333_333) % (4 * MIB), index), { redundancy: ['2+1', '1+0', '4+1', '1+2'][index % 4] });
+    await store.put('bucket', String(index), seededBytes((index * 333_333) % (4 * MIB), index), {
+      redundancy: ['2+1', '1+0', '4+1', '1+2'][index % 4],
+    });
   }
   await check();
   await store.put('bucket', '1', seededBytes(5 * MIB, 'again'));
@@ -39,7 +41,10 @@ test('usage tells of each disk what lies on it, through overwrites, deletes, a n
   await check();
   await store.drainDisk('disk1');
   await check();
-  expect((await store.usage()).map(({ role, chunks }) => [role, chunks === 0])).toEqual([['draining', true], ...[2, 3, 4, 5, 6].map(() => ['member', false])]);
+  expect((await store.usage()).map(({ role, chunks }) => [role, chunks === 0])).toEqual([
+    ['draining', true],
+    ...[2, 3, 4, 5, 6].map(() => ['member', false]),
+  ]);
 });
 
 test('usage tells how each disk is: where, away, empty, foreign, stale, joining', async () => {

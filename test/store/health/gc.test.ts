@@ -25,7 +25,8 @@ function leaveLeftovers(store: ObjectStore): void {
     ['disk3', ['000001.chunk']],
   ] as const) {
     fs.mkdirSync(path.join(store.root, disk, 'chunks', id));
-    for (const file of files) fs.writeFileSync(path.join(store.root, disk, 'chunks', id, file), seededBytes(1000, file));
+    for (const file of files)
+      fs.writeFileSync(path.join(store.root, disk, 'chunks', id, file), seededBytes(1000, file));
   }
   for (const disk of ['disk1', 'disk2', 'disk3'])
     fs.writeFileSync(path.join(store.root, disk, 'tmp', freshVersion()), '{"half": ');

@@ -8,7 +8,18 @@ import { seededBytes } from '../../support/bytes.ts';
 import { contextOf } from '../../support/context.ts';
 import { NOTHING_TO_DO } from '../../support/gc.ts';
 import { Dice, expectAll, expectWhole, harmShard, SHARD_HARMS, shardPath, shardsIn } from '../../support/shards.ts';
-import { diskNames, failure, filesIn, forge, metaCopies, MIB, newStore, read, takeAway, tree } from '../../support/store.ts';
+import {
+  diskNames,
+  failure,
+  filesIn,
+  forge,
+  metaCopies,
+  MIB,
+  newStore,
+  read,
+  takeAway,
+  tree,
+} from '../../support/store.ts';
 
 const KINDS = [
   { redundancy: '1+1', data: 1, parity: 1, disks: 4 },
@@ -25,7 +36,11 @@ function stamps(store: ObjectStore): string[] {
   return tree(store.root, { stamps: true }).filter((line) => !line.startsWith('.lock'));
 }
 
-async function filled(disks: number, redundancy: string, sizes: number[]): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
+async function filled(
+  disks: number,
+  redundancy: string,
+  sizes: number[],
+): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
   const objects = new Map(sizes.map((size, index) => [`key ${index}`, seededBytes(size, index)]));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
@@ -74,7 +89,17 @@ test.each(KINDS)(
         }
       }
       const report = await store.heal();
-      expect(report).toMatchObject({ objects: objects.size, whole: objects.size, problems: 0, rebuilt: harmed, rebuiltBytes: bytes, moved: 0, settled: 0, failed: [], joined: [] });
+      expect(report).toMatchObject({
+        objects: objects.size,
+        whole: objects.size,
+        problems: 0,
+        rebuilt: harmed,
+        rebuiltBytes: bytes,
+        moved: 0,
+        settled: 0,
+        failed: [],
+        joined: [],
+      });
       expect(report.gc).toEqual(NOTHING_TO_DO);
       expect(setAside(store)).toEqual([]);
       await expectWhole(store);
@@ -127,7 +152,9 @@ test('damaged, missing, stale and forged metas are replaced where enough disks v
     const texts = metaCopies(store, key).map(({ text }) => text);
     expect([texts.length, new Set(texts).size]).toEqual([7, 1]);
   }
-  const documents = diskNames(store).map((disk) => fs.readFileSync(path.join(store.root, disk, 'buckets/bucket/.bucket.json'), 'utf8'));
+  const documents = diskNames(store).map((disk) =>
+    fs.readFileSync(path.join(store.root, disk, 'buckets/bucket/.bucket.json'), 'utf8'),
+  );
   expect(new Set(documents).size).toBe(1);
   await expectWhole(store);
   await expectAll(store, objects);
@@ -160,7 +187,8 @@ test('objects that are lost are named one by one, with their bytes, and the othe
   for (const key of ['key 1', 'key 2']) {
     const meta = await store.head('bucket', key);
     const stripe = stripesOf(meta)[1];
-    for (const shard of stripe?.chunks ?? []) harmShard(store, meta, shard, key === 'key 1' ? 'gone' : 'with a bit flipped');
+    for (const shard of stripe?.chunks ?? [])
+      harmShard(store, meta, shard, key === 'key 1' ? 'gone' : 'with a bit flipped');
   }
   const ok = await store.head('bucket', 'key 3');
   harmShard(store, ok, ok.parity[0] as ShardEntry, 'gone');
@@ -168,9 +196,16 @@ test('objects that are lost are named one by one, with their bytes, and the othe
   const lostDirectory = (await store.head('bucket', 'key 2')).directory;
   const before = lostFiles();
   const lost: ObjectHealth[] = [];
-  const report = await store.heal({ onObject: (health) => { if (health.state === 'lost') lost.push(health); } });
+  const report = await store.heal({
+    onObject: (health) => {
+      if (health.state === 'lost') lost.push(health);
+    },
+  });
   expect(report).toMatchObject({ objects: 4, whole: 2, lost: 2, rebuilt: 1 });
-  expect(lost.map(({ key, lost: bytes }) => [key, bytes]).sort()).toEqual([['key 1', [{ from: 2 * MIB, to: 4 * MIB }]], ['key 2', [{ from: 2 * MIB, to: 4 * MIB }]]]);
+  expect(lost.map(({ key, lost: bytes }) => [key, bytes]).sort()).toEqual([
+    ['key 1', [{ from: 2 * MIB, to: 4 * MIB }]],
+    ['key 2', [{ from: 2 * MIB, to: 4 * MIB }]],
+  ]);
   expect(lostFiles()).toEqual(before);
   for (const key of ['key 1', 'key 2']) objects.delete(key);
   await expectAll(store, objects);
@@ -181,7 +216,11 @@ test('objects that are lost are named one by one, with their bytes, and the othe
 });
 
 /** heal on a store one of whose disks has faults. */
-async function healWith(store: ObjectStore, disk: string, faults: PlannedFault[]): Promise<Awaited<ReturnType<typeof heal>>> {
+async function healWith(
+  store: ObjectStore,
+  disk: string,
+  faults: PlannedFault[],
+): Promise<Awaited<ReturnType<typeof heal>>> {
   const struck: FaultyDisk[] = [];
   const context = await contextOf(store, (plain) => {
     if (plain.name !== disk) return plain;
@@ -202,7 +241,9 @@ test('a bad chunk is set aside before it is replaced, and stays aside until a re
   harmShard(store, meta, chunk, 'with a bit flipped');
   const bad = fs.readFileSync(shardPath(store, meta, chunk));
   const file = new RegExp(`${chunk.file.replace('.', '\\.')}$`);
-  const report = await healWith(store, chunk.disk, [{ operation: 'create', path: file, effect: { kind: 'fail', errno: 'ENOSPC' } }]);
+  const report = await healWith(store, chunk.disk, [
+    { operation: 'create', path: file, effect: { kind: 'fail', errno: 'ENOSPC' } },
+  ]);
   expect(report).toMatchObject({ degraded: 1, whole: 0, rebuilt: 0 });
   expect(report.failed.length).toBe(1);
   const aside = `${shardPath(store, meta, chunk)}.corrupt`;
@@ -259,7 +300,9 @@ test('what a disk gives back wrong right after it was written is not called heal
   if (chunk === undefined) throw new Error('no chunk');
   harmShard(store, meta, chunk, 'gone');
   const damage = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte, at) => (at === 9 ? byte ^ 1 : byte)));
-  const report = await healWith(store, chunk.disk, [{ operation: 'read', path: /\.chunk$/, nth: 2, effect: { kind: 'damage', damage } }]);
+  const report = await healWith(store, chunk.disk, [
+    { operation: 'read', path: /\.chunk$/, nth: 2, effect: { kind: 'damage', damage } },
+  ]);
   expect(report).toMatchObject({ whole: 0, degraded: 1, rebuilt: 0, rebuiltBytes: 0 });
   expect(report.failed.join()).toContain('does not give back what was written');
   await expectAll(store, objects);
@@ -297,10 +340,19 @@ test('only the bucket, or the keys of it, that are asked for are healed', async 
   }
   const state = async (): Promise<string[]> => {
     const hurt: string[] = [];
-    await store.verify({ onObject: ({ bucket, key, state: is }) => { if (is !== 'whole') hurt.push(`${bucket}/${key}`); } });
+    await store.verify({
+      onObject: ({ bucket, key, state: is }) => {
+        if (is !== 'whole') hurt.push(`${bucket}/${key}`);
+      },
+    });
     return hurt;
   };
-  expect(await store.heal({ bucket: 'second', prefix: 'a/' })).toMatchObject({ objects: 2, whole: 2, rebuilt: 2, gc: undefined });
+  expect(await store.heal({ bucket: 'second', prefix: 'a/' })).toMatchObject({
+    objects: 2,
+    whole: 2,
+    rebuilt: 2,
+    gc: undefined,
+  });
   expect(await state()).toEqual(['bucket/a/1', 'bucket/a/2', 'bucket/b', 'second/b']);
   expect(await store.heal({ bucket: 'second' })).toMatchObject({ objects: 3, whole: 3, rebuilt: 1, gc: undefined });
   expect(await state()).toEqual(['bucket/a/1', 'bucket/a/2', 'bucket/b']);
@@ -355,10 +407,17 @@ test('a heal that is aborted again and again gets to its end, and never makes an
   for (let turn = 0; ; turn++) {
     const controller = new AbortController();
     let counted = 0;
-    const outcome = await store.heal({ signal: controller.signal, onBytes: () => { if (++counted > turn * 3) controller.abort(); } }).then(
-      (report) => report,
-      (error: unknown) => error,
-    );
+    const outcome = await store
+      .heal({
+        signal: controller.signal,
+        onBytes: () => {
+          if (++counted > turn * 3) controller.abort();
+        },
+      })
+      .then(
+        (report) => report,
+        (error: unknown) => error,
+      );
     await expectAll(store, objects);
     if (!(outcome instanceof Error)) {
       expect(outcome).toMatchObject({ whole: 3, lost: 0, failed: [] });
@@ -382,7 +441,12 @@ test('with a disk away heal does what it can, says what it cannot, and finishes 
   const report = await store.heal();
   expect(report).toMatchObject({ objects: 2, degraded: 2, rebuilt: 1 });
   expect(report.gc?.kept[0]).toContain('disk2');
-  expect(await store.verify()).toMatchObject({ objects: report.objects, whole: report.whole, degraded: report.degraded, problems: report.problems });
+  expect(await store.verify()).toMatchObject({
+    objects: report.objects,
+    whole: report.whole,
+    degraded: report.degraded,
+    problems: report.problems,
+  });
   back();
   expect(await store.heal()).toMatchObject({ whole: 2, rebuilt: 0, failed: [] });
   await expectAll(store, objects);

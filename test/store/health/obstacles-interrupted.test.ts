@@ -26,7 +26,11 @@ function bound(target: Disk, name: string | symbol): unknown {
 }
 
 /** A heal as another process runs it, that is told when it has set something aside on `disk1`. */
-async function healWatched(store: ObjectStore, done: () => Promise<void> | void, options: HealOptions = {}): Promise<void> {
+async function healWatched(
+  store: ObjectStore,
+  done: () => Promise<void> | void,
+  options: HealOptions = {},
+): Promise<void> {
   const context = await contextOf(store, (disk) => (disk.name === 'disk1' ? whenSetAside(disk, done) : disk));
   await heal(context, options);
 }
@@ -39,10 +43,15 @@ async function filled(disks = 2): Promise<ObjectStore> {
 }
 
 /** Puts something in the place of a file or folder of a disk; a process does not look at every folder again at every step. */
-async function replace(store: ObjectStore, place: string, kind: 'file' | 'folder', disk = 'disk1'): Promise<ObjectStore> {
+async function replace(
+  store: ObjectStore,
+  place: string,
+  kind: 'file' | 'folder',
+  disk = 'disk1',
+): Promise<ObjectStore> {
   const full = path.join(store.root, disk, place);
   fs.rmSync(full, { recursive: true });
-  if (kind === 'file') fs.writeFileSync(full, 'somebody\'s');
+  if (kind === 'file') fs.writeFileSync(full, "somebody's");
   else fs.mkdirSync(path.join(full, 'inner'), { recursive: true });
   return ObjectStore.open(store.root);
 }
@@ -83,7 +92,15 @@ describe.each(PLACES)('%s of one of two disks', (_, place, kind) => {
   test('a heal that is interrupted as soon as it is set aside lets no acknowledged object be taken for none; the next one ends it', async () => {
     const store = await replace(await filled(), place, kind);
     const abort = new AbortController();
-    const ended = await failure(healWatched(store, () => { abort.abort(); }, { signal: abort.signal })).catch(() => undefined);
+    const ended = await failure(
+      healWatched(
+        store,
+        () => {
+          abort.abort();
+        },
+        { signal: abort.signal },
+      ),
+    ).catch(() => undefined);
     if (ended !== undefined) expect(ended.code).toBe('ABORTED');
     await expectNothingForgotten(store);
     await expectHealed(store);
@@ -100,9 +117,14 @@ describe.each(PLACES)('%s of one of two disks', (_, place, kind) => {
     await expectHealed(store);
   });
 
-  test('where the disk then can\'t take what was there, it does not count until it can', async () => {
+  test("where the disk then can't take what was there, it does not count until it can", async () => {
     const store = await replace(await filled(), place, kind);
-    const plan: PlannedFault = { operation: 'stage', path: /^buckets/, times: Infinity, effect: { kind: 'fail', errno: 'ENOSPC' } };
+    const plan: PlannedFault = {
+      operation: 'stage',
+      path: /^buckets/,
+      times: Infinity,
+      effect: { kind: 'fail', errno: 'ENOSPC' },
+    };
     const context = await contextOf(store, (disk) => (disk.name === 'disk1' ? new FaultyDisk(disk, [plan]) : disk));
     const report = await heal(context, {});
     expect(report.failed.join()).toContain('disk1');
@@ -111,16 +133,28 @@ describe.each(PLACES)('%s of one of two disks', (_, place, kind) => {
   });
 });
 
-test.each(PLACES)('%s: who looked at the disks before heal set it aside does not take its silence for an answer either', async (_, place, kind) => {
-  const store = await replace(await filled(), place, kind);
-  const reader = await contextOf(store);
-  const view = await reader.lookForReading();
-  const abort = new AbortController();
-  await healWatched(store, () => { abort.abort(); }, { signal: abort.signal }).catch(() => undefined);
-  takeAway(store, 'disk2');
-  const outcome = await readObjectMeta(reader, view, 'bucket', 'deep/key', false).then(({ key }) => key, (error: unknown) => error);
-  if (outcome !== 'deep/key') expect(outcome).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });
-});
+test.each(PLACES)(
+  '%s: who looked at the disks before heal set it aside does not take its silence for an answer either',
+  async (_, place, kind) => {
+    const store = await replace(await filled(), place, kind);
+    const reader = await contextOf(store);
+    const view = await reader.lookForReading();
+    const abort = new AbortController();
+    await healWatched(
+      store,
+      () => {
+        abort.abort();
+      },
+      { signal: abort.signal },
+    ).catch(() => undefined);
+    takeAway(store, 'disk2');
+    const outcome = await readObjectMeta(reader, view, 'bucket', 'deep/key', false).then(
+      ({ key }) => key,
+      (error: unknown) => error,
+    );
+    if (outcome !== 'deep/key') expect(outcome).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });
+  },
+);
 
 test('a folder in the place of the horizon is set aside, and the disk counts again when it has got the horizon', async () => {
   const store = await replace(await filled(), 'horizon.json', 'folder');
@@ -162,8 +196,18 @@ describe('a folder in the place of a meta is kept with all that is in it', () =>
 });
 
 test('of three disks, two may have something in the way of different metas: each answers for the other', async () => {
-  const store = await replace(await replace(await filled(3), 'buckets/bucket/deep', 'file'), 'buckets/bucket/key.meta.json', 'folder', 'disk2');
-  expect(await store.heal()).toMatchObject({ whole: 2, problems: 0, setAside: ['disk1/buckets/bucket/.deep.corrupt', 'disk2/buckets/bucket/.key.meta.json.corrupt'], failed: [] });
+  const store = await replace(
+    await replace(await filled(3), 'buckets/bucket/deep', 'file'),
+    'buckets/bucket/key.meta.json',
+    'folder',
+    'disk2',
+  );
+  expect(await store.heal()).toMatchObject({
+    whole: 2,
+    problems: 0,
+    setAside: ['disk1/buckets/bucket/.deep.corrupt', 'disk2/buckets/bucket/.key.meta.json.corrupt'],
+    failed: [],
+  });
   await expectHealed(store);
 });
 
@@ -182,14 +226,19 @@ test('on the only disk of a store, what is in the way stays, because nobody know
   const report = await store.heal();
   expect(report.setAside).toEqual([]);
   expect(report.failed.join()).toContain('stays, because too few other disks answer');
-  expect(fs.readFileSync(path.join(store.root, 'disk1/buckets'), 'utf8')).toBe('somebody\'s');
+  expect(fs.readFileSync(path.join(store.root, 'disk1/buckets'), 'utf8')).toBe("somebody's");
 });
 
 test('what stands in the place of the folder of all buckets makes way also where there are no buckets', async () => {
   const empty = await newStore(3);
   await empty.deleteBucket('bucket');
   const store = await replace(empty, 'buckets', 'file');
-  expect(await store.heal()).toMatchObject({ problems: 0, unreadable: [], setAside: ['disk1/.buckets.corrupt'], failed: [] });
+  expect(await store.heal()).toMatchObject({
+    problems: 0,
+    unreadable: [],
+    setAside: ['disk1/.buckets.corrupt'],
+    failed: [],
+  });
   expect(fs.readdirSync(path.join(store.root, 'disk1/buckets'))).toEqual([]);
 });
 

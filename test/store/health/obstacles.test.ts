@@ -18,7 +18,11 @@ interface Filled {
 /** A store of four disks in which `disk1` has a chunk of `deep/key`. */
 async function filled(): Promise<Filled> {
   const store = await newStore(4, { redundancy: '2+1' });
-  const objects = new Map([['deep/key', seededBytes(4 * MIB + 5, 'deep')], ['key', seededBytes(100, 'key')], ['deep/other', seededBytes(MIB, 'other')]]);
+  const objects = new Map([
+    ['deep/key', seededBytes(4 * MIB + 5, 'deep')],
+    ['key', seededBytes(100, 'key')],
+    ['deep/other', seededBytes(MIB, 'other')],
+  ]);
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects, meta: await store.head('bucket', 'deep/key') };
 }
@@ -40,8 +44,15 @@ async function replace(given: Filled, place: string, make: (place: string) => Pr
 
 /** That heal mends everything, and has told what it has set aside; that is still there. */
 async function expectHealed({ store, objects }: Filled, setAside: string[]): Promise<void> {
-  expect(await store.heal()).toMatchObject({ objects: objects.size, whole: objects.size, problems: 0, setAside, failed: [] });
-  for (const place of setAside) expect(fs.lstatSync(path.join(store.root, place), { throwIfNoEntry: false }), place).toBeDefined();
+  expect(await store.heal()).toMatchObject({
+    objects: objects.size,
+    whole: objects.size,
+    problems: 0,
+    setAside,
+    failed: [],
+  });
+  for (const place of setAside)
+    expect(fs.lstatSync(path.join(store.root, place), { throwIfNoEntry: false }), place).toBeDefined();
   await expectWhole(store);
   await expectAll(store, objects);
   expect(await store.heal()).toMatchObject({ rebuilt: 0, settled: 0, setAside: [], failed: [] });
@@ -53,22 +64,30 @@ async function expectHealed({ store, objects }: Filled, setAside: string[]): Pro
 }
 
 describe.each(SPECIALS)('$what', ({ make, problem }) => {
-  test('in the place of a meta, or of the document of a bucket, is one bad copy: the others answer, and heal sets it aside', async ({ skip }) => {
+  test('in the place of a meta, or of the document of a bucket, is one bad copy: the others answer, and heal sets it aside', async ({
+    skip,
+  }) => {
     skip(problem !== undefined, problem);
     const given = await filled();
     await replace(given, 'buckets/bucket/deep/key.meta.json', make);
     await replace(given, 'buckets/bucket/.bucket.json', make);
     await expectAll(given.store, given.objects);
     expect(await given.store.verify()).toMatchObject({ degraded: 1, buckets: 1, lost: 0, problems: 2 });
-    await expectHealed(given, ['disk1/buckets/bucket/..bucket.json.corrupt', 'disk1/buckets/bucket/deep/.key.meta.json.corrupt']);
+    await expectHealed(given, [
+      'disk1/buckets/bucket/..bucket.json.corrupt',
+      'disk1/buckets/bucket/deep/.key.meta.json.corrupt',
+    ]);
   });
 
-  test('in the place of a chunk is damage, also for a quick look: reads do without it, and heal makes the chunk there', async ({ skip }) => {
+  test('in the place of a chunk is damage, also for a quick look: reads do without it, and heal makes the chunk there', async ({
+    skip,
+  }) => {
     skip(problem !== undefined, problem);
     const given = await filled();
     await replace(given, chunkOnDisk1(given), make);
     await expectAll(given.store, given.objects);
-    for (const quick of [true, false]) expect(await given.store.verify({ quick })).toMatchObject({ degraded: 1, lost: 0 });
+    for (const quick of [true, false])
+      expect(await given.store.verify({ quick })).toMatchObject({ degraded: 1, lost: 0 });
     await expectHealed(given, []);
   });
 });
@@ -81,21 +100,27 @@ describe.each(NO_FOLDERS)('$what in the place of a folder', ({ make }) => {
     ['of all chunks', () => 'chunks', 'disk1/.chunks.corrupt'],
     ['of a version', ({ meta }: Filled) => meta.directory, undefined],
     ['for staged files', () => 'tmp', 'disk1/.tmp.corrupt'],
-  ] as const)('%s is set aside by heal, and everything is whole again; nothing that it leads to is touched', async (_, placeOf, aside) => {
-    const given = await filled();
-    const place = placeOf(given);
-    const full = await replace(given, place, make);
-    const elsewhere = `${full}-elsewhere`;
-    if (fs.existsSync(elsewhere)) fs.writeFileSync(path.join(elsewhere, '01990000-0000-7000-8000-000000000001'), 'theirs');
-    await expectAll(given.store, given.objects);
-    // Others write meanwhile; this disk counts as failed.
-    await given.store.put('bucket', 'deep/new', Buffer.from('new'));
-    given.objects.set('deep/new', Buffer.from('new'));
-    if (fs.existsSync(elsewhere)) expect(fs.readdirSync(elsewhere)).toHaveLength(1);
-    const kept = fs.existsSync(elsewhere) ? fs.readFileSync(path.join(elsewhere, '01990000-0000-7000-8000-000000000001'), 'utf8') : '';
-    await expectHealed(given, [aside ?? `disk1/chunks/.${path.basename(place)}.corrupt`]);
-    if (fs.existsSync(elsewhere)) expect([fs.readdirSync(elsewhere).length, kept]).toEqual([1, 'theirs']);
-  });
+  ] as const)(
+    '%s is set aside by heal, and everything is whole again; nothing that it leads to is touched',
+    async (_, placeOf, aside) => {
+      const given = await filled();
+      const place = placeOf(given);
+      const full = await replace(given, place, make);
+      const elsewhere = `${full}-elsewhere`;
+      if (fs.existsSync(elsewhere))
+        fs.writeFileSync(path.join(elsewhere, '01990000-0000-7000-8000-000000000001'), 'theirs');
+      await expectAll(given.store, given.objects);
+      // Others write meanwhile; this disk counts as failed.
+      await given.store.put('bucket', 'deep/new', Buffer.from('new'));
+      given.objects.set('deep/new', Buffer.from('new'));
+      if (fs.existsSync(elsewhere)) expect(fs.readdirSync(elsewhere)).toHaveLength(1);
+      const kept = fs.existsSync(elsewhere)
+        ? fs.readFileSync(path.join(elsewhere, '01990000-0000-7000-8000-000000000001'), 'utf8')
+        : '';
+      await expectHealed(given, [aside ?? `disk1/chunks/.${path.basename(place)}.corrupt`]);
+      if (fs.existsSync(elsewhere)) expect([fs.readdirSync(elsewhere).length, kept]).toEqual([1, 'theirs']);
+    },
+  );
 });
 
 test('staged files that a link leads to are not removed by gc, and what is staged does not go there', async () => {
@@ -103,7 +128,9 @@ test('staged files that a link leads to are not removed by gc, and what is stage
   const elsewhere = path.join(path.dirname(given.store.root), 'elsewhere');
   fs.mkdirSync(elsewhere);
   fs.writeFileSync(path.join(elsewhere, 'file'), 'theirs');
-  await replace(given, 'tmp', (place) => { fs.symlinkSync(elsewhere, place); });
+  await replace(given, 'tmp', (place) => {
+    fs.symlinkSync(elsewhere, place);
+  });
   const report = await given.store.gc();
   expect(report.stagedFiles).toBe(0);
   expect([...report.kept, ...report.failed].join()).toContain('a link stands in the place of a folder');
@@ -149,7 +176,11 @@ test('what stands in the place of one meta stays as well while too few other dis
     expect(fs.lstatSync(file).isDirectory()).toBe(true);
     expect((await failure(read(store, 'key'))).code).toBe('TOO_FEW_DISKS_TO_READ');
     again();
-    expect(await store.heal()).toMatchObject({ whole: 1, setAside: ['disk1/buckets/bucket/.key.meta.json.corrupt'], failed: [] });
+    expect(await store.heal()).toMatchObject({
+      whole: 1,
+      setAside: ['disk1/buckets/bucket/.key.meta.json.corrupt'],
+      failed: [],
+    });
     expect(String(await read(store, 'key'))).toBe('new');
     fs.chmodSync(path.join(store.root, 'disk1/buckets/bucket/.key.meta.json.corrupt'), 0o700);
   });
@@ -157,7 +188,9 @@ test('what stands in the place of one meta stays as well while too few other dis
 
 test('a heal of a part of the store leaves what concerns other parts, and says so', async () => {
   const given = await filled();
-  await replace(given, 'buckets/bucket/deep', (place) => { fs.writeFileSync(place, 'x'); });
+  await replace(given, 'buckets/bucket/deep', (place) => {
+    fs.writeFileSync(place, 'x');
+  });
   const report = await given.store.heal({ bucket: 'bucket', prefix: 'deep/k' });
   expect(report.setAside).toEqual([]);
   expect(report.failed.join()).toContain('only a heal of the whole store');
@@ -166,7 +199,9 @@ test('a heal of a part of the store leaves what concerns other parts, and says s
 
 test('a dry run of heal changes nothing of what is in the way', async () => {
   const given = await filled();
-  const place = await replace(given, 'buckets/bucket/deep', (file) => { fs.writeFileSync(file, 'x'); });
+  const place = await replace(given, 'buckets/bucket/deep', (file) => {
+    fs.writeFileSync(file, 'x');
+  });
   expect(await given.store.heal({ dryRun: true })).toMatchObject({ setAside: [] });
   expect(fs.readFileSync(place, 'utf8')).toBe('x');
 });
@@ -174,11 +209,16 @@ test('a dry run of heal changes nothing of what is in the way', async () => {
 test('what was set aside before stays when the same happens again', async () => {
   const given = await filled();
   for (const text of ['first', 'second']) {
-    await replace(given, 'buckets/bucket/deep', (place) => { fs.writeFileSync(place, text); });
+    await replace(given, 'buckets/bucket/deep', (place) => {
+      fs.writeFileSync(place, text);
+    });
     await given.store.heal();
   }
   const folder = path.join(given.store.root, 'disk1/buckets/bucket');
-  expect(['.deep.corrupt', '.deep.2.corrupt'].map((name) => fs.readFileSync(path.join(folder, name), 'utf8'))).toEqual(['first', 'second']);
+  expect(['.deep.corrupt', '.deep.2.corrupt'].map((name) => fs.readFileSync(path.join(folder, name), 'utf8'))).toEqual([
+    'first',
+    'second',
+  ]);
   await expectWhole(given.store);
 });
 
@@ -198,7 +238,9 @@ describe('what its owner may not even read', () => {
       const given = await filled();
       const place = path.join(given.store.root, 'disk1', placeOf(given));
       fs.chmodSync(place, 0);
-      onTestFinished(() => { fs.chmodSync(place, 0o700); });
+      onTestFinished(() => {
+        fs.chmodSync(place, 0o700);
+      });
       await expectAll(given.store, given.objects);
       await expectHealed(given, []);
       expect(fs.statSync(place).mode & 0o400).toBe(0o400);

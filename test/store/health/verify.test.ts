@@ -1,13 +1,22 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
-import { stripesOf, type HealthReport, type ObjectHealth, type ObjectStore, type VerifyOptions } from '../../../src/index.ts';
+import {
+  stripesOf,
+  type HealthReport,
+  type ObjectHealth,
+  type ObjectStore,
+  type VerifyOptions,
+} from '../../../src/index.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { harmShard, SHARD_HARM, SHARD_HARMS, shardsIn } from '../../support/shards.ts';
 import { diskNames, failure, forge, metaCopies, MIB, newStore, takeAway, tree } from '../../support/store.ts';
 
 /** What verify says, and that it changes nothing. */
-async function verify(store: ObjectStore, options: VerifyOptions = {}): Promise<{ report: HealthReport; healths: ObjectHealth[] }> {
+async function verify(
+  store: ObjectStore,
+  options: VerifyOptions = {},
+): Promise<{ report: HealthReport; healths: ObjectHealth[] }> {
   const before = tree(store.root, { stamps: true }).filter((line) => !line.startsWith('.lock'));
   const healths: ObjectHealth[] = [];
   let bytes = 0;
@@ -23,7 +32,9 @@ async function verify(store: ObjectStore, options: VerifyOptions = {}): Promise<
   expect(tree(store.root, { stamps: true }).filter((line) => !line.startsWith('.lock'))).toEqual(before);
   expect(report.bytes).toBe(bytes);
   expect(report.objects).toBe(healths.length);
-  expect([report.whole, report.degraded, report.lost]).toEqual(['whole', 'degraded', 'lost'].map((state) => healths.filter((health) => health.state === state).length));
+  expect([report.whole, report.degraded, report.lost]).toEqual(
+    ['whole', 'degraded', 'lost'].map((state) => healths.filter((health) => health.state === state).length),
+  );
   expect(report.problems).toBe(healths.flatMap(({ problems }) => problems).length);
   return { report, healths };
 }
@@ -44,13 +55,27 @@ function flip(file: string): void {
 test('a store in which all is well is whole, and verify has read every byte of chunks and parity', async () => {
   const store = await newStore(6, { redundancy: '2+1' });
   let bytes = 0;
-  for (const [key, redundancy] of [['a', '2+1'], ['b/c', '4+2'], ['d', '1+0'], ['e', '1+1']] as const) {
+  for (const [key, redundancy] of [
+    ['a', '2+1'],
+    ['b/c', '4+2'],
+    ['d', '1+0'],
+    ['e', '1+1'],
+  ] as const) {
     const { meta } = await store.put('bucket', key, seededBytes(2 * MIB + 1, key), { redundancy });
     bytes += shardsIn(meta).reduce((sum, { size }) => sum + size, 0);
   }
   await store.put('bucket', 'empty', Buffer.alloc(0));
   const { report, healths } = await verify(store);
-  expect(report).toEqual({ objects: 5, whole: 5, degraded: 0, lost: 0, buckets: 0, bytes, problems: 0, unreadable: [] });
+  expect(report).toEqual({
+    objects: 5,
+    whole: 5,
+    degraded: 0,
+    lost: 0,
+    buckets: 0,
+    bytes,
+    problems: 0,
+    unreadable: [],
+  });
   // Six disks: three metas' copies can be spared at most, then what the parity is good for.
   expect(healths.map(({ key, survives, redundancy }) => [key, redundancy, survives])).toEqual([
     ['a', '2+1', 1],
@@ -61,27 +86,40 @@ test('a store in which all is well is whole, and verify has read every byte of c
   ]);
 });
 
-test.each(SHARD_HARMS)('a chunk and a parity chunk %s are each named with disk, place and state; --quick sees what a look can see', async (harm) => {
-  const store = await newStore(4, { redundancy: '2+2' });
-  const { meta } = await store.put('bucket', 'key', seededBytes(3 * MIB + 5, 'harm'));
-  const parity = meta.parity.find(({ protects, row }) => protects.includes(3) && row === 1);
-  const chunk = meta.chunks[0];
-  if (parity === undefined || chunk === undefined) throw new Error('no such shard');
-  harmShard(store, meta, chunk, harm);
-  harmShard(store, meta, parity, harm);
-  const health = await one(store);
-  expect(health).toMatchObject({ bucket: 'bucket', key: 'key', state: 'degraded', version: meta.version, redundancy: '2+2', size: meta.size, survives: 1, lost: [] });
-  const state = SHARD_HARM[harm];
-  expect(health.problems.map(({ reason, ...problem }) => problem)).toEqual([
-    { part: 'chunk', disk: chunk.disk, path: `${meta.directory}/${chunk.file}`, state },
-    { part: 'parity', disk: parity.disk, path: `${meta.directory}/${parity.file}`, state },
-  ]);
-  expect(health.problems[0]?.reason).toContain(`chunk 0 of bucket/key on disk "${chunk.disk}"`);
-  expect(health.problems[1]?.reason).toContain(`parity 1 of chunks 2-3 of bucket/key on disk "${parity.disk}"`);
-  const quick = await one(store, { quick: true });
-  if (harm === 'with a bit flipped' || harm === 'with all its bytes zero') expect(quick).toMatchObject({ state: 'whole', problems: [] });
-  else expect(quick).toEqual(health);
-});
+test.each(SHARD_HARMS)(
+  'a chunk and a parity chunk %s are each named with disk, place and state; --quick sees what a look can see',
+  async (harm) => {
+    const store = await newStore(4, { redundancy: '2+2' });
+    const { meta } = await store.put('bucket', 'key', seededBytes(3 * MIB + 5, 'harm'));
+    const parity = meta.parity.find(({ protects, row }) => protects.includes(3) && row === 1);
+    const chunk = meta.chunks[0];
+    if (parity === undefined || chunk === undefined) throw new Error('no such shard');
+    harmShard(store, meta, chunk, harm);
+    harmShard(store, meta, parity, harm);
+    const health = await one(store);
+    expect(health).toMatchObject({
+      bucket: 'bucket',
+      key: 'key',
+      state: 'degraded',
+      version: meta.version,
+      redundancy: '2+2',
+      size: meta.size,
+      survives: 1,
+      lost: [],
+    });
+    const state = SHARD_HARM[harm];
+    expect(health.problems.map(({ reason, ...problem }) => problem)).toEqual([
+      { part: 'chunk', disk: chunk.disk, path: `${meta.directory}/${chunk.file}`, state },
+      { part: 'parity', disk: parity.disk, path: `${meta.directory}/${parity.file}`, state },
+    ]);
+    expect(health.problems[0]?.reason).toContain(`chunk 0 of bucket/key on disk "${chunk.disk}"`);
+    expect(health.problems[1]?.reason).toContain(`parity 1 of chunks 2-3 of bucket/key on disk "${parity.disk}"`);
+    const quick = await one(store, { quick: true });
+    if (harm === 'with a bit flipped' || harm === 'with all its bytes zero')
+      expect(quick).toMatchObject({ state: 'whole', problems: [] });
+    else expect(quick).toEqual(health);
+  },
+);
 
 test('a folder in the place of a chunk is a problem like any other', async () => {
   const store = await newStore(3, { redundancy: '1+1' });
@@ -114,7 +152,13 @@ test('how many more losses an object survives is that of its weakest stripe, and
   harm(2, 0, 2, 3);
   expect(await one(store)).toMatchObject({ state: 'lost', lost: [{ from: 2 * MIB, to: 5 * MIB }] });
   harm(3, 1, 2, 3);
-  expect(await one(store)).toMatchObject({ state: 'lost', lost: [{ from: 2 * MIB, to: 5 * MIB }, { from: 7 * MIB, to: 7 * MIB + 9 }] });
+  expect(await one(store)).toMatchObject({
+    state: 'lost',
+    lost: [
+      { from: 2 * MIB, to: 5 * MIB },
+      { from: 7 * MIB, to: 7 * MIB + 9 },
+    ],
+  });
   expect((await one(store)).problems.length).toBe(10);
 });
 
@@ -179,7 +223,10 @@ test('an object of which no quorum of metas is left is lost, with what each disk
   const { report, healths } = await verify(store);
   expect(report).toMatchObject({ objects: 2, whole: 1, lost: 1 });
   expect(healths[0]).toMatchObject({ key: 'a', state: 'lost', version: undefined, size: undefined, survives: 0 });
-  expect(healths[0]?.problems.map(({ part, disk, state }) => [part, disk, state])).toEqual([['meta', 'disk1', 'damaged'], ['meta', 'disk2', 'damaged']]);
+  expect(healths[0]?.problems.map(({ part, disk, state }) => [part, disk, state])).toEqual([
+    ['meta', 'disk1', 'damaged'],
+    ['meta', 'disk2', 'damaged'],
+  ]);
 });
 
 test('what is on a disk that is away is offline, the object degraded, and what is left of its protection is told', async () => {
@@ -201,13 +248,16 @@ test('the whole store, a bucket, or the keys that begin with a prefix', async ()
     await store.put('bucket', key, Buffer.from(key));
     await store.put('second', key, Buffer.from(key));
   }
-  const keys = async (options: VerifyOptions): Promise<string[]> => (await verify(store, options)).healths.map(({ bucket, key }) => `${bucket}/${key}`);
+  const keys = async (options: VerifyOptions): Promise<string[]> =>
+    (await verify(store, options)).healths.map(({ bucket, key }) => `${bucket}/${key}`);
   const all = ['a', 'a/b', 'a/bc/d', 'ab', 'b'];
   expect(await keys({})).toEqual([...all.map((key) => `bucket/${key}`), ...all.map((key) => `second/${key}`)]);
   expect(await keys({ bucket: 'second' })).toEqual(all.map((key) => `second/${key}`));
   expect(await keys({ bucket: 'second', prefix: 'a/' })).toEqual(['second/a/b', 'second/a/bc/d']);
   expect(await keys({ bucket: 'second', prefix: 'a/b' })).toEqual(['second/a/b', 'second/a/bc/d']);
-  expect(await keys({ bucket: 'second', prefix: 'a' })).toEqual(['a', 'a/b', 'a/bc/d', 'ab'].map((key) => `second/${key}`));
+  expect(await keys({ bucket: 'second', prefix: 'a' })).toEqual(
+    ['a', 'a/b', 'a/bc/d', 'ab'].map((key) => `second/${key}`),
+  );
   expect(await keys({ bucket: 'second', prefix: 'nothing' })).toEqual([]);
   for (const operation of [store.verify({ bucket: 'third' }), store.heal({ bucket: 'third' })]) {
     expect(await failure(operation)).toMatchObject({ code: 'NO_SUCH_BUCKET', bucket: 'third' });
@@ -234,7 +284,12 @@ test('verify that is aborted is ABORTED', async () => {
   const store = await newStore(3, { redundancy: '1+1' });
   for (let index = 0; index < 20; index++) await store.put('bucket', String(index), seededBytes(MIB, index));
   const controller = new AbortController();
-  const verifying = store.verify({ signal: controller.signal, onBytes: () => { controller.abort(); } });
+  const verifying = store.verify({
+    signal: controller.signal,
+    onBytes: () => {
+      controller.abort();
+    },
+  });
   expect((await failure(verifying)).code).toBe('ABORTED');
 });
 
@@ -247,7 +302,15 @@ test('the documents of buckets are looked at too, and healed', async () => {
   const healths: ObjectHealth[] = [];
   const options = { onObject: (health: ObjectHealth) => void healths.push(health) };
   expect(await store.verify(options)).toMatchObject({ objects: 1, whole: 1, buckets: 1, problems: 2 });
-  expect(healths[0]).toMatchObject({ bucket: 'bucket', key: '', state: 'degraded', problems: [{ disk: 'disk2', state: 'missing' }, { disk: 'disk3', state: 'damaged' }] });
+  expect(healths[0]).toMatchObject({
+    bucket: 'bucket',
+    key: '',
+    state: 'degraded',
+    problems: [
+      { disk: 'disk2', state: 'missing' },
+      { disk: 'disk3', state: 'damaged' },
+    ],
+  });
   expect(await store.heal()).toMatchObject({ objects: 1, whole: 1, buckets: 0, settled: 1, failed: [] });
   expect(await store.verify()).toMatchObject({ buckets: 0, problems: 0 });
   for (const disk of ['disk1', 'disk2', 'disk3']) fs.writeFileSync(document(disk), '{');

@@ -12,7 +12,10 @@ const PLAN = '.store.json.plan';
  * Taken from a finished store, so that the plan and the marks are the true ones.
  */
 function steps(disks: string[]): string[] {
-  return [PLAN, ...disks.flatMap((disk) => [disk, `${disk}/buckets`, `${disk}/chunks`, `${disk}/tmp`, `${disk}/disk.json`])];
+  return [
+    PLAN,
+    ...disks.flatMap((disk) => [disk, `${disk}/buckets`, `${disk}/chunks`, `${disk}/tmp`, `${disk}/disk.json`]),
+  ];
 }
 
 /** Rebuilds, in `root`, what an init of `finished` had made when it died after `count` steps. */

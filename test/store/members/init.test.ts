@@ -107,7 +107,10 @@ test('a store that is moved as a whole works where it is then', async () => {
 });
 
 /** Attempts that must be refused: what stands beforehand in the folder, the attempt, and the code. */
-const REFUSED: Record<string, { code: string; stand?: (folder: string) => void; init: (folder: string) => Promise<unknown> }> = {
+const REFUSED: Record<
+  string,
+  { code: string; stand?: (folder: string) => void; init: (folder: string) => Promise<unknown> }
+> = {
   'no disks': { code: 'BAD_ROOT', init: (folder) => ObjectStore.init(path.join(folder, 's'), { disks: 0 }) },
   'no places': { code: 'BAD_ROOT', init: (folder) => ObjectStore.init(path.join(folder, 's'), { places: [] }) },
   'a disk folder that is not empty': {
@@ -151,7 +154,8 @@ const REFUSED: Record<string, { code: string; stand?: (folder: string) => void; 
     stand: (folder) => {
       fs.mkdirSync(path.join(folder, 's/a'), { recursive: true });
     },
-    init: (folder) => ObjectStore.init(path.join(folder, 's'), { places: [{ name: 'a', path: path.join(folder, 'place') }] }),
+    init: (folder) =>
+      ObjectStore.init(path.join(folder, 's'), { places: [{ name: 'a', path: path.join(folder, 'place') }] }),
   },
   'a place that is below a file': {
     code: 'BAD_ROOT',
@@ -219,7 +223,8 @@ const REFUSED: Record<string, { code: string; stand?: (folder: string) => void; 
     stand: (folder) => {
       fs.mkdirSync(path.join(folder, 's'));
       fs.mkdirSync(path.join(folder, 'x'));
-      for (const name of ['disk1', 'disk2', 'disk3']) fs.symlinkSync(path.join(folder, 'x'), path.join(folder, 's', name));
+      for (const name of ['disk1', 'disk2', 'disk3'])
+        fs.symlinkSync(path.join(folder, 'x'), path.join(folder, 's', name));
     },
     init: (folder) => ObjectStore.open(path.join(folder, 's'), { create: true }),
   },
@@ -272,7 +277,11 @@ test.each([
   ['cut short', 'STORE_DAMAGED', (text: string) => text.slice(0, -20)],
   ['null', 'STORE_DAMAGED', () => 'null'],
   ['without disks', 'STORE_DAMAGED', (text: string) => JSON.stringify({ ...(JSON.parse(text) as object), disks: [] })],
-  ['with a disk name that leads out', 'STORE_DAMAGED', (text: string) => text.replace('"name": "disk1"', '"name": "../disk1"')],
+  [
+    'with a disk name that leads out',
+    'STORE_DAMAGED',
+    (text: string) => text.replace('"name": "disk1"', '"name": "../disk1"'),
+  ],
   ['with one disk twice', 'STORE_DAMAGED', (text: string) => text.replace('"name": "disk1"', '"name": "disk2"')],
   ['without an id', 'STORE_DAMAGED', (text: string) => text.replace('"id"', '"di"')],
   ['of format 2', 'UNKNOWN_FORMAT', (text: string) => text.replace('"format": 1', '"format": 2')],
@@ -295,7 +304,10 @@ test('a store whose store.json is lost is not made anew over its disks', async (
   fs.rmSync(path.join(store.root, 'store.json'));
   const before = tree(store.root);
   for (const create of [true, false]) {
-    expect(await failure(ObjectStore.open(store.root, { create }))).toMatchObject({ code: 'STORE_DAMAGED', message: expect.stringMatching(/^there is no store.json in ".*", but disks of a store are$/) as string });
+    expect(await failure(ObjectStore.open(store.root, { create }))).toMatchObject({
+      code: 'STORE_DAMAGED',
+      message: expect.stringMatching(/^there is no store.json in ".*", but disks of a store are$/) as string,
+    });
     expect(tree(store.root)).toEqual(before);
   }
   // Nor by anybody else, as long as a disk is left.

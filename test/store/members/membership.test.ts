@@ -98,6 +98,9 @@ test('a store whose store.json has gone, or is another store’s, is not written
   expect(await failure(store.put('bucket', 'new', Buffer.from('x')))).toMatchObject({ code: 'STORE_NOT_FOUND' });
   const another = await newStore(3);
   fs.copyFileSync(path.join(another.root, 'store.json'), path.join(store.root, 'store.json'));
-  expect(await failure(store.put('bucket', 'new', Buffer.from('x')))).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE', found: 0 });
+  expect(await failure(store.put('bucket', 'new', Buffer.from('x')))).toMatchObject({
+    code: 'TOO_FEW_DISKS_TO_WRITE',
+    found: 0,
+  });
   expect(metaCopies(store, 'new')).toEqual([]);
 });

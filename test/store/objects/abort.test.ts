@@ -115,7 +115,8 @@ test('a body that is aborted half-way fails with ABORTED and lets go of its vers
 test('a get that is aborted before it began is ABORTED', async () => {
   const store = await newStore();
   await store.put('bucket', 'key', seededBytes(MIB, 'x'));
-  const getting = async (): Promise<Buffer> => collect((await store.get('bucket', 'key', { signal: AbortSignal.abort() })).body);
+  const getting = async (): Promise<Buffer> =>
+    collect((await store.get('bucket', 'key', { signal: AbortSignal.abort() })).body);
   expect((await failure(getting())).code).toBe('ABORTED');
 });
 
@@ -151,14 +152,17 @@ function failing(after: number): AsyncGenerator<Buffer> {
   })();
 }
 
-test.each([0, 1, 9])('a stream that fails after %i MiB is BAD_SOURCE with its cause, and leaves nothing', async (after) => {
-  const { store, before } = await withOldVersion();
-  for (const source of [Readable.from(failing(after)), ReadableStream.from<Uint8Array>(failing(after))]) {
-    const error: unknown = await store.put('bucket', 'key', source).catch((caught: unknown) => caught);
-    expect(error).toMatchObject({ code: 'BAD_SOURCE', cause: { message: 'the wire is cut' } });
-    await isAsBefore(store, before);
-  }
-});
+test.each([0, 1, 9])(
+  'a stream that fails after %i MiB is BAD_SOURCE with its cause, and leaves nothing',
+  async (after) => {
+    const { store, before } = await withOldVersion();
+    for (const source of [Readable.from(failing(after)), ReadableStream.from<Uint8Array>(failing(after))]) {
+      const error: unknown = await store.put('bucket', 'key', source).catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ code: 'BAD_SOURCE', cause: { message: 'the wire is cut' } });
+      await isAsBefore(store, before);
+    }
+  },
+);
 
 test('a stream that fails before it is first read from is BAD_SOURCE, and does not bring the process down', async () => {
   const { store, before } = await withOldVersion();
@@ -219,7 +223,10 @@ test.each(Object.keys(CHANGES))(
       if (!changed) CHANGES[kind]?.(file);
       changed = true;
     };
-    expect(await failure(store.put('bucket', 'key', file, { onBytes }))).toMatchObject({ code: 'SOURCE_CHANGED', path: file });
+    expect(await failure(store.put('bucket', 'key', file, { onBytes }))).toMatchObject({
+      code: 'SOURCE_CHANGED',
+      path: file,
+    });
     await isAsBefore(store, before);
   },
 );
@@ -232,6 +239,8 @@ test('an onBytes that throws fails the upload or the read, and leaves nothing', 
   await expect(store.put('bucket', 'key', seededBytes(3 * MIB, 'x'), { onBytes })).rejects.toThrow('the bar broke');
   await isAsBefore(store, before);
   const folder = tempFolder();
-  await expect(store.getToFile('bucket', 'key', path.join(folder, 'out'), { onBytes })).rejects.toThrow('the bar broke');
+  await expect(store.getToFile('bucket', 'key', path.join(folder, 'out'), { onBytes })).rejects.toThrow(
+    'the bar broke',
+  );
   expect(tree(folder)).toEqual([]);
 });

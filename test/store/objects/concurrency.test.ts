@@ -181,12 +181,18 @@ test('a reader that has found a version, and holds it only after it was replaced
   // The copy on disk3 takes the reader until the gate opens; by then the others' copies, which it has read, are outdated.
   const context = await contextOf(store, (disk) => {
     if (disk.name !== 'disk3') return disk;
-    const faulty = new FaultyDisk(disk, [{ operation: 'read', path: /key\.meta\.json$/, effect: { kind: 'hang', until: going.opened } }]);
+    const faulty = new FaultyDisk(disk, [
+      { operation: 'read', path: /key\.meta\.json$/, effect: { kind: 'hang', until: going.opened } },
+    ]);
     slow.push(faulty);
     return faulty;
   });
   const reading = get(context, 'bucket', 'key', {});
-  await expect.poll(() => { slow[0]?.expectAllFired(); }).toBeUndefined();
+  await expect
+    .poll(() => {
+      slow[0]?.expectAllFired();
+    })
+    .toBeUndefined();
   await store.put('bucket', 'time passes', seededBytes(4 * MIB, 'time'));
   const back = takeAway(store, 'disk3');
   await store.put('bucket', 'key', Buffer.from('new'));

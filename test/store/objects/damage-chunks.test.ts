@@ -15,7 +15,10 @@ function flip(file: string, offset: number): void {
 }
 
 /** Kinds of damage to chunk `order`; `orders` are the chunks that suffer from it. */
-const DAMAGE: Record<string, { code: string; harm: (store: ObjectStore, meta: ObjectMeta, order: number) => number[] }> = {
+const DAMAGE: Record<
+  string,
+  { code: string; harm: (store: ObjectStore, meta: ObjectMeta, order: number) => number[] }
+> = {
   'its first bit flipped': {
     code: 'CHUNK_DAMAGED',
     harm: (store, meta, order) => (flip(chunkPath(store, meta, order), 0), [order]),
@@ -96,42 +99,45 @@ const DAMAGE: Record<string, { code: string; harm: (store: ObjectStore, meta: Ob
 
 const CASES = Object.keys(DAMAGE).flatMap((kind) => [0, 1, 2].map((order) => [order, kind] as const));
 
-test.each(CASES)('chunk %i with %s: an error that names chunk and disk, and never a wrong byte', async (order, kind) => {
-  const store = await newStore();
-  const { meta } = await store.put('bucket', 'key', BYTES);
-  const { harm, code } = DAMAGE[kind] ?? { harm: () => [], code: '' };
-  const harmed = harm(store, meta, order);
+test.each(CASES)(
+  'chunk %i with %s: an error that names chunk and disk, and never a wrong byte',
+  async (order, kind) => {
+    const store = await newStore();
+    const { meta } = await store.put('bucket', 'key', BYTES);
+    const { harm, code } = DAMAGE[kind] ?? { harm: () => [], code: '' };
+    const harmed = harm(store, meta, order);
 
-  const { body } = await store.get('bucket', 'key');
-  const given: Buffer[] = [];
-  const reading = async (): Promise<void> => {
-    for await (const piece of body) given.push(piece as Buffer);
-  };
-  const error = await failure(reading());
-  expect(harmed).toContain(error['chunk']);
-  expect(error).toMatchObject({
-    code,
-    bucket: 'bucket',
-    key: 'key',
-    version: meta.version,
-    disk: meta.chunks[Number(error['chunk'])]?.disk,
-  });
-  expect(error.message).toContain(`chunk ${String(error['chunk'])}`);
-  expect(error.message).toContain(`"${String(error['disk'])}"`);
-  // What was handed out before is the object's beginning, up to the damage at most.
-  const bytes = Buffer.concat(given);
-  expect(bytes.length).toBeLessThanOrEqual(Math.min(...harmed) * MIB);
-  expect(bytes.equals(BYTES.subarray(0, bytes.length))).toBe(true);
+    const { body } = await store.get('bucket', 'key');
+    const given: Buffer[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const piece of body) given.push(piece as Buffer);
+    };
+    const error = await failure(reading());
+    expect(harmed).toContain(error['chunk']);
+    expect(error).toMatchObject({
+      code,
+      bucket: 'bucket',
+      key: 'key',
+      version: meta.version,
+      disk: meta.chunks[Number(error['chunk'])]?.disk,
+    });
+    expect(error.message).toContain(`chunk ${String(error['chunk'])}`);
+    expect(error.message).toContain(`"${String(error['disk'])}"`);
+    // What was handed out before is the object's beginning, up to the damage at most.
+    const bytes = Buffer.concat(given);
+    expect(bytes.length).toBeLessThanOrEqual(Math.min(...harmed) * MIB);
+    expect(bytes.equals(BYTES.subarray(0, bytes.length))).toBe(true);
 
-  const folder = tempFolder();
-  const toFile = await failure(store.getToFile('bucket', 'key', path.join(folder, 'out')));
-  expect(toFile.code).toBe(code);
-  expect(harmed).toContain(toFile['chunk']);
-  expect(fs.readdirSync(folder)).toEqual([]);
+    const folder = tempFolder();
+    const toFile = await failure(store.getToFile('bucket', 'key', path.join(folder, 'out')));
+    expect(toFile.code).toBe(code);
+    expect(harmed).toContain(toFile['chunk']);
+    expect(fs.readdirSync(folder)).toEqual([]);
 
-  await store.put('bucket', 'key', BYTES);
-  expect(BYTES.equals(await read(store, 'key'))).toBe(true);
-});
+    await store.put('bucket', 'key', BYTES);
+    expect(BYTES.equals(await read(store, 'key'))).toBe(true);
+  },
+);
 
 test('chunks exchanged between two objects of the same size are told apart', async () => {
   const store = await newStore(1);

@@ -62,7 +62,12 @@ const DAMAGE: Record<string, (copy: MetaCopy, stale: MetaCopy, other: MetaCopy) 
 };
 
 /** A store where `key` has been overwritten; the copies of now and before, and of another key. */
-async function overwritten(): Promise<{ store: ObjectStore; copies: MetaCopy[]; stale: MetaCopy[]; other: MetaCopy[] }> {
+async function overwritten(): Promise<{
+  store: ObjectStore;
+  copies: MetaCopy[];
+  stale: MetaCopy[];
+  other: MetaCopy[];
+}> {
   const store = await newStore();
   await store.put('bucket', 'other', Buffer.from('other'));
   await store.put('bucket', 'key', OLD);
@@ -79,22 +84,25 @@ function at(copies: MetaCopy[], index: number): MetaCopy {
 
 const ONE = Object.keys(DAMAGE).flatMap((kind) => [0, 1, 2].map((index) => [index, kind] as const));
 
-test.each(ONE)('meta copy %i that is %s is not noticed by any reader, and mended by the next upload', async (index, kind) => {
-  const { store, copies, stale, other } = await overwritten();
-  const { version } = await store.head('bucket', 'key');
-  DAMAGE[kind]?.(at(copies, index), at(stale, index), at(other, index));
-  expect((await store.head('bucket', 'key')).version).toBe(version);
-  expect(NEW.equals(await read(store, 'key'))).toBe(true);
-  const file = path.join(tempFolder(), 'out');
-  await store.getToFile('bucket', 'key', file);
-  expect(NEW.equals(fs.readFileSync(file))).toBe(true);
-  expect(await keysOf(store)).toEqual(['key', 'other']);
-  expect((await read(store, 'other')).toString()).toBe('other');
-  if (kind === 'a folder') return;
-  await store.put('bucket', 'key', Buffer.from('again'));
-  const texts = metaCopies(store, 'key').map(({ text }) => text);
-  expect([texts.length, new Set(texts).size]).toEqual([3, 1]);
-});
+test.each(ONE)(
+  'meta copy %i that is %s is not noticed by any reader, and mended by the next upload',
+  async (index, kind) => {
+    const { store, copies, stale, other } = await overwritten();
+    const { version } = await store.head('bucket', 'key');
+    DAMAGE[kind]?.(at(copies, index), at(stale, index), at(other, index));
+    expect((await store.head('bucket', 'key')).version).toBe(version);
+    expect(NEW.equals(await read(store, 'key'))).toBe(true);
+    const file = path.join(tempFolder(), 'out');
+    await store.getToFile('bucket', 'key', file);
+    expect(NEW.equals(fs.readFileSync(file))).toBe(true);
+    expect(await keysOf(store)).toEqual(['key', 'other']);
+    expect((await read(store, 'other')).toString()).toBe('other');
+    if (kind === 'a folder') return;
+    await store.put('bucket', 'key', Buffer.from('again'));
+    const texts = metaCopies(store, 'key').map(({ text }) => text);
+    expect([texts.length, new Set(texts).size]).toEqual([3, 1]);
+  },
+);
 
 test.each(Object.keys(DAMAGE).filter((kind) => kind !== 'missing' && kind !== 'the one of the version before'))(
   'all meta copies %s: META_DAMAGED (or unreadable) to every reader, never wrong bytes; uploading again mends it',
@@ -180,25 +188,31 @@ function firstChunk(meta: Document): Record<string, unknown> {
   return chunk;
 }
 
-test.each(Object.keys(FORGERIES))('a meta with a right checksum and %s is refused, and read from nowhere', async (kind) => {
-  const { store, copies } = await overwritten();
-  // The object's own bytes, outside: a reader that follows the path would find that their hashes are right.
-  const secret = path.join(store.root, '..', 'secret');
-  fs.mkdirSync(secret);
-  fs.writeFileSync(path.join(secret, '000000.chunk'), NEW.subarray(0, MIB));
-  fs.writeFileSync(path.join(secret, '000001.chunk'), NEW.subarray(MIB));
-  for (const { file } of copies) forge(file, (meta) => FORGERIES[kind]?.(meta as Document));
-  const before = tree(path.dirname(store.root));
-  const target = path.join(tempFolder(), 'out');
-  const outcomes = await Promise.all([failure(read(store, 'key')), failure(store.getToFile('bucket', 'key', target))]);
-  for (const { code } of outcomes) expect(['META_DAMAGED', 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED']).toContain(code);
-  expect(fs.existsSync(target)).toBe(false);
-  expect(tree(path.dirname(store.root))).toEqual(before);
-  // Neither overwriting nor deleting follows the forged path.
-  await store.put('bucket', 'key', Buffer.from('again'));
-  await store.delete('bucket', 'key');
-  expect(fs.readdirSync(secret)).toEqual(['000000.chunk', '000001.chunk']);
-});
+test.each(Object.keys(FORGERIES))(
+  'a meta with a right checksum and %s is refused, and read from nowhere',
+  async (kind) => {
+    const { store, copies } = await overwritten();
+    // The object's own bytes, outside: a reader that follows the path would find that their hashes are right.
+    const secret = path.join(store.root, '..', 'secret');
+    fs.mkdirSync(secret);
+    fs.writeFileSync(path.join(secret, '000000.chunk'), NEW.subarray(0, MIB));
+    fs.writeFileSync(path.join(secret, '000001.chunk'), NEW.subarray(MIB));
+    for (const { file } of copies) forge(file, (meta) => FORGERIES[kind]?.(meta as Document));
+    const before = tree(path.dirname(store.root));
+    const target = path.join(tempFolder(), 'out');
+    const outcomes = await Promise.all([
+      failure(read(store, 'key')),
+      failure(store.getToFile('bucket', 'key', target)),
+    ]);
+    for (const { code } of outcomes) expect(['META_DAMAGED', 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED']).toContain(code);
+    expect(fs.existsSync(target)).toBe(false);
+    expect(tree(path.dirname(store.root))).toEqual(before);
+    // Neither overwriting nor deleting follows the forged path.
+    await store.put('bucket', 'key', Buffer.from('again'));
+    await store.delete('bucket', 'key');
+    expect(fs.readdirSync(secret)).toEqual(['000000.chunk', '000001.chunk']);
+  },
+);
 
 test('a meta of a later format is refused by name, not taken for damage', async () => {
   const { store, copies } = await overwritten();
@@ -212,27 +226,30 @@ test('members that a later program adds do no harm', async () => {
   expect(NEW.equals(await read(store, 'key'))).toBe(true);
 });
 
-test.each([0, 1, 2])('bucket document %i damaged or missing is not noticed, and mended by the next upload', async (index) => {
-  for (const harm of [
-    (file: string) => {
-      fs.writeFileSync(file, 'damaged');
-    },
-    fs.rmSync,
-  ]) {
-    const store = await newStore();
-    await store.put('bucket', 'key', NEW);
-    const files = diskNames(store).map((disk) => path.join(store.root, disk, 'buckets/bucket/.bucket.json'));
-    const before = tree(store.root);
-    harm(files[index] ?? '');
-    expect(NEW.equals(await read(store, 'key'))).toBe(true);
-    expect(await keysOf(store)).toEqual(['key']);
-    expect((await store.listBuckets()).length).toBe(1);
-    expect((await failure(store.createBucket('bucket'))).code).toBe('BUCKET_EXISTS');
-    await store.put('bucket', 'key2', NEW);
-    await store.delete('bucket', 'key2');
-    expect(tree(store.root)).toEqual(before);
-  }
-});
+test.each([0, 1, 2])(
+  'bucket document %i damaged or missing is not noticed, and mended by the next upload',
+  async (index) => {
+    for (const harm of [
+      (file: string) => {
+        fs.writeFileSync(file, 'damaged');
+      },
+      fs.rmSync,
+    ]) {
+      const store = await newStore();
+      await store.put('bucket', 'key', NEW);
+      const files = diskNames(store).map((disk) => path.join(store.root, disk, 'buckets/bucket/.bucket.json'));
+      const before = tree(store.root);
+      harm(files[index] ?? '');
+      expect(NEW.equals(await read(store, 'key'))).toBe(true);
+      expect(await keysOf(store)).toEqual(['key']);
+      expect((await store.listBuckets()).length).toBe(1);
+      expect((await failure(store.createBucket('bucket'))).code).toBe('BUCKET_EXISTS');
+      await store.put('bucket', 'key2', NEW);
+      await store.delete('bucket', 'key2');
+      expect(tree(store.root)).toEqual(before);
+    }
+  },
+);
 
 test('an object whose metas are all damaged can be deleted, and gc then finds its chunks', async () => {
   const store = await newStore();

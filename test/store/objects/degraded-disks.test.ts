@@ -14,17 +14,25 @@ const KINDS = [
   { redundancy: '1+2', data: 1, parity: 2, disks: 5 },
 ];
 
-async function filled(disks: number, redundancy: string, data: number): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
+async function filled(
+  disks: number,
+  redundancy: string,
+  data: number,
+): Promise<{ store: ObjectStore; objects: Map<string, Buffer> }> {
   const store = await newStore(disks, { redundancy });
   const objects = new Map<string, Buffer>();
   const sizes = [0, 1, MIB, MIB + 1, data * MIB, data * MIB + 1];
-  for (let index = 0; index < sizes.length; index++) objects.set(`key ${index}`, seededBytes(sizes[index % sizes.length] ?? 0, index));
+  for (let index = 0; index < sizes.length; index++)
+    objects.set(`key ${index}`, seededBytes(sizes[index % sizes.length] ?? 0, index));
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   return { store, objects };
 }
 
 /** Each makes the given disks offline, and gives back what makes them as they were. */
-const HARMS: Record<string, { least: number; status: string; harm: (store: ObjectStore, disks: string[]) => Promise<() => void> }> = {
+const HARMS: Record<
+  string,
+  { least: number; status: string; harm: (store: ObjectStore, disks: string[]) => Promise<() => void> }
+> = {
   'taken away': {
     least: 1,
     status: 'missing',
@@ -35,7 +43,7 @@ const HARMS: Record<string, { least: number; status: string; harm: (store: Objec
       });
     },
   },
-  'emptied': {
+  emptied: {
     least: 1,
     status: 'empty',
     harm: (store, disks) => {
@@ -54,7 +62,10 @@ const HARMS: Record<string, { least: number; status: string; harm: (store: Objec
       const turn = (by: number): void => {
         for (const disk of disks) fs.renameSync(path.join(store.root, disk), path.join(store.root, `${disk} turning`));
         disks.forEach((disk, index) => {
-          fs.renameSync(path.join(store.root, `${disk} turning`), path.join(store.root, disks[(index + by + disks.length) % disks.length] ?? ''));
+          fs.renameSync(
+            path.join(store.root, `${disk} turning`),
+            path.join(store.root, disks[(index + by + disks.length) % disks.length] ?? ''),
+          );
         });
       };
       turn(1);
@@ -63,7 +74,7 @@ const HARMS: Record<string, { least: number; status: string; harm: (store: Objec
       });
     },
   },
-  "those of another store, with objects of the same names": {
+  'those of another store, with objects of the same names': {
     least: 1,
     status: 'foreign',
     harm: async (store, disks) => {
@@ -79,35 +90,49 @@ const HARMS: Record<string, { least: number; status: string; harm: (store: Objec
   },
 };
 
-const CASES = KINDS.flatMap((kind) => Object.entries(HARMS).filter(([, { least }]) => least <= kind.parity).map(([harm]) => ({ ...kind, harm })));
+const CASES = KINDS.flatMap((kind) =>
+  Object.entries(HARMS)
+    .filter(([, { least }]) => least <= kind.parity)
+    .map(([harm]) => ({ ...kind, harm })),
+);
 
-test.each(CASES)('$redundancy on $disks disks: with any $parity disks $harm every object reads, and what was rebuilt is told', async ({ redundancy, data, parity, disks, harm }) => {
-  const { store, objects } = await filled(disks, redundancy, data);
-  const folder = tempFolder();
-  const dice = new Dice();
-  const all = choices(disks, parity);
-  // All of them where they are few.
-  const patterns = dice.some(all, Math.min(all.length, harm.startsWith('those') ? 2 : 6));
-  for (const pattern of patterns) {
-    const gone = pattern.map((index) => `disk${index + 1}`);
-    const back = await (HARMS[harm]?.harm(store, gone) ?? Promise.resolve(() => undefined));
-    const states = await store.disks();
-    expect(states.filter(({ state }) => state.status !== 'online').map(({ disk, state }) => [disk, state.status])).toEqual(gone.map((disk) => [disk, HARMS[harm]?.status]));
-    for (const [key, bytes] of objects) {
-      const rebuilt: number[] = [];
-      expect((await read(store, key, { onRebuilt: ({ order }) => rebuilt.push(order) })).equals(bytes), `${key} ${gone.join()}`).toBe(true);
-      const meta = await store.head('bucket', key);
-      expect(rebuilt.sort((a, b) => a - b)).toEqual(meta.chunks.filter(({ disk }) => gone.includes(disk)).map(({ order }) => order));
+test.each(CASES)(
+  '$redundancy on $disks disks: with any $parity disks $harm every object reads, and what was rebuilt is told',
+  async ({ redundancy, data, parity, disks, harm }) => {
+    const { store, objects } = await filled(disks, redundancy, data);
+    const folder = tempFolder();
+    const dice = new Dice();
+    const all = choices(disks, parity);
+    // All of them where they are few.
+    const patterns = dice.some(all, Math.min(all.length, harm.startsWith('those') ? 2 : 6));
+    for (const pattern of patterns) {
+      const gone = pattern.map((index) => `disk${index + 1}`);
+      const back = await (HARMS[harm]?.harm(store, gone) ?? Promise.resolve(() => undefined));
+      const states = await store.disks();
+      expect(
+        states.filter(({ state }) => state.status !== 'online').map(({ disk, state }) => [disk, state.status]),
+      ).toEqual(gone.map((disk) => [disk, HARMS[harm]?.status]));
+      for (const [key, bytes] of objects) {
+        const rebuilt: number[] = [];
+        expect(
+          (await read(store, key, { onRebuilt: ({ order }) => rebuilt.push(order) })).equals(bytes),
+          `${key} ${gone.join()}`,
+        ).toBe(true);
+        const meta = await store.head('bucket', key);
+        expect(rebuilt.sort((a, b) => a - b)).toEqual(
+          meta.chunks.filter(({ disk }) => gone.includes(disk)).map(({ order }) => order),
+        );
+      }
+      const [key, bytes] = [...objects].at(-1) ?? ['', Buffer.alloc(0)];
+      await store.getToFile('bucket', key, path.join(folder, 'out'));
+      expect(bytes.equals(fs.readFileSync(path.join(folder, 'out')))).toBe(true);
+      const middle = { from: bytes.length >> 2, to: (bytes.length >> 2) * 3 };
+      expect((await read(store, key, { range: middle })).equals(bytes.subarray(middle.from, middle.to + 1))).toBe(true);
+      back();
     }
-    const [key, bytes] = [...objects].at(-1) ?? ['', Buffer.alloc(0)];
-    await store.getToFile('bucket', key, path.join(folder, 'out'));
-    expect(bytes.equals(fs.readFileSync(path.join(folder, 'out')))).toBe(true);
-    const middle = { from: bytes.length >> 2, to: (bytes.length >> 2) * 3 };
-    expect((await read(store, key, { range: middle })).equals(bytes.subarray(middle.from, middle.to + 1))).toBe(true);
-    back();
-  }
-  await expectAll(store, objects);
-});
+    await expectAll(store, objects);
+  },
+);
 
 test.each(KINDS.filter(({ parity, disks }) => disks - parity - 1 >= Math.ceil(disks / 2)))(
   '$redundancy on $disks disks: with one disk more away, the objects that have lost too much are named with bytes and disks; the others read',
@@ -122,7 +147,11 @@ test.each(KINDS.filter(({ parity, disks }) => disks - parity - 1 >= Math.ceil(di
       const back = gone.map((disk) => takeAway(store, disk));
       for (const [key, bytes] of objects) {
         const stripes = stripesOf(await store.head('bucket', key));
-        const lost = stripes.find(({ chunks, parity: rows }) => [...chunks, ...rows].filter(({ disk }) => gone.includes(disk)).length > rows.length && chunks.some(({ disk }) => gone.includes(disk)));
+        const lost = stripes.find(
+          ({ chunks, parity: rows }) =>
+            [...chunks, ...rows].filter(({ disk }) => gone.includes(disk)).length > rows.length &&
+            chunks.some(({ disk }) => gone.includes(disk)),
+        );
         if (lost === undefined) {
           expect((await read(store, key)).equals(bytes), `${key} ${gone.join()}`).toBe(true);
           continue;
@@ -130,7 +159,10 @@ test.each(KINDS.filter(({ parity, disks }) => disks - parity - 1 >= Math.ceil(di
         losses++;
         const hurt = [...lost.chunks, ...lost.parity].filter(({ disk }) => gone.includes(disk)).map(({ disk }) => disk);
         // Known before the first byte: there is no body at all.
-        for (const error of [await failure(store.get('bucket', key)), await failure(store.getToFile('bucket', key, path.join(folder, 'out')))]) {
+        for (const error of [
+          await failure(store.get('bucket', key)),
+          await failure(store.getToFile('bucket', key, path.join(folder, 'out'))),
+        ]) {
           expect(error).toMatchObject({ code: 'CHUNK_UNAVAILABLE', bucket: 'bucket', key });
           expect((error['disks'] as string[]).sort()).toEqual([...hurt].sort());
           expect(error.message).toMatch(/^bytes \d+-\d+ of bucket\/key/);

@@ -5,7 +5,18 @@ import { stripesOf } from '../../../src/index.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { NOTHING_TO_DO } from '../../support/gc.ts';
 import { choices, Dice, expectAll, expectDistinct, expectWhole, shardPath, shardsIn } from '../../support/shards.ts';
-import { diskNames, failure, filesIn, keysOf, metaCopies, MIB, newStore, objectFiles, read, takeAway } from '../../support/store.ts';
+import {
+  diskNames,
+  failure,
+  filesIn,
+  keysOf,
+  metaCopies,
+  MIB,
+  newStore,
+  objectFiles,
+  read,
+  takeAway,
+} from '../../support/store.ts';
 
 const KINDS = [
   { redundancy: '1+1', data: 1, parity: 1, disks: 3, away: 1 },
@@ -39,7 +50,8 @@ test.each(KINDS)(
         expect(left.filter((shard) => 'order' in shard)).toEqual([]);
         for (const { disk } of left) expect(gone).toContain(disk);
       }
-      for (const shard of shardsIn(meta)) expect(fs.existsSync(shardPath(store, meta, shard))).toBe(!unwritten.includes(shard));
+      for (const shard of shardsIn(meta))
+        expect(fs.existsSync(shardPath(store, meta, shard))).toBe(!unwritten.includes(shard));
       lacking += unwritten.length;
     }
     await expectAll(store, objects);
@@ -49,7 +61,13 @@ test.each(KINDS)(
     expect(before).toMatchObject({ objects: objects.size, degraded: objects.size, lost: 0 });
 
     const report = await store.heal();
-    expect(report).toMatchObject({ objects: objects.size, whole: objects.size, rebuilt: lacking, moved: 0, failed: [] });
+    expect(report).toMatchObject({
+      objects: objects.size,
+      whole: objects.size,
+      rebuilt: lacking,
+      moved: 0,
+      failed: [],
+    });
     await expectWhole(store);
     const readable = choices(disks, parity).filter(() => disks - parity >= Math.ceil(disks / 2));
     for (const pattern of readable.length === 0 ? [] : dice.some(readable, Math.min(readable.length, 3))) {
@@ -70,26 +88,29 @@ test('1+1 with only one disk that takes chunks is refused, for one copy alone is
   expect(filesIn(store.root)).toEqual(before);
 });
 
-test.each(['1+2', '2+1', '4+2', '2+2'])('%s: a disk that vanishes in the middle of an upload is named, and the object reads with what is left', async (redundancy) => {
-  const store = await newStore(7, { redundancy });
-  const bytes = seededBytes(12 * MIB + 1, 'vanish');
-  const state = { written: 0, back: undefined as (() => void) | undefined };
-  const onBytes = (): void => {
-    if (++state.written === 5) state.back = takeAway(store, 'disk4');
-  };
-  const { meta, unwritten, failed, offline } = await store.put('bucket', 'key', bytes, { onBytes });
-  expect([...failed, ...offline].map(({ disk }) => disk)).toContain('disk4');
-  // With seven disks there was another one for everything but what was on the disk already.
-  expectDistinct(meta);
-  for (const shard of shardsIn(meta)) if (shard.disk === 'disk4') expect(unwritten).toContain(shard);
-  expect((await read(store, 'key')).equals(bytes)).toBe(true);
-  expect(metaCopies(store, 'key').length).toBe(6);
-  state.back?.();
-  expect((await read(store, 'key')).equals(bytes)).toBe(true);
-  expect(await store.heal()).toMatchObject({ objects: 1, whole: 1, failed: [] });
-  await expectWhole(store);
-  expect(await store.gc()).toEqual(NOTHING_TO_DO);
-});
+test.each(['1+2', '2+1', '4+2', '2+2'])(
+  '%s: a disk that vanishes in the middle of an upload is named, and the object reads with what is left',
+  async (redundancy) => {
+    const store = await newStore(7, { redundancy });
+    const bytes = seededBytes(12 * MIB + 1, 'vanish');
+    const state = { written: 0, back: undefined as (() => void) | undefined };
+    const onBytes = (): void => {
+      if (++state.written === 5) state.back = takeAway(store, 'disk4');
+    };
+    const { meta, unwritten, failed, offline } = await store.put('bucket', 'key', bytes, { onBytes });
+    expect([...failed, ...offline].map(({ disk }) => disk)).toContain('disk4');
+    // With seven disks there was another one for everything but what was on the disk already.
+    expectDistinct(meta);
+    for (const shard of shardsIn(meta)) if (shard.disk === 'disk4') expect(unwritten).toContain(shard);
+    expect((await read(store, 'key')).equals(bytes)).toBe(true);
+    expect(metaCopies(store, 'key').length).toBe(6);
+    state.back?.();
+    expect((await read(store, 'key')).equals(bytes)).toBe(true);
+    expect(await store.heal()).toMatchObject({ objects: 1, whole: 1, failed: [] });
+    await expectWhole(store);
+    expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  },
+);
 
 test('1+1: a disk that vanishes with one of two copies fails the upload, whose rest is taken away, and the version before stays', async () => {
   const store = await newStore(3, { redundancy: '1+1' });
@@ -130,7 +151,8 @@ test('two disks vanish in the middle of a 2+1 upload: it fails and leaves nothin
 test('a disk that comes back stale brings nothing back, and heal removes what it missed the end of', async () => {
   const store = await newStore(4, { redundancy: '2+1' });
   const objects = new Map<string, Buffer>();
-  for (const key of ['kept', 'overwritten', 'deleted', 'a/b/deleted', 'reborn']) await store.put('bucket', key, seededBytes(3 * MIB, `old ${key}`));
+  for (const key of ['kept', 'overwritten', 'deleted', 'a/b/deleted', 'reborn'])
+    await store.put('bucket', key, seededBytes(3 * MIB, `old ${key}`));
   await store.createBucket('second');
   await store.put('second', 'key', Buffer.from('x'));
   const back = takeAway(store, 'disk2');
@@ -147,7 +169,8 @@ test('a disk that comes back stale brings nothing back, and heal removes what it
   const check = async (): Promise<void> => {
     expect(await keysOf(store)).toEqual(['kept', 'overwritten', 'reborn']);
     expect((await store.listBuckets()).map(({ bucket }) => bucket)).toEqual(['bucket']);
-    for (const key of ['deleted', 'a/b/deleted']) expect((await failure(store.head('bucket', key))).code).toBe('NO_SUCH_KEY');
+    for (const key of ['deleted', 'a/b/deleted'])
+      expect((await failure(store.head('bucket', key))).code).toBe('NO_SUCH_KEY');
     expect((await failure(store.head('second', 'key'))).code).toBe('NO_SUCH_BUCKET');
     await expectAll(store, objects);
   };

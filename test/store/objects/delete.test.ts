@@ -115,7 +115,11 @@ test('a bucket that holds an object, however deep, is BUCKET_NOT_EMPTY, and stay
   for (const key of ['key', 'a/b/c/', '.bucket.json']) {
     await store.put('bucket', key, Buffer.from('x'));
     const before = tree(store.root);
-    expect(await failure(store.deleteBucket('bucket'))).toMatchObject({ code: 'BUCKET_NOT_EMPTY', bucket: 'bucket', key });
+    expect(await failure(store.deleteBucket('bucket'))).toMatchObject({
+      code: 'BUCKET_NOT_EMPTY',
+      bucket: 'bucket',
+      key,
+    });
     expect(tree(store.root)).toEqual(before);
     await store.delete('bucket', key);
   }
@@ -140,7 +144,10 @@ test('a put into a missing bucket is NO_SUCH_BUCKET and leaves nothing, also whe
   await other.deleteBucket('second');
   const before = tree(store.root);
   for (const bucket of ['second', 'none']) {
-    expect(await failure(store.put(bucket, 'key', seededBytes(2 * MIB, 'x')))).toMatchObject({ code: 'NO_SUCH_BUCKET', bucket });
+    expect(await failure(store.put(bucket, 'key', seededBytes(2 * MIB, 'x')))).toMatchObject({
+      code: 'NO_SUCH_BUCKET',
+      bucket,
+    });
   }
   expect(tree(store.root)).toEqual(before);
 });

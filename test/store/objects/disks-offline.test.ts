@@ -124,9 +124,9 @@ test.each(Object.keys(HARM))(
     const before = stampsOf(store, gone);
 
     const states = await store.disks();
-    expect(states.filter(({ state }) => state.status !== 'online').map(({ disk, state }) => [disk, state.status])).toEqual(
-      gone.map((disk) => [disk, status]),
-    );
+    expect(
+      states.filter(({ state }) => state.status !== 'online').map(({ disk, state }) => [disk, state.status]),
+    ).toEqual(gone.map((disk) => [disk, status]));
 
     // Every kind of operation, on what is there and what is new.
     const bytes = seededBytes(6 * MIB, 'new');
@@ -167,7 +167,10 @@ test('what happens to a disk while the store object is open is seen by the next 
   await store.put('bucket', 'key', Buffer.from('1'));
   swap(store, 'disk1', 'disk5');
   expect(await online()).toEqual(['disk2', 'disk3', 'disk4']);
-  expect((await store.put('bucket', 'key', Buffer.from('2'))).offline.map(({ disk }) => disk)).toEqual(['disk1', 'disk5']);
+  expect((await store.put('bucket', 'key', Buffer.from('2'))).offline.map(({ disk }) => disk)).toEqual([
+    'disk1',
+    'disk5',
+  ]);
   swap(store, 'disk1', 'disk5');
   expect(await online()).toEqual(diskNames(store));
   const back = takeAway(store, 'disk3');
@@ -183,55 +186,58 @@ test.each([
   { disks: 3, write: 2, reads: 2 },
   { disks: 4, write: 3, reads: 2 },
   { disks: 5, write: 3, reads: 3 },
-])('of $disks disks a write needs $write and a read $reads, and says how many there were', async ({ disks, write, reads }) => {
-  const store = await newStore(disks);
-  await store.put('bucket', 'empty', Buffer.alloc(0));
-  for (let left = disks - 1; left >= 0; left--) {
-    takeAway(store, `disk${left + 1}`);
-    const before = tree(store.root);
-    if (left < write) {
-      const writes = [
-        store.put('bucket', 'x', Buffer.from('x')),
-        store.delete('bucket', 'empty'),
-        store.createBucket('second'),
-        store.ensureBucket('second'),
-        store.deleteBucket('bucket'),
-        store.gc(),
-      ];
-      for (const error of await Promise.all(writes.map(failure))) {
-        expect(error).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE', expected: write, found: left });
-        expect(error.message).toContain(`"disk${disks}" is missing`);
+])(
+  'of $disks disks a write needs $write and a read $reads, and says how many there were',
+  async ({ disks, write, reads }) => {
+    const store = await newStore(disks);
+    await store.put('bucket', 'empty', Buffer.alloc(0));
+    for (let left = disks - 1; left >= 0; left--) {
+      takeAway(store, `disk${left + 1}`);
+      const before = tree(store.root);
+      if (left < write) {
+        const writes = [
+          store.put('bucket', 'x', Buffer.from('x')),
+          store.delete('bucket', 'empty'),
+          store.createBucket('second'),
+          store.ensureBucket('second'),
+          store.deleteBucket('bucket'),
+          store.gc(),
+        ];
+        for (const error of await Promise.all(writes.map(failure))) {
+          expect(error).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE', expected: write, found: left });
+          expect(error.message).toContain(`"disk${disks}" is missing`);
+        }
+      } else {
+        await store.put('bucket', 'empty', Buffer.alloc(0));
+        continue;
       }
-    } else {
-      await store.put('bucket', 'empty', Buffer.alloc(0));
-      continue;
-    }
-    if (left < reads) {
-      const operations = [
-        store.head('bucket', 'empty'),
-        store.get('bucket', 'empty'),
-        store.list('bucket').next(),
-        store.listBuckets(),
-      ];
-      for (const error of await Promise.all(operations.map(failure))) {
-        expect(error).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ', expected: reads, found: left });
+      if (left < reads) {
+        const operations = [
+          store.head('bucket', 'empty'),
+          store.get('bucket', 'empty'),
+          store.list('bucket').next(),
+          store.listBuckets(),
+        ];
+        for (const error of await Promise.all(operations.map(failure))) {
+          expect(error).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ', expected: reads, found: left });
+        }
+      } else {
+        expect((await read(store, 'empty')).length).toBe(0);
+        expect(await keysOf(store)).toEqual(['empty']);
       }
-    } else {
-      expect((await read(store, 'empty')).length).toBe(0);
-      expect(await keysOf(store)).toEqual(['empty']);
+      const stale = { allowStale: true };
+      if (left > 0) {
+        expect((await store.head('bucket', 'empty', stale)).size).toBe(0);
+        expect((await collect((await store.get('bucket', 'empty', stale)).body)).length).toBe(0);
+        expect((await store.list('bucket', stale).next()).value).toMatchObject({ key: 'empty' });
+        expect((await store.listBuckets(stale)).length).toBe(1);
+      } else {
+        expect((await failure(store.head('bucket', 'empty', stale))).code).toBe('TOO_FEW_DISKS_TO_READ');
+      }
+      expect(tree(store.root)).toEqual(before);
     }
-    const stale = { allowStale: true };
-    if (left > 0) {
-      expect((await store.head('bucket', 'empty', stale)).size).toBe(0);
-      expect((await collect((await store.get('bucket', 'empty', stale)).body)).length).toBe(0);
-      expect((await store.list('bucket', stale).next()).value).toMatchObject({ key: 'empty' });
-      expect((await store.listBuckets(stale)).length).toBe(1);
-    } else {
-      expect((await failure(store.head('bucket', 'empty', stale))).code).toBe('TOO_FEW_DISKS_TO_READ');
-    }
-    expect(tree(store.root)).toEqual(before);
-  }
-});
+  },
+);
 
 test('a range is read as long as the disks of its own chunks are there', async () => {
   const store = await newStore();
@@ -241,7 +247,9 @@ test('a range is read as long as the disks of its own chunks are there', async (
   takeAway(store, 'disk2');
   const there = (away + 1) * MIB;
   expect(
-    bytes.subarray(there, there + 2 * MIB).equals(await read(store, 'key', { range: { from: there, to: there + 2 * MIB - 1 } })),
+    bytes
+      .subarray(there, there + 2 * MIB)
+      .equals(await read(store, 'key', { range: { from: there, to: there + 2 * MIB - 1 } })),
   ).toBe(true);
   const error = await failure(store.get('bucket', 'key'));
   expect(error).toMatchObject({ code: 'CHUNK_UNAVAILABLE', disk: 'disk2', chunk: away });

@@ -32,28 +32,31 @@ async function isGone(store: ObjectStore, key: string): Promise<void> {
   expect(await keysOf(store)).not.toContain(key);
 }
 
-test.each(DISKS)('%s missed an overwrite: its old version is never seen again, and gc brings it into step', async (disk) => {
-  const store = await newStore();
-  await store.put('bucket', 'key', seededBytes(5 * MIB, 'old'));
-  const back = takeAway(store, disk);
-  const { meta } = await store.put('bucket', 'key', Buffer.from('new'));
-  back();
-  expect(new Set(metaCopies(store, 'key').map(({ text }) => text)).size).toBe(2);
-  await withEveryQuorum(store, async () => {
-    expect(await store.head('bucket', 'key')).toEqual(meta);
-    const versions: string[] = [];
-    for await (const { version } of store.list('bucket')) versions.push(version);
-    expect(versions).toEqual([meta.version]);
-  });
-  expect((await read(store, 'key')).toString()).toBe('new');
-  const report = await store.gc();
-  expect(report).toMatchObject({ settled: 1, tombstones: 0, kept: [] });
-  expect(report.leftoverChunks).toBeGreaterThan(0);
-  expect(metaCopies(store, 'key').length).toBe(3);
-  expect(new Set(metaCopies(store, 'key').map(({ text }) => text)).size).toBe(1);
-  expect(objectFiles(store).length).toBe(4);
-  expect((await read(store, 'key')).toString()).toBe('new');
-});
+test.each(DISKS)(
+  '%s missed an overwrite: its old version is never seen again, and gc brings it into step',
+  async (disk) => {
+    const store = await newStore();
+    await store.put('bucket', 'key', seededBytes(5 * MIB, 'old'));
+    const back = takeAway(store, disk);
+    const { meta } = await store.put('bucket', 'key', Buffer.from('new'));
+    back();
+    expect(new Set(metaCopies(store, 'key').map(({ text }) => text)).size).toBe(2);
+    await withEveryQuorum(store, async () => {
+      expect(await store.head('bucket', 'key')).toEqual(meta);
+      const versions: string[] = [];
+      for await (const { version } of store.list('bucket')) versions.push(version);
+      expect(versions).toEqual([meta.version]);
+    });
+    expect((await read(store, 'key')).toString()).toBe('new');
+    const report = await store.gc();
+    expect(report).toMatchObject({ settled: 1, tombstones: 0, kept: [] });
+    expect(report.leftoverChunks).toBeGreaterThan(0);
+    expect(metaCopies(store, 'key').length).toBe(3);
+    expect(new Set(metaCopies(store, 'key').map(({ text }) => text)).size).toBe(1);
+    expect(objectFiles(store).length).toBe(4);
+    expect((await read(store, 'key')).toString()).toBe('new');
+  },
+);
 
 test.each(DISKS)(
   '%s missed a delete: the object never comes back, and gc removes the tombstone with the last of it',
@@ -150,25 +153,28 @@ test.each(DISKS)('a bucket made while %s was away is whole once the disk is back
   });
 });
 
-test.each(DISKS)('a bucket deleted while %s was away does not come back, and gc removes what is left of it', async (disk) => {
-  const store = await newStore();
-  const before = tree(store.root);
-  await store.createBucket('gone');
-  await store.put('gone', 'key', Buffer.from('x'));
-  await store.delete('gone', 'key');
-  await store.put('gone', 'late', Buffer.from('x'));
-  const back = takeAway(store, disk);
-  await store.delete('gone', 'late');
-  await store.deleteBucket('gone');
-  back();
-  await withEveryQuorum(store, async () => {
-    expect((await store.listBuckets()).map(({ bucket }) => bucket)).toEqual(['bucket']);
-    expect((await failure(store.head('gone', 'late'))).code).toBe('NO_SUCH_BUCKET');
-    expect((await failure(store.put('gone', 'key', Buffer.from('x')))).code).toBe('NO_SUCH_BUCKET');
-  });
-  await store.gc();
-  expect(tree(store.root)).toEqual(before);
-});
+test.each(DISKS)(
+  'a bucket deleted while %s was away does not come back, and gc removes what is left of it',
+  async (disk) => {
+    const store = await newStore();
+    const before = tree(store.root);
+    await store.createBucket('gone');
+    await store.put('gone', 'key', Buffer.from('x'));
+    await store.delete('gone', 'key');
+    await store.put('gone', 'late', Buffer.from('x'));
+    const back = takeAway(store, disk);
+    await store.delete('gone', 'late');
+    await store.deleteBucket('gone');
+    back();
+    await withEveryQuorum(store, async () => {
+      expect((await store.listBuckets()).map(({ bucket }) => bucket)).toEqual(['bucket']);
+      expect((await failure(store.head('gone', 'late'))).code).toBe('NO_SUCH_BUCKET');
+      expect((await failure(store.put('gone', 'key', Buffer.from('x')))).code).toBe('NO_SUCH_BUCKET');
+    });
+    await store.gc();
+    expect(tree(store.root)).toEqual(before);
+  },
+);
 
 test('a bucket deleted and made anew while a disk was away is the new, empty one', async () => {
   const store = await newStore();

@@ -58,7 +58,9 @@ describe('what a dead operation has not synced', () => {
     const calls: string[] = [];
     const context = await contextOf(store, recorded(calls));
     expect((await failure(deleteBucket(context, 'bucket', {}))).code).toBe('NO_SUCH_BUCKET');
-    expect(calls).toEqual(expect.arrayContaining(DISKS.map((disk) => `${disk} remove buckets/bucket/.bucket.json durably`)));
+    expect(calls).toEqual(
+      expect.arrayContaining(DISKS.map((disk) => `${disk} remove buckets/bucket/.bucket.json durably`)),
+    );
   });
 
   test('a tombstone that one disk alone shows is not enough for "it is gone": the rest is deleted as well', async () => {
@@ -78,31 +80,39 @@ describe('what a dead operation has not synced', () => {
     const calls: string[] = [];
     const context = await contextOf(store, recorded(calls));
     await put(context, 'bucket', 'key', Buffer.from('x'), {});
-    for (const disk of DISKS) for (const folder of ['.', 'buckets']) expect(calls).toContain(`${disk} syncFolder ${folder}`);
+    for (const disk of DISKS)
+      for (const folder of ['.', 'buckets']) expect(calls).toContain(`${disk} syncFolder ${folder}`);
     calls.length = 0;
     await put(context, 'bucket', 'key 2', Buffer.from('x'), {});
     expect(calls.filter((call) => call.endsWith('syncFolder buckets'))).toEqual([]);
 
     const failing = await contextOf(store, (disk) =>
-      disk.name === 'disk2' ? new FaultyDisk(disk, [{ operation: 'syncFolder', path: 'buckets', effect: { kind: 'fail', errno: 'EIO' } }]) : disk,
+      disk.name === 'disk2'
+        ? new FaultyDisk(disk, [{ operation: 'syncFolder', path: 'buckets', effect: { kind: 'fail', errno: 'EIO' } }])
+        : disk,
     );
     const { offline } = await put(failing, 'bucket', 'key 3', Buffer.from('x'), { redundancy: '1+2' });
     expect(offline).toMatchObject([{ disk: 'disk2', state: { status: 'unreadable' } }]);
     expect(metaCopies(store, 'key 3').map(({ disk }) => disk)).toEqual(['disk1', 'disk3']);
   });
 
-  test.each(['1+0', '1+1'])('leads to a bucket on a disk that can not take metas: uploads of %s go on, with their chunks there', async (redundancy) => {
-    const store = await newStore(3, { durability: 'fsync', redundancy });
-    fs.renameSync(path.join(store.root, 'disk2/buckets'), path.join(path.dirname(store.root), 'away'));
-    fs.writeFileSync(path.join(store.root, 'disk2/buckets'), 'no folder');
-    for (let index = 0; index < 6; index++) {
-      const { offline } = await (await ObjectStore.open(store.root)).put('bucket', String(index), Buffer.alloc(3 * MIB + 1, index));
-      expect(offline).toMatchObject([{ disk: 'disk2', state: { status: 'unreadable' } }]);
-    }
-    expect(new Set((await store.head('bucket', '0')).chunks.map(({ disk }) => disk))).toContain('disk2');
-    expect((await store.heal()).setAside).toEqual(['disk2/.buckets.corrupt']);
-    expect(await store.verify()).toMatchObject({ objects: 6, whole: 6, problems: 0 });
-  });
+  test.each(['1+0', '1+1'])(
+    'leads to a bucket on a disk that can not take metas: uploads of %s go on, with their chunks there',
+    async (redundancy) => {
+      const store = await newStore(3, { durability: 'fsync', redundancy });
+      fs.renameSync(path.join(store.root, 'disk2/buckets'), path.join(path.dirname(store.root), 'away'));
+      fs.writeFileSync(path.join(store.root, 'disk2/buckets'), 'no folder');
+      for (let index = 0; index < 6; index++) {
+        const { offline } = await (
+          await ObjectStore.open(store.root)
+        ).put('bucket', String(index), Buffer.alloc(3 * MIB + 1, index));
+        expect(offline).toMatchObject([{ disk: 'disk2', state: { status: 'unreadable' } }]);
+      }
+      expect(new Set((await store.head('bucket', '0')).chunks.map(({ disk }) => disk))).toContain('disk2');
+      expect((await store.heal()).setAside).toEqual(['disk2/.buckets.corrupt']);
+      expect(await store.verify()).toMatchObject({ objects: 6, whole: 6, problems: 0 });
+    },
+  );
 
   test('leads to a bucket whose folder is made durable by the first durable upload, whatever was uploaded before', async () => {
     const store = await newStore(3, { durability: 'fsync' });
@@ -111,25 +121,31 @@ describe('what a dead operation has not synced', () => {
     await put(context, 'bucket', 'key', Buffer.from('x'), { durability: 'none' });
     expect(calls.filter((call) => call.includes('syncFolder'))).toEqual([]);
     await put(context, 'bucket', 'key', Buffer.from('x'), {});
-    for (const disk of DISKS) for (const folder of ['.', 'buckets']) expect(calls).toContain(`${disk} syncFolder ${folder}`);
+    for (const disk of DISKS)
+      for (const folder of ['.', 'buckets']) expect(calls).toContain(`${disk} syncFolder ${folder}`);
   });
 
-  test.each(['object', 'bucket'])('does not return with a disk that was away when the %s was deleted again', async (what) => {
-    const store = await newStore();
-    if (what === 'object') await store.put('bucket', 'key', Buffer.from('x'));
-    // The delete died when two disks of three had done it.
-    for (const disk of ['disk1', 'disk2']) {
-      for (const copy of metaCopies(store, 'key')) if (copy.disk === disk) fs.unlinkSync(copy.file);
-      if (what === 'bucket') fs.rmSync(path.join(store.root, disk, 'buckets/bucket'), { recursive: true });
-    }
-    fs.renameSync(path.join(store.root, 'disk3'), path.join(store.root, 'away'));
-    const again = what === 'object' ? store.delete('bucket', 'key') : store.deleteBucket('bucket');
-    expect((await failure(again)).code).toBe(what === 'object' ? 'NO_SUCH_KEY' : 'NO_SUCH_BUCKET');
-    fs.renameSync(path.join(store.root, 'away'), path.join(store.root, 'disk3'));
-    expect((await failure(store.head('bucket', 'key'))).code).toBe(what === 'object' ? 'NO_SUCH_KEY' : 'NO_SUCH_BUCKET');
-    expect((await store.gc()).tombstones).toBe(1);
-    expect(await store.listBuckets()).toHaveLength(what === 'object' ? 1 : 0);
-  });
+  test.each(['object', 'bucket'])(
+    'does not return with a disk that was away when the %s was deleted again',
+    async (what) => {
+      const store = await newStore();
+      if (what === 'object') await store.put('bucket', 'key', Buffer.from('x'));
+      // The delete died when two disks of three had done it.
+      for (const disk of ['disk1', 'disk2']) {
+        for (const copy of metaCopies(store, 'key')) if (copy.disk === disk) fs.unlinkSync(copy.file);
+        if (what === 'bucket') fs.rmSync(path.join(store.root, disk, 'buckets/bucket'), { recursive: true });
+      }
+      fs.renameSync(path.join(store.root, 'disk3'), path.join(store.root, 'away'));
+      const again = what === 'object' ? store.delete('bucket', 'key') : store.deleteBucket('bucket');
+      expect((await failure(again)).code).toBe(what === 'object' ? 'NO_SUCH_KEY' : 'NO_SUCH_BUCKET');
+      fs.renameSync(path.join(store.root, 'away'), path.join(store.root, 'disk3'));
+      expect((await failure(store.head('bucket', 'key'))).code).toBe(
+        what === 'object' ? 'NO_SUCH_KEY' : 'NO_SUCH_BUCKET',
+      );
+      expect((await store.gc()).tombstones).toBe(1);
+      expect(await store.listBuckets()).toHaveLength(what === 'object' ? 1 : 0);
+    },
+  );
 
   test('is flushed by gc before it removes what a meta that comes back would need', async () => {
     const store = await newStore(3, { durability: 'fsync' });
@@ -160,7 +176,8 @@ describe('what a dead operation has not synced', () => {
     const failing = await contextOf(store, (disk) => (disk.name === 'disk2' ? new FaultyDisk(disk, [BROKEN]) : disk));
     await replaceDisk(failing, 'disk3', undefined, {});
     const failed: string[] = [];
-    const join = (): Promise<string[]> => withWriter(failing, {}, (writer) => joinDisks(failing, writer, { failed, allowStale: false }));
+    const join = (): Promise<string[]> =>
+      withWriter(failing, {}, (writer) => joinDisks(failing, writer, { failed, allowStale: false }));
     expect(await join()).toEqual([]);
     expect(failed.join()).toContain('cannot flush');
     await store.heal();

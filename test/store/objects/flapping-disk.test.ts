@@ -8,7 +8,11 @@ import { contextOf } from '../../support/context.ts';
 import { failure, filesIn, newStore, read, takeAway } from '../../support/store.ts';
 
 /** The disk, which is away while it is asked to do one thing. */
-function awayDuring(root: string, name: string, isIt: (operation: 'list' | 'remove', path: string) => boolean): (disk: Disk) => Disk {
+function awayDuring(
+  root: string,
+  name: string,
+  isIt: (operation: 'list' | 'remove', path: string) => boolean,
+): (disk: Disk) => Disk {
   return (disk) => {
     if (disk.name !== name) return disk;
     const [list, remove] = [disk.list.bind(disk), disk.remove.bind(disk)];
@@ -27,19 +31,28 @@ function awayDuring(root: string, name: string, isIt: (operation: 'list' | 'remo
   };
 }
 
-test.each([1, 3])('gc keeps all chunks where a disk of %i was away just while its buckets were listed', async (disks) => {
-  const store = await newStore(disks);
-  await store.put('bucket', 'key', Buffer.from('x'));
-  const context = await contextOf(store, awayDuring(store.root, 'disk1', (operation, folder) => operation === 'list' && folder === 'buckets'));
-  const report = await gc(context, {});
-  expect(report).toMatchObject({ leftoverChunks: 0, kept: [expect.stringContaining('disk1')] });
-  expect((await read(store, 'key')).toString()).toBe('x');
-});
+test.each([1, 3])(
+  'gc keeps all chunks where a disk of %i was away just while its buckets were listed',
+  async (disks) => {
+    const store = await newStore(disks);
+    await store.put('bucket', 'key', Buffer.from('x'));
+    const context = await contextOf(
+      store,
+      awayDuring(store.root, 'disk1', (operation, folder) => operation === 'list' && folder === 'buckets'),
+    );
+    const report = await gc(context, {});
+    expect(report).toMatchObject({ leftoverChunks: 0, kept: [expect.stringContaining('disk1')] });
+    expect((await read(store, 'key')).toString()).toBe('x');
+  },
+);
 
 test('a delete is whole although a disk was away just while its copy was unlinked', async () => {
   const store = await newStore(3, { redundancy: '1+1' });
   await store.put('bucket', 'key', Buffer.from('x'));
-  const context = await contextOf(store, awayDuring(store.root, 'disk3', (operation, file) => operation === 'remove' && file.endsWith('.meta.json')));
+  const context = await contextOf(
+    store,
+    awayDuring(store.root, 'disk3', (operation, file) => operation === 'remove' && file.endsWith('.meta.json')),
+  );
   await deleteObject(context, 'bucket', 'key', {});
   expect((await failure(store.head('bucket', 'key'))).code).toBe('NO_SUCH_KEY');
   expect(await store.verify()).toMatchObject({ objects: 0 });

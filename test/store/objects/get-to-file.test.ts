@@ -14,7 +14,9 @@ test.each([0, 1, MIB, 3 * MIB + 1])('%i bytes land in a file of that name, and n
   const { meta } = await store.put('bucket', 'key', bytes);
   const folder = tempFolder();
   let counted = 0;
-  const got = await store.getToFile('bucket', 'key', path.join(folder, 'out'), { onBytes: (count) => (counted += count) });
+  const got = await store.getToFile('bucket', 'key', path.join(folder, 'out'), {
+    onBytes: (count) => (counted += count),
+  });
   expect(got).toEqual(meta);
   expect(counted).toBe(size);
   expect(fs.readdirSync(folder)).toEqual(['out']);
@@ -101,12 +103,16 @@ test('getToFile does not fail before its last chunk is at rest: what goes on beh
   fs.rmSync(chunkPath(store, meta, 0));
   const going = gate();
   const context = await contextOf(store, (disk) => {
-    const faults = [{ operation: 'read', path: /000001\.chunk$/, effect: { kind: 'hang', until: going.opened } }] as const;
+    const faults = [
+      { operation: 'read', path: /000001\.chunk$/, effect: { kind: 'hang', until: going.opened } },
+    ] as const;
     return disk.name === meta.chunks[1]?.disk ? new FaultyDisk(disk, faults) : disk;
   });
   const folder = tempFolder();
   const state = { failed: false };
-  const failing = failure(getToFile(context, 'bucket', 'key', path.join(folder, 'out'), {})).finally(() => (state.failed = true));
+  const failing = failure(getToFile(context, 'bucket', 'key', path.join(folder, 'out'), {})).finally(
+    () => (state.failed = true),
+  );
   // Time enough for it to fail, if it does not wait.
   for (let times = 0; times < 3; times++) await store.put('bucket', 'other', seededBytes(4 * MIB, 'other'));
   const failedEarly = state.failed;

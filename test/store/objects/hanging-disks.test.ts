@@ -25,20 +25,28 @@ async function hanging(store: ObjectStore, hangs: Record<string, Hang[]>, option
   const going = gate();
   onTestFinished(going.open);
   const faulty: FaultyDisk[] = [];
-  const context = await patientContext(store, (disk) => {
-    const planned = hangs[disk.name];
-    if (planned === undefined) return disk;
-    const around = new FaultyDisk(disk, planned.map((hang) => ({ times: Infinity, ...hang, effect: { kind: 'hang', until: going.opened } })));
-    faulty.push(around);
-    return around;
-  }, options);
+  const context = await patientContext(
+    store,
+    (disk) => {
+      const planned = hangs[disk.name];
+      if (planned === undefined) return disk;
+      const around = new FaultyDisk(
+        disk,
+        planned.map((hang) => ({ times: Infinity, ...hang, effect: { kind: 'hang', until: going.opened } })),
+      );
+      faulty.push(around);
+      return around;
+    },
+    options,
+  );
   const expectFired = (): void => {
     for (const disk of faulty) disk.expectAllFired();
   };
   return { context, release: going.open, expectFired };
 }
 
-const upload = (context: StoreContext, key: string, bytes: Uint8Array, redundancy = '1+0'): Promise<PutResult> => put(context, 'bucket', key, bytes, { redundancy });
+const upload = (context: StoreContext, key: string, bytes: Uint8Array, redundancy = '1+0'): Promise<PutResult> =>
+  put(context, 'bucket', key, bytes, { redundancy });
 const statusOf = async (context: StoreContext, name: string): Promise<string | undefined> => {
   const states = await context.disks.states();
   return states[context.disks.disks.findIndex((disk: Disk) => disk.name === name)]?.status;
@@ -48,13 +56,23 @@ const META: Hang = { operation: 'publish', path: /key\.meta\.json$/ };
 test('a commit gives a disk up that hangs, counts it as failed, and says so; for all others the disk hangs too, until it has answered', async () => {
   const store = await newStore(3);
   const said: string[] = [];
-  const { context, release, expectFired } = await hanging(store, { disk2: [META] }, { onWait: (what) => said.push(what) });
+  const { context, release, expectFired } = await hanging(
+    store,
+    { disk2: [META] },
+    { onWait: (what) => said.push(what) },
+  );
   const { failed } = await upload(context, 'key', Buffer.from('new'), '1+1');
   expectFired();
-  expect(failed).toMatchObject([{ disk: 'disk2', reason: expect.stringContaining('disk "disk2" does not answer') as string }]);
+  expect(failed).toMatchObject([
+    { disk: 'disk2', reason: expect.stringContaining('disk "disk2" does not answer') as string },
+  ]);
   expect(said).toContain('waiting for disk "disk2", which does not answer');
   const other = await patientContext(store);
-  expect([await statusOf(context, 'disk2'), await statusOf(other, 'disk2'), await statusOf(other, 'disk1')]).toEqual(['hanging', 'hanging', 'online']);
+  expect([await statusOf(context, 'disk2'), await statusOf(other, 'disk2'), await statusOf(other, 'disk1')]).toEqual([
+    'hanging',
+    'hanging',
+    'online',
+  ]);
   expect(await collect((await get(other, 'bucket', 'key', {})).body)).toEqual(Buffer.from('new'));
   release();
   await until('disk2 is there again', async () => (await statusOf(other, 'disk2')) === 'online');
@@ -77,7 +95,9 @@ test('what a commit that was given up still does on a disk can’t undo what oth
     bring();
   }
   expect((await heal(other, {})).failed).toEqual([]);
-  expect(metaCopies(store, 'key').map(({ text }) => text)).toEqual(new Array(3).fill(readFileSync(metaCopies(store, 'key')[0]?.file ?? '', 'utf8')));
+  expect(metaCopies(store, 'key').map(({ text }) => text)).toEqual(
+    new Array(3).fill(readFileSync(metaCopies(store, 'key')[0]?.file ?? '', 'utf8')),
+  );
 });
 
 test('a delete that was given up on a disk does not take away what is uploaded next', async () => {
@@ -114,7 +134,11 @@ test('with too few disks left the error says which one hangs', async () => {
   const store = await newStore(3);
   takeAway(store, 'disk1');
   const { context } = await hanging(store, { disk2: [META] });
-  expect(await failure(upload(context, 'key', Buffer.from('new')))).toMatchObject({ code: 'DISK_IO', disk: 'disk2', message: expect.stringContaining('disk "disk2" does not answer') as string });
+  expect(await failure(upload(context, 'key', Buffer.from('new')))).toMatchObject({
+    code: 'DISK_IO',
+    disk: 'disk2',
+    message: expect.stringContaining('disk "disk2" does not answer') as string,
+  });
 });
 
 test('verify and heal do not wait for ever for a disk that hangs: what is on it is offline', async () => {
@@ -122,7 +146,10 @@ test('verify and heal do not wait for ever for a disk that hangs: what is on it 
   await store.put('bucket', 'key', seededBytes(4 * MIB, 'object'));
   const { context, expectFired } = await hanging(store, { disk2: [{ operation: 'read', path: /\.(chunk|parity0)$/ }] });
   const states: string[] = [];
-  await verify(context, { onObject: ({ problems }) => void states.push(...problems.flatMap(({ part, disk, state }) => (part === 'meta' ? [] : [`${disk} ${state}`]))) });
+  await verify(context, {
+    onObject: ({ problems }) =>
+      void states.push(...problems.flatMap(({ part, disk, state }) => (part === 'meta' ? [] : [`${disk} ${state}`]))),
+  });
   expectFired();
   expect(new Set(states)).toEqual(new Set(['disk2 offline']));
   expect(await heal(context, {})).toMatchObject({ degraded: 1, lost: 0 });
@@ -134,19 +161,27 @@ test('many objects that are read at once hold up no more reads of a disk that ha
   for (const [key, bytes] of objects) await store.put('bucket', key, bytes);
   const begun = vi.fn();
   const going = gate();
-  const context = await patientContext(store, (disk) => {
-    if (disk.name !== 'disk2') return disk;
-    const reads = disk.read.bind(disk);
-    disk.read = async (file, options) => {
-      if (!file.endsWith('.json')) {
-        begun();
-        await going.opened;
-      }
-      return reads(file, options);
-    };
-    return disk;
-  }, { patience: { work: 60_000 } });
-  const all = await Promise.all([...objects].map(async ([key, bytes]) => (await collect((await get(context, 'bucket', key, {})).body)).equals(bytes)));
+  const context = await patientContext(
+    store,
+    (disk) => {
+      if (disk.name !== 'disk2') return disk;
+      const reads = disk.read.bind(disk);
+      disk.read = async (file, options) => {
+        if (!file.endsWith('.json')) {
+          begun();
+          await going.opened;
+        }
+        return reads(file, options);
+      };
+      return disk;
+    },
+    { patience: { work: 60_000 } },
+  );
+  const all = await Promise.all(
+    [...objects].map(async ([key, bytes]) =>
+      (await collect((await get(context, 'bucket', key, {})).body)).equals(bytes),
+    ),
+  );
   expect(all).toEqual(new Array(8).fill(true));
   expect(begun.mock.calls.length).toBeLessThanOrEqual(2);
   expect(begun).toHaveBeenCalled();
@@ -176,7 +211,10 @@ test('memory that a given-up write still reads is not used for other chunks', as
 test('who changes the disks waits for a commit that does not end, and the commits of others go on', async () => {
   const store = await newStore(3);
   const said: string[] = [];
-  const context = await patientContext(store, undefined, { patience: { notice: 100, gate: 500 }, onWait: (what) => said.push(what) });
+  const context = await patientContext(store, undefined, {
+    patience: { notice: 100, gate: 500 },
+    onWait: (what) => said.push(what),
+  });
   const stopped = await context.locks.open('write');
   await stopped.lock(lockName.disks(), 'shared');
   let isChanged = false;
@@ -205,12 +243,17 @@ test('who was stopped in the gate keeps nobody from committing', async () => {
 test('who waits for a key is told so, and an interruption ends the waiting', async () => {
   const store = await newStore(3);
   const said: string[] = [];
-  const context = await patientContext(store, undefined, { patience: { notice: 100, gate: 500 }, onWait: (what) => said.push(what) });
+  const context = await patientContext(store, undefined, {
+    patience: { notice: 100, gate: 500 },
+    onWait: (what) => said.push(what),
+  });
   const other = await context.locks.open('write');
   await other.lock(lockName.key('bucket', 'key'), 'exclusive');
   const controller = new AbortController();
   const waiting = failure(put(context, 'bucket', 'key', Buffer.from('x'), { signal: controller.signal }));
-  await until('it has said what it waits for', () => said.includes('waiting for another command that changes bucket/key'));
+  await until('it has said what it waits for', () =>
+    said.includes('waiting for another command that changes bucket/key'),
+  );
   controller.abort();
   expect(await waiting).toMatchObject({ code: 'ABORTED' });
   await other.close();
@@ -233,10 +276,16 @@ test('a disk that hangs is asked once, whoever looks at its place, so that it ke
   const [entry] = document.disks;
   const root = path.join(store.root, entry?.path ?? '');
   const look = async (): Promise<string> => {
-    const { status } = await attendance.disk(root, { storeId: document.id, name: entry?.name ?? '', id: entry?.id ?? '' }).state();
+    const { status } = await attendance
+      .disk(root, { storeId: document.id, name: entry?.name ?? '', id: entry?.id ?? '' })
+      .state();
     return status;
   };
-  expect([await look(), await look(), await members.disks.disks[0]?.state()]).toMatchObject(['hanging', 'hanging', { status: 'hanging' }]);
+  expect([await look(), await look(), await members.disks.disks[0]?.state()]).toMatchObject([
+    'hanging',
+    'hanging',
+    { status: 'hanging' },
+  ]);
   expect(looked).toHaveBeenCalledTimes(1);
   const asked = vi.fn(() => Promise.resolve());
   await attendance.ask(path.join(root, 'buckets'), asked);

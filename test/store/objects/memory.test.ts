@@ -56,16 +56,18 @@ test('a slow disk does not make an upload read its source ahead of the chunks in
 });
 
 const canMeasure = fs.existsSync('/proc/self/clear_refs');
-if (!canMeasure) console.warn('this system cannot reset the peak of the resident memory: the tests that measure it are skipped');
+if (!canMeasure)
+  console.warn('this system cannot reset the peak of the resident memory: the tests that measure it are skipped');
 
 /** By how many MiB the resident memory rises above its beginning, at its peak, while `work` runs. */
 async function rise(work: () => Promise<unknown>): Promise<number> {
-  const status = (field: 'VmHWM' | 'VmRSS'): number => Number(new RegExp(`${field}:\\s*(\\d+) kB`).exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
+  const status = (field: 'VmHWM' | 'VmRSS'): number =>
+    Number(new RegExp(`${field}:\\s*(\\d+) kB`).exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
   // What earlier tests left behind would otherwise be freed meanwhile, and hide what is added. Buffers are freed by a
   // thread that goes on after a collection and is waited for by the next one.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  for (let before = Infinity, now = status('VmRSS'); now < before - 1; ) {
+  for (let before = Infinity, now = status('VmRSS'); now < before - 1;) {
     before = now;
     collect();
     collect();
@@ -104,19 +106,22 @@ test.skipIf(!canMeasure)('a copy of a meta that has grown huge does not make mem
   expect(risen).toBeLessThan(150);
 });
 
-test.skipIf(!canMeasure)('reading and writing an object of 64 MiB takes no more memory than the chunks in flight', async () => {
-  const { root } = await newStore();
-  const store = await ObjectStore.open(root, { concurrency: 4 });
-  const chunk = seededBytes(MIB, 'flat');
-  function* source(): Generator<Buffer> {
-    for (let index = 0; index < 64; index++) yield chunk;
-  }
-  const file = path.join(tempFolder(), 'out');
-  await store.put('bucket', 'warm-up', Readable.from(source()));
-  const risen = await rise(async () => {
-    await store.put('bucket', 'key', Readable.from(source()));
-    await store.getToFile('bucket', 'key', file);
-  });
-  expect(fs.statSync(file).size).toBe(64 * MIB);
-  expect(risen).toBeLessThan(40);
-});
+test.skipIf(!canMeasure)(
+  'reading and writing an object of 64 MiB takes no more memory than the chunks in flight',
+  async () => {
+    const { root } = await newStore();
+    const store = await ObjectStore.open(root, { concurrency: 4 });
+    const chunk = seededBytes(MIB, 'flat');
+    function* source(): Generator<Buffer> {
+      for (let index = 0; index < 64; index++) yield chunk;
+    }
+    const file = path.join(tempFolder(), 'out');
+    await store.put('bucket', 'warm-up', Readable.from(source()));
+    const risen = await rise(async () => {
+      await store.put('bucket', 'key', Readable.from(source()));
+      await store.getToFile('bucket', 'key', file);
+    });
+    expect(fs.statSync(file).size).toBe(64 * MIB);
+    expect(risen).toBeLessThan(40);
+  },
+);

@@ -10,7 +10,9 @@ const SIZE = 3 * MIB + 77;
 /** Offsets, most of them near the chunks' edges. */
 const offset = fc.oneof(
   fc.nat(SIZE - 1),
-  fc.tuple(fc.nat(3), fc.integer({ min: -2, max: 2 })).map(([chunk, by]) => Math.max(0, Math.min(SIZE - 1, chunk * MIB + by))),
+  fc
+    .tuple(fc.nat(3), fc.integer({ min: -2, max: 2 }))
+    .map(([chunk, by]) => Math.max(0, Math.min(SIZE - 1, chunk * MIB + by))),
   fc.constantFrom(0, SIZE - 1),
 );
 
@@ -28,7 +30,8 @@ test('any range gives exactly the bytes of Buffer.subarray', async () => {
         [{ to: b + 1 }, bytes.subarray(-(b + 1))],
       ];
       for (const [range, expected] of cases) {
-        if (!expected.equals(await read(store, 'key', { range }))) throw new Error(`wrong bytes for ${JSON.stringify(range)}`);
+        if (!expected.equals(await read(store, 'key', { range })))
+          throw new Error(`wrong bytes for ${JSON.stringify(range)}`);
       }
     }),
     property(40),

@@ -5,7 +5,18 @@ import { expect, test } from 'vitest';
 import { stripesOf, type ObjectMeta, type ObjectStore } from '../../../src/index.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { expectDistinct, shardPath, shardsIn } from '../../support/shards.ts';
-import { failure, filesIn, metaCopies, MIB, newStore, objectFiles, read, sha256, takeAway, tree } from '../../support/store.ts';
+import {
+  failure,
+  filesIn,
+  metaCopies,
+  MIB,
+  newStore,
+  objectFiles,
+  read,
+  sha256,
+  takeAway,
+  tree,
+} from '../../support/store.ts';
 
 const hasJq = (() => {
   try {
@@ -61,7 +72,9 @@ function expectShape(store: ObjectStore, meta: ObjectMeta, data: number, parity:
 function xorInto(sum: BigUint64Array, bytes: Buffer): void {
   const padded = Buffer.alloc(sum.byteLength);
   bytes.copy(padded);
-  new BigUint64Array(padded.buffer, padded.byteOffset, sum.length).forEach((word, at) => (sum[at] = (sum[at] ?? 0n) ^ word));
+  new BigUint64Array(padded.buffer, padded.byteOffset, sum.length).forEach(
+    (word, at) => (sum[at] = (sum[at] ?? 0n) ^ word),
+  );
 }
 
 test.each([
@@ -72,24 +85,27 @@ test.each([
   { data: 4, parity: 2, disks: 8 },
   { data: 1, parity: 2, disks: 4 },
   { data: 3, parity: 0, disks: 3 },
-])('$data+$parity on $disks disks: objects of every awkward size come back, by the program and by hand', async ({ data, parity, disks }) => {
-  const store = await newStore(disks, { redundancy: `${data}+${parity}` });
-  const stripe = data * MIB;
-  const sizes = new Set([0, 1, MIB - 1, MIB, MIB + 1, stripe - 1, stripe, stripe + 1]);
-  let files = 0;
-  for (const size of sizes) {
-    const key = String(size);
-    const bytes = seededBytes(size, `size ${key}`);
-    const { meta, unwritten, offline, failed } = await store.put('bucket', key, bytes);
-    expect({ unwritten, offline, failed }).toEqual({ unwritten: [], offline: [], failed: [] });
-    expectShape(store, meta, data, parity, bytes);
-    expect(bytes.equals(await read(store, key))).toBe(true);
-    if (hasJq && size > MIB) expect(bytes.equals(byHand(store, key))).toBe(true);
-    files += disks + shardsIn(meta).length;
-  }
-  // Nothing else lies about.
-  expect(objectFiles(store).length).toBe(files);
-});
+])(
+  '$data+$parity on $disks disks: objects of every awkward size come back, by the program and by hand',
+  async ({ data, parity, disks }) => {
+    const store = await newStore(disks, { redundancy: `${data}+${parity}` });
+    const stripe = data * MIB;
+    const sizes = new Set([0, 1, MIB - 1, MIB, MIB + 1, stripe - 1, stripe, stripe + 1]);
+    let files = 0;
+    for (const size of sizes) {
+      const key = String(size);
+      const bytes = seededBytes(size, `size ${key}`);
+      const { meta, unwritten, offline, failed } = await store.put('bucket', key, bytes);
+      expect({ unwritten, offline, failed }).toEqual({ unwritten: [], offline: [], failed: [] });
+      expectShape(store, meta, data, parity, bytes);
+      expect(bytes.equals(await read(store, key))).toBe(true);
+      if (hasJq && size > MIB) expect(bytes.equals(byHand(store, key))).toBe(true);
+      files += disks + shardsIn(meta).length;
+    }
+    // Nothing else lies about.
+    expect(objectFiles(store).length).toBe(files);
+  },
+);
 
 test('an object of one chunk under 4+2 costs three chunk files, each on a disk of its own', async () => {
   const store = await newStore(6, { redundancy: '4+2' });
@@ -114,7 +130,10 @@ test("the store's redundancy, the bucket's and the object's: the nearest counts,
     const { meta } = await store.put(bucket, key, bytes, { redundancy });
     expectShape(store, meta, data, parity, bytes);
   }
-  expect((await store.listBuckets()).map(({ bucket, redundancy }) => [bucket, redundancy])).toEqual([['bucket', undefined], ['wide', '4+2']]);
+  expect((await store.listBuckets()).map(({ bucket, redundancy }) => [bucket, redundancy])).toEqual([
+    ['bucket', undefined],
+    ['wide', '4+2'],
+  ]);
   const reopened = store.document;
   expect(reopened.redundancy).toBe('2+1');
   for (const [bucket, key] of puts) {
@@ -138,43 +157,59 @@ test('many objects of many redundancies and sizes beside one another all come ba
   }
 });
 
-test.each(['3+1', '4+0', '1+3', '2+2'])('%s on three disks is BAD_REDUNDANCY for a store, a bucket and an object, and leaves nothing', async (redundancy) => {
-  const store = await newStore(3);
-  const before = tree(store.root);
-  for (const attempt of [
-    store.createBucket('second', { redundancy }),
-    store.put('bucket', 'key', seededBytes(3 * MIB, 'wide'), { redundancy }),
-  ]) {
-    expect(await failure(attempt)).toMatchObject({ code: 'BAD_REDUNDANCY', expected: 4, found: 3 });
-  }
-  expect(tree(store.root)).toEqual(before);
-  const folder = path.dirname(store.root);
-  const names = fs.readdirSync(folder);
-  expect(await failure(newStoreIn(path.join(folder, 'other'), redundancy))).toMatchObject({ code: 'BAD_REDUNDANCY' });
-  expect(fs.readdirSync(folder)).toEqual(names);
-});
+test.each(['3+1', '4+0', '1+3', '2+2'])(
+  '%s on three disks is BAD_REDUNDANCY for a store, a bucket and an object, and leaves nothing',
+  async (redundancy) => {
+    const store = await newStore(3);
+    const before = tree(store.root);
+    for (const attempt of [
+      store.createBucket('second', { redundancy }),
+      store.put('bucket', 'key', seededBytes(3 * MIB, 'wide'), { redundancy }),
+    ]) {
+      expect(await failure(attempt)).toMatchObject({ code: 'BAD_REDUNDANCY', expected: 4, found: 3 });
+    }
+    expect(tree(store.root)).toEqual(before);
+    const folder = path.dirname(store.root);
+    const names = fs.readdirSync(folder);
+    expect(await failure(newStoreIn(path.join(folder, 'other'), redundancy))).toMatchObject({ code: 'BAD_REDUNDANCY' });
+    expect(fs.readdirSync(folder)).toEqual(names);
+  },
+);
 
 async function newStoreIn(root: string, redundancy: string): Promise<unknown> {
   const { ObjectStore: Store } = await import('../../../src/index.ts');
   return Store.init(root, { disks: 3, redundancy });
 }
 
-test.each(['', '1', '0+1', '1+', '+1', '1+1+1', ' 1+1', '01+1', '1+33', '32+1', '-1+1', '1.5+1'])('%j is no redundancy', async (redundancy) => {
-  const store = await newStore(3);
-  expect(await failure(store.put('bucket', 'key', Buffer.from('x'), { redundancy }))).toMatchObject({ code: 'BAD_REDUNDANCY' });
-  expect(await failure(store.createBucket('second', { redundancy }))).toMatchObject({ code: 'BAD_REDUNDANCY' });
-  expect(objectFiles(store)).toEqual([]);
-});
+test.each(['', '1', '0+1', '1+', '+1', '1+1+1', ' 1+1', '01+1', '1+33', '32+1', '-1+1', '1.5+1'])(
+  '%j is no redundancy',
+  async (redundancy) => {
+    const store = await newStore(3);
+    expect(await failure(store.put('bucket', 'key', Buffer.from('x'), { redundancy }))).toMatchObject({
+      code: 'BAD_REDUNDANCY',
+    });
+    expect(await failure(store.createBucket('second', { redundancy }))).toMatchObject({ code: 'BAD_REDUNDANCY' });
+    expect(objectFiles(store)).toEqual([]);
+  },
+);
 
-test.skipIf(!hasJq)('what was written while disks were away can be put together by hand too: chunks come before parity', async () => {
-  const store = await newStore(6, { redundancy: '4+2' });
-  takeAway(store, 'disk3');
-  takeAway(store, 'disk5');
-  const bytes = seededBytes(9 * MIB + 5, 'by hand');
-  const { meta, unwritten } = await store.put('bucket', 'key', bytes);
-  // Two whole stripes lack both parities; the last, of two chunks, has room for all.
-  expect(unwritten.map(({ file }) => file).sort()).toEqual(['000000.parity0', '000000.parity1', '000004.parity0', '000004.parity1']);
-  expect(bytes.equals(byHand(store, 'key'))).toBe(true);
-  const written = shardsIn(meta).length - unwritten.length;
-  expect(filesIn(store.root).filter((file) => file.includes('chunks/')).length).toBe(written);
-});
+test.skipIf(!hasJq)(
+  'what was written while disks were away can be put together by hand too: chunks come before parity',
+  async () => {
+    const store = await newStore(6, { redundancy: '4+2' });
+    takeAway(store, 'disk3');
+    takeAway(store, 'disk5');
+    const bytes = seededBytes(9 * MIB + 5, 'by hand');
+    const { meta, unwritten } = await store.put('bucket', 'key', bytes);
+    // Two whole stripes lack both parities; the last, of two chunks, has room for all.
+    expect(unwritten.map(({ file }) => file).sort()).toEqual([
+      '000000.parity0',
+      '000000.parity1',
+      '000004.parity0',
+      '000004.parity1',
+    ]);
+    expect(bytes.equals(byHand(store, 'key'))).toBe(true);
+    const written = shardsIn(meta).length - unwritten.length;
+    expect(filesIn(store.root).filter((file) => file.includes('chunks/')).length).toBe(written);
+  },
+);

@@ -74,7 +74,8 @@ test('another ObjectStore on the same folder, and one under a link to it, read w
   await store.put('bucket', 'key', Buffer.from('hello'));
   const link = path.join(tempFolder(), 'link');
   fs.symlinkSync(store.root, link);
-  for (const root of [store.root, link]) expect((await read(await ObjectStore.open(root), 'key')).toString()).toBe('hello');
+  for (const root of [store.root, link])
+    expect((await read(await ObjectStore.open(root), 'key')).toString()).toBe('hello');
 });
 
 test('with fsync, for one upload or for the store, the bytes are the same', async () => {
@@ -112,7 +113,12 @@ test('onBytes adds up to the size, on the way in and out', async () => {
 test('a path that cannot be read is BAD_SOURCE and leaves nothing', async () => {
   const store = await newStore();
   const folder = tempFolder();
-  for (const source of [path.join(folder, 'none'), folder, '/dev/null', path.join(fileWith(Buffer.from('x')), 'below')]) {
+  for (const source of [
+    path.join(folder, 'none'),
+    folder,
+    '/dev/null',
+    path.join(fileWith(Buffer.from('x')), 'below'),
+  ]) {
     expect(await failure(store.put('bucket', 'key', source))).toMatchObject({ code: 'BAD_SOURCE', path: source });
   }
   expect(objectFiles(store)).toEqual([]);

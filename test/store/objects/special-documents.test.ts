@@ -27,7 +27,9 @@ describe.each(SPECIALS)('$what', ({ make, problem }) => {
     expect(fs.existsSync(path.join(root, 'store.json'))).toBe(false);
   });
 
-  test('in the place of the next store.json fails a change of the disks at once, and the store stays as it is', async ({ skip }) => {
+  test('in the place of the next store.json fails a change of the disks at once, and the store stays as it is', async ({
+    skip,
+  }) => {
     skip(problem !== undefined, problem);
     const store = await newStore(3);
     await make(path.join(store.root, '.store.json.next'));
@@ -35,7 +37,9 @@ describe.each(SPECIALS)('$what', ({ make, problem }) => {
     expect((await ObjectStore.open(store.root)).document.disks).toHaveLength(3);
   });
 
-  test('in the place of a disk\'s mark takes that disk out, with the reason, and is refused as a new disk', async ({ skip }) => {
+  test("in the place of a disk's mark takes that disk out, with the reason, and is refused as a new disk", async ({
+    skip,
+  }) => {
     skip(problem !== undefined, problem);
     const store = await newStore(3);
     const mark = path.join(store.root, 'disk2/disk.json');
@@ -58,7 +62,9 @@ describe.each(SPECIALS)('$what', ({ make, problem }) => {
     fs.rmSync(path.join(store.root, '.lock'));
     await make(path.join(store.root, '.lock'));
     const outcomes = await Promise.allSettled([read(store, 'key'), store.put('bucket', 'key', Buffer.from('x'))]);
-    const codes = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'done' : (outcome.reason as StoreError).code));
+    const codes = outcomes.map((outcome) =>
+      outcome.status === 'fulfilled' ? 'done' : (outcome.reason as StoreError).code,
+    );
     for (const code of codes) expect(['done', 'STORE_DAMAGED', 'STORE_NOT_WRITABLE']).toContain(code);
   });
 });
@@ -80,7 +86,10 @@ test('a meta that is nested more deeply than the stack is high, with all its che
   fs.writeFileSync(path.join(store.root, 'disk2/buckets/bucket/.bucket.json'), `{"deep":${deep}}`);
   fs.writeFileSync(path.join(store.root, 'disk3/disk.json'), deep);
   expect((await store.disks()).map(({ state }) => state.status)).toEqual(['online', 'online', 'unreadable']);
-  fs.writeFileSync(path.join(store.root, 'disk3/disk.json'), JSON.stringify({ format: 1, store: store.document.id, name: 'disk3', id: store.document.disks[2]?.id }));
+  fs.writeFileSync(
+    path.join(store.root, 'disk3/disk.json'),
+    JSON.stringify({ format: 1, store: store.document.id, name: 'disk3', id: store.document.disks[2]?.id }),
+  );
   expect(String(await read(store, 'key'))).toBe('bytes');
   expect(await store.verify()).toMatchObject({ degraded: 1, lost: 0, buckets: 1 });
   expect(await store.heal()).toMatchObject({ whole: 1, settled: 2, failed: [] });
@@ -94,7 +103,10 @@ test('a meta whose chunks contradict each other is one bad copy', async () => {
   await store.put('bucket', 'key', Buffer.from('bytes'));
   const [copy] = metaCopies(store, 'key');
   forge(copy?.file ?? '', (meta) => {
-    for (const list of ['chunks', 'parity']) (meta[list] as { size: number }[]).forEach((shard) => { shard.size = 0; });
+    for (const list of ['chunks', 'parity'])
+      (meta[list] as { size: number }[]).forEach((shard) => {
+        shard.size = 0;
+      });
     meta['size'] = 0;
   });
   expect(String(await read(store, 'key'))).toBe('bytes');

@@ -29,7 +29,12 @@ async function filled(): Promise<ObjectStore> {
 }
 
 /** The store as a process has it for which some disks give EIO for a folder, or for everything in it too. */
-function failing(store: ObjectStore, folder: string, disks: readonly string[], operations: readonly FaultyOperation[] = ['list']): Promise<StoreContext> {
+function failing(
+  store: ObjectStore,
+  folder: string,
+  disks: readonly string[],
+  operations: readonly FaultyOperation[] = ['list'],
+): Promise<StoreContext> {
   const faults = operations.map((operation): PlannedFault => ({
     operation,
     path: operation === 'list' ? new RegExp(`^${folder}(/|$)`) : new RegExp(`^${folder}/`),
@@ -41,48 +46,57 @@ function failing(store: ObjectStore, folder: string, disks: readonly string[], o
 
 async function listed(context: StoreContext, options: ListOptions = {}): Promise<string[]> {
   const names: string[] = [];
-  for await (const entry of list(context, 'bucket', options)) names.push(entry.kind === 'object' ? entry.key : entry.prefix);
+  for await (const entry of list(context, 'bucket', options))
+    names.push(entry.kind === 'object' ? entry.key : entry.prefix);
   return names;
 }
 
 const everything: FaultyOperation[] = ['list', 'read', 'stat', 'stage', 'remove', 'makeFolder', 'removeFolder'];
 
-test.each(['buckets', 'buckets/bucket', 'buckets/bucket/a'])('EIO for %s on one disk: the others answer, the reports name disk and folder, and heal mends what is anybody else’s', async (folder) => {
-  for (const operations of [['list'] as const, everything]) {
-    const store = await filled();
-    const context = await failing(store, folder, ['disk2'], operations);
-    const unreadable = [{ disk: 'disk2', path: folder, reason: expect.stringContaining('EIO') as string }];
-    expect((await listBuckets(context, false)).map(({ bucket }) => bucket)).toEqual(['bucket']);
-    expect(await listed(context)).toEqual(KEYS);
-    expect(await listed(context, { folders: true })).toEqual(['a/', 'top']);
-    expect(await verify(context, {})).toMatchObject({ objects: 3, lost: 0, unreadable });
-    expect((await usage(context, {})).map((entry) => entry.unreadable)).toEqual([[], unreadable, [], []]);
-    expect((await gc(context, {})).kept[0]).toContain(`list ${folder}: EIO`);
-    expect(await rebalance(context, {})).toMatchObject({ failed: [] });
-    await setDraining(context, 'disk4', false, {});
-    expect(await moveAll(context, {}, (view) => Relocation.of(context, view))).toMatchObject({ failed: [] });
-    await setDraining(context, 'disk4', true, {});
-    fs.rmSync(path.join(store.root, 'disk3', 'chunks'), { recursive: true });
-    fs.rmSync(path.join(store.root, 'disk3', 'buckets', 'bucket', 'a', 'one.meta.json'));
-    const healed = await heal(context, {});
-    expect(healed).toMatchObject({ objects: 3, lost: 0, unreadable });
-    expect(healed.rebuilt).toBeGreaterThan(0);
-    // disk2 has nothing wrong but in this process, or has missed what was moved.
-    const hurt: string[] = [];
-    await store.verify({ onObject: ({ problems }) => void hurt.push(...problems.map(({ disk }) => disk)) });
-    expect(hurt.filter((disk) => disk !== 'disk2')).toEqual([]);
-    expect(await failure(deleteBucket(context, 'bucket', {}))).toMatchObject({ code: 'BUCKET_NOT_EMPTY' });
-    for (const key of KEYS) await deleteObject(context, 'bucket', key, {});
-    await deleteBucket(context, 'bucket', {});
-    expect(await listBuckets(context, false)).toEqual([]);
-  }
-});
+test.each(['buckets', 'buckets/bucket', 'buckets/bucket/a'])(
+  'EIO for %s on one disk: the others answer, the reports name disk and folder, and heal mends what is anybody else’s',
+  async (folder) => {
+    for (const operations of [['list'] as const, everything]) {
+      const store = await filled();
+      const context = await failing(store, folder, ['disk2'], operations);
+      const unreadable = [{ disk: 'disk2', path: folder, reason: expect.stringContaining('EIO') as string }];
+      expect((await listBuckets(context, false)).map(({ bucket }) => bucket)).toEqual(['bucket']);
+      expect(await listed(context)).toEqual(KEYS);
+      expect(await listed(context, { folders: true })).toEqual(['a/', 'top']);
+      expect(await verify(context, {})).toMatchObject({ objects: 3, lost: 0, unreadable });
+      expect((await usage(context, {})).map((entry) => entry.unreadable)).toEqual([[], unreadable, [], []]);
+      expect((await gc(context, {})).kept[0]).toContain(`list ${folder}: EIO`);
+      expect(await rebalance(context, {})).toMatchObject({ failed: [] });
+      await setDraining(context, 'disk4', false, {});
+      expect(await moveAll(context, {}, (view) => Relocation.of(context, view))).toMatchObject({ failed: [] });
+      await setDraining(context, 'disk4', true, {});
+      fs.rmSync(path.join(store.root, 'disk3', 'chunks'), { recursive: true });
+      fs.rmSync(path.join(store.root, 'disk3', 'buckets', 'bucket', 'a', 'one.meta.json'));
+      const healed = await heal(context, {});
+      expect(healed).toMatchObject({ objects: 3, lost: 0, unreadable });
+      expect(healed.rebuilt).toBeGreaterThan(0);
+      // disk2 has nothing wrong but in this process, or has missed what was moved.
+      const hurt: string[] = [];
+      await store.verify({ onObject: ({ problems }) => void hurt.push(...problems.map(({ disk }) => disk)) });
+      expect(hurt.filter((disk) => disk !== 'disk2')).toEqual([]);
+      expect(await failure(deleteBucket(context, 'bucket', {}))).toMatchObject({ code: 'BUCKET_NOT_EMPTY' });
+      for (const key of KEYS) await deleteObject(context, 'bucket', key, {});
+      await deleteBucket(context, 'bucket', {});
+      expect(await listBuckets(context, false)).toEqual([]);
+    }
+  },
+);
 
 test('where fewer than R disks can list a folder, a list ends with an error that names disks and reason, or tells of it and goes on', async () => {
   const store = await filled();
   const context = await failing(store, 'buckets/bucket/a', ['disk1', 'disk2', 'disk3']);
   const error = await failure(listed(context));
-  expect(error).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ', expected: 2, found: 1, disks: ['disk1', 'disk2', 'disk3'] });
+  expect(error).toMatchObject({
+    code: 'TOO_FEW_DISKS_TO_READ',
+    expected: 2,
+    found: 1,
+    disks: ['disk1', 'disk2', 'disk3'],
+  });
   expect(error.message).toMatch(/1 of 4 disks can list buckets\/bucket\/a.*disk "disk1".*EIO.*disk "disk2"/);
   const told: string[] = [];
   expect(await listed(context, { onDamaged: (name, { code }) => told.push(`${name} ${code}`) })).toEqual(['top']);
@@ -94,7 +108,9 @@ test('where fewer than R disks can list a folder, a list ends with an error that
   expect((await gc(context, {})).kept.length).toBe(3);
   expect((await usage(context, {})).map(({ unreadable }) => unreadable.length)).toEqual([1, 1, 1, 0]);
   expect(await failure(setDraining(context, 'disk4', false, {}))).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });
-  expect(await moveAll(context, {}, (view) => Relocation.of(context, view))).toMatchObject({ failed: [expect.stringContaining('can list buckets/bucket/a')] });
+  expect(await moveAll(context, {}, (view) => Relocation.of(context, view))).toMatchObject({
+    failed: [expect.stringContaining('can list buckets/bucket/a')],
+  });
   const buckets = await failing(store, 'buckets', ['disk1', 'disk2', 'disk3']);
   expect(await failure(listBuckets(buckets, false))).toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });
   expect((await listBuckets(buckets, true)).length).toBe(1);
@@ -124,7 +140,8 @@ test('what a disk cannot take does not keep the metas from the others that lack 
   await obstruct(path.join(store.root, 'disk2', 'buckets/bucket/a'), 'file');
   fs.rmSync(path.join(store.root, 'disk3', 'buckets'), { recursive: true });
   await store.heal();
-  for (const key of KEYS) expect(fs.existsSync(path.join(store.root, 'disk3', 'buckets/bucket', `${key}.meta.json`))).toBe(true);
+  for (const key of KEYS)
+    expect(fs.existsSync(path.join(store.root, 'disk3', 'buckets/bucket', `${key}.meta.json`))).toBe(true);
   expect(fs.existsSync(path.join(store.root, 'disk3', 'buckets/bucket/.bucket.json'))).toBe(true);
 });
 

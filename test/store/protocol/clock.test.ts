@@ -21,7 +21,11 @@ afterEach(() => {
 /** The store as a process sees it on a machine that has been started for the so many-eth time. */
 function processOf(root: string, boot: number): Promise<StoreContext> {
   const lockFile = path.join(root, LOCK_FILE);
-  return contextOf({ root }, undefined, new KernelLocks(lockFile, undefined, new SharedNote(`${lockFile}.note`, `boot ${boot}`)));
+  return contextOf(
+    { root },
+    undefined,
+    new KernelLocks(lockFile, undefined, new SharedNote(`${lockFile}.note`, `boot ${boot}`)),
+  );
 }
 
 function mint(context: StoreContext): Promise<string> {
@@ -39,7 +43,14 @@ type Step =
   | { do: 'bring back' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('mint' as const), process: fc.nat(2), clock: fc.integer({ min: -1e8, max: 1e8 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('mint' as const),
+      process: fc.nat(2),
+      clock: fc.integer({ min: -1e8, max: 1e8 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('boot' as const), isOldNoteKept: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ do: 'lose note' as const }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('damage' as const), disk: fc.nat(4) }) },
@@ -48,51 +59,55 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('the versions of a store', () => {
-  test.each([1, 2, 3, 4, 5])('grow from one to the next, whatever clocks say, whoever mints and whichever disk of %i is away or damaged', async (disks) => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
-        const { root } = await newStore(disks);
-        const note = `${path.join(root, LOCK_FILE)}.note`;
-        let boot = 0;
-        let processes = await Promise.all([0, 1, 2].map(() => processOf(root, boot)));
-        let back = (): void => undefined;
-        let last = '';
-        let oldNote: Buffer | undefined;
-        for (const now of steps) {
-          if (now.do === 'mint') {
-            vi.useFakeTimers({ now: 1.7e12 + now.clock, toFake: ['Date'] });
-            const context = processes[now.process];
-            if (context === undefined) throw new Error('no such process');
-            const version = await mint(context).catch((error: unknown) => {
-              // With too few horizons left nobody can tell.
-              if (!isStoreError(error, 'META_DAMAGED', 'TOO_FEW_DISKS_TO_READ')) throw error;
-            });
-            if (version === undefined) continue;
-            expect(version > last).toBe(true);
-            last = version;
-            if (oldNote === undefined && fs.existsSync(note)) oldNote = fs.readFileSync(note);
-          } else if (now.do === 'boot') {
-            if (now.isOldNoteKept && oldNote !== undefined) fs.writeFileSync(note, oldNote);
-            oldNote = undefined;
-            processes = await Promise.all([0, 1, 2].map(() => processOf(root, boot + 1)));
-            boot++;
-          } else if (now.do === 'damage') {
-            const file = path.join(root, `disk${(now.disk % disks) + 1}`, 'horizon.json');
-            if (fs.existsSync(file)) fs.writeFileSync(file, 'damaged');
-          } else if (now.do === 'lose note') {
-            fs.rmSync(note, { force: true });
-          } else {
-            back();
-            back = (): void => undefined;
-            // With three disks or more, one may be away.
-            if (now.do === 'take away' && disks >= 3 && now.disk < disks) back = takeAway({ root } as never, `disk${now.disk + 1}`);
+  test.each([1, 2, 3, 4, 5])(
+    'grow from one to the next, whatever clocks say, whoever mints and whichever disk of %i is away or damaged',
+    async (disks) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
+          const { root } = await newStore(disks);
+          const note = `${path.join(root, LOCK_FILE)}.note`;
+          let boot = 0;
+          let processes = await Promise.all([0, 1, 2].map(() => processOf(root, boot)));
+          let back = (): void => undefined;
+          let last = '';
+          let oldNote: Buffer | undefined;
+          for (const now of steps) {
+            if (now.do === 'mint') {
+              vi.useFakeTimers({ now: 1.7e12 + now.clock, toFake: ['Date'] });
+              const context = processes[now.process];
+              if (context === undefined) throw new Error('no such process');
+              const version = await mint(context).catch((error: unknown) => {
+                // With too few horizons left nobody can tell.
+                if (!isStoreError(error, 'META_DAMAGED', 'TOO_FEW_DISKS_TO_READ')) throw error;
+              });
+              if (version === undefined) continue;
+              expect(version > last).toBe(true);
+              last = version;
+              if (oldNote === undefined && fs.existsSync(note)) oldNote = fs.readFileSync(note);
+            } else if (now.do === 'boot') {
+              if (now.isOldNoteKept && oldNote !== undefined) fs.writeFileSync(note, oldNote);
+              oldNote = undefined;
+              processes = await Promise.all([0, 1, 2].map(() => processOf(root, boot + 1)));
+              boot++;
+            } else if (now.do === 'damage') {
+              const file = path.join(root, `disk${(now.disk % disks) + 1}`, 'horizon.json');
+              if (fs.existsSync(file)) fs.writeFileSync(file, 'damaged');
+            } else if (now.do === 'lose note') {
+              fs.rmSync(note, { force: true });
+            } else {
+              back();
+              back = (): void => undefined;
+              // With three disks or more, one may be away.
+              if (now.do === 'take away' && disks >= 3 && now.disk < disks)
+                back = takeAway({ root } as never, `disk${now.disk + 1}`);
+            }
           }
-        }
-        vi.useRealTimers();
-      }),
-      { numRuns: 12 },
-    );
-  });
+          vi.useRealTimers();
+        }),
+        { numRuns: 12 },
+      );
+    },
+  );
 
   test('grow for writers side by side, who write the horizon once for all', async () => {
     const { root } = await newStore();
@@ -116,7 +131,11 @@ describe('the versions of a store', () => {
     const { root } = await newStore();
     const before = await mint(await processOf(root, 1));
     const failing = await contextOf({ root }, (disk) =>
-      disk.name === 'disk1' ? disk : new FaultyDisk(disk, [{ operation: 'stage', path: 'horizon.json', times: Infinity, effect: { kind: 'fail', errno: 'ENOSPC' } }]),
+      disk.name === 'disk1'
+        ? disk
+        : new FaultyDisk(disk, [
+            { operation: 'stage', path: 'horizon.json', times: Infinity, effect: { kind: 'fail', errno: 'ENOSPC' } },
+          ]),
     );
     fs.unlinkSync(path.join(root, '.lock.note'));
     await expect(mint(failing)).rejects.toMatchObject({ code: 'DISK_FULL' });

@@ -70,16 +70,19 @@ describe.each(['disk1', 'disk2', 'disk3'])('an acknowledged upload stays, althou
     await expectStays(store, 'key', 'slow');
   });
 
-  test.each([false, true])('with what an upload that died has shown on it alone (over another one: %s)', async (isOverwrite) => {
-    const store = await newStore(3, { redundancy: '1+2' });
-    if (isOverwrite) await store.put('bucket', 'key', Buffer.from('first'));
-    const slow = slowPut(store, 'key', 'slow');
-    await putOnOneOnly(store, 'key', 'quick', disk);
-    const back = takeAway(store, disk);
-    await slow.finish();
-    back();
-    await expectStays(store, 'key', 'slow');
-  });
+  test.each([false, true])(
+    'with what an upload that died has shown on it alone (over another one: %s)',
+    async (isOverwrite) => {
+      const store = await newStore(3, { redundancy: '1+2' });
+      if (isOverwrite) await store.put('bucket', 'key', Buffer.from('first'));
+      const slow = slowPut(store, 'key', 'slow');
+      await putOnOneOnly(store, 'key', 'quick', disk);
+      const back = takeAway(store, disk);
+      await slow.finish();
+      back();
+      await expectStays(store, 'key', 'slow');
+    },
+  );
 
   test('with what was uploaded by a clock that was an hour ahead', async () => {
     const store = await newStore(3, { redundancy: '1+2' });
@@ -142,7 +145,10 @@ test('a bucket that is made again stays, although a disk comes back that missed 
 test('moves that died half-way are overtaken by moves that are done, whatever disk shows them', async () => {
   const store = await newStore(4, { redundancy: '1+1' });
   await store.put('bucket', 'key', Buffer.from('bytes'));
-  const { chunks: [first], parity: [copy] } = await store.head('bucket', 'key');
+  const {
+    chunks: [first],
+    parity: [copy],
+  } = await store.head('bucket', 'key');
   const before = metaCopies(store, 'key');
   await store.drainDisk(first?.disk ?? '');
   // The commit of the first move died when one disk had it, and that disk goes away.
@@ -181,18 +187,26 @@ test('damaged horizons matter to nobody as long as the note is there, and are me
   expect(new Set(files.map((file) => fs.readFileSync(file, 'utf8'))).size).toBe(1);
 });
 
-test.each(['a folder', 'damage', 'nothing'])('verify sees %s in the place of a horizon, and heal mends it on every disk that can take it', async (what) => {
-  const store = await newStore();
-  await store.put('bucket', 'key', Buffer.from('old'));
-  const [first, second] = diskNames(store).map((disk) => path.join(store.root, disk, 'horizon.json'));
-  const text = fs.readFileSync(first ?? '', 'utf8');
-  fs.rmSync(first ?? '');
-  if (what === 'a folder') fs.mkdirSync(first ?? '');
-  if (what === 'damage') fs.writeFileSync(first ?? '', text.slice(1));
-  expect(await store.verify()).toMatchObject({ buckets: 1, problems: 1 });
-  const report = await store.heal();
-  expect(report).toMatchObject({ settled: 1, buckets: 0, failed: [], setAside: what === 'a folder' ? ['disk1/.horizon.json.corrupt'] : [] });
-  expect(fs.readFileSync(first ?? '', 'utf8')).toBe(text);
-  expect(fs.readFileSync(second ?? '', 'utf8')).toBe(text);
-  expect(await store.verify()).toMatchObject({ buckets: 0, problems: 0 });
-});
+test.each(['a folder', 'damage', 'nothing'])(
+  'verify sees %s in the place of a horizon, and heal mends it on every disk that can take it',
+  async (what) => {
+    const store = await newStore();
+    await store.put('bucket', 'key', Buffer.from('old'));
+    const [first, second] = diskNames(store).map((disk) => path.join(store.root, disk, 'horizon.json'));
+    const text = fs.readFileSync(first ?? '', 'utf8');
+    fs.rmSync(first ?? '');
+    if (what === 'a folder') fs.mkdirSync(first ?? '');
+    if (what === 'damage') fs.writeFileSync(first ?? '', text.slice(1));
+    expect(await store.verify()).toMatchObject({ buckets: 1, problems: 1 });
+    const report = await store.heal();
+    expect(report).toMatchObject({
+      settled: 1,
+      buckets: 0,
+      failed: [],
+      setAside: what === 'a folder' ? ['disk1/.horizon.json.corrupt'] : [],
+    });
+    expect(fs.readFileSync(first ?? '', 'utf8')).toBe(text);
+    expect(fs.readFileSync(second ?? '', 'utf8')).toBe(text);
+    expect(await store.verify()).toMatchObject({ buckets: 0, problems: 0 });
+  },
+);

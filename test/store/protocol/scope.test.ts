@@ -10,10 +10,14 @@ async function drain(items: AsyncIterable<unknown>): Promise<void> {
 
 test.each([
   ['forEachKey', forEachKey],
-  ['mapKeys', (...args: Parameters<typeof forEachKey>) => drain(mapKeys(...(args.slice(0, 4) as Parameters<typeof mapKeys>)))],
+  [
+    'mapKeys',
+    (...args: Parameters<typeof forEachKey>) => drain(mapKeys(...(args.slice(0, 4) as Parameters<typeof mapKeys>))),
+  ],
 ])('%s: when one key fails, nobody is at work on another any more when that is known', async (_, run) => {
   const store = await newStore(3);
-  for (let index = 0; index < 20; index++) await store.put('bucket', `key ${String(index).padStart(2, '0')}`, Buffer.from('x'));
+  for (let index = 0; index < 20; index++)
+    await store.put('bucket', `key ${String(index).padStart(2, '0')}`, Buffer.from('x'));
   const context = await contextOf(store);
   const atWork = new Set<string>();
   let begun = 0;
@@ -42,6 +46,8 @@ test.each([
   for (const disk of ['disk2', 'disk3']) takeAway(store, disk);
   const context = await contextOf(store);
   const view = await context.lookForReading(true);
-  await expect(run(context, view, {}, () => Promise.resolve(), {})).rejects.toMatchObject({ code: 'TOO_FEW_DISKS_TO_READ' });
+  await expect(run(context, view, {}, () => Promise.resolve(), {})).rejects.toMatchObject({
+    code: 'TOO_FEW_DISKS_TO_READ',
+  });
   await run(context, view, {}, () => Promise.resolve(), { allowStale: true });
 });
