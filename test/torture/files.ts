@@ -1,10 +1,20 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
+/** What is at a path, or undefined where there is nothing: a folder on the way may have gone, or be something else. */
+export function look(place: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(place, { throwIfNoEntry: false });
+  } catch (error) {
+    if (['ENOTDIR', 'ELOOP'].includes(codeOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
 /** Removes a file, or a folder that others may be writing into: it is gone at once. */
 export function removeAll(folder: string): void {
   const gone = `${folder}.gone`;
-  if (fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined) return;
+  if (look(folder) === undefined) return;
   fs.renameSync(folder, gone);
   for (;;) {
     try {
@@ -44,7 +54,7 @@ export function pathOf(entry: fs.Dirent): string {
 
 /** Nothing where there is no folder: it may have gone, or something else may be in its place. */
 function entriesOf(folder: string): fs.Dirent[] {
-  if (fs.lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  if (look(folder)?.isDirectory() !== true) return [];
   try {
     return fs.readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { createServer } from 'node:net';
 import * as path from 'node:path';
-import { codeOf, removeAll } from './files.ts';
+import { codeOf, look, removeAll } from './files.ts';
 
 /** What is no file that can be read, though its name says so. */
 export const ODD_FILES = [
@@ -55,7 +55,7 @@ export class OddThings {
 
   /** @returns false where there is no file any more */
   replaceFile(file: string, odd: OddFile): boolean {
-    if (fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false;
+    if (look(file)?.isFile() !== true) return false;
     try {
       if (odd === 'a file without rights') fs.chmodSync(file, 0);
       else if (odd === 'a folder') this.#replaceByFolder(file);
@@ -69,7 +69,7 @@ export class OddThings {
 
   /** What was in the folder is lost. @returns false where there is no such folder any more */
   replaceFolder(folder: string, obstacle: Obstacle): boolean {
-    if (fs.lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+    if (look(folder)?.isDirectory() !== true) return false;
     const thing = this.#make(obstacle);
     for (let tries = 1; ; tries++) {
       const gone = this.#next();
@@ -123,7 +123,7 @@ export class OddThings {
   /** It must lead to itself where it will be: two links that lead to each other do so everywhere. */
   #linkToItself(place: string): void {
     const [one, other] = [this.#at('loop'), this.#at('pool')];
-    if (fs.lstatSync(one, { throwIfNoEntry: false }) === undefined) {
+    if (look(one) === undefined) {
       fs.symlinkSync(other, one);
       fs.symlinkSync(one, other);
     }

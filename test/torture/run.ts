@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { compile } from '../support/build.ts';
 import { compileWorker } from './compile-worker.ts';
+import { TortureError } from './journal.ts';
 import { Torture } from './torture.ts';
 
 const USAGE = `npm run torture -- [--minutes <n>] [--seconds <n>] [--seed <n>] [--quiet]
@@ -51,7 +52,7 @@ async function main(): Promise<number> {
     console.log(`nothing was lost, and all was mended (seed ${seed})`);
     return 0;
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(error instanceof TortureError ? error.message : error);
     console.error(`repeat it with: npm run torture -- --seed ${seed} --seconds ${seconds}`);
     return 1;
   } finally {
