@@ -5,7 +5,7 @@ import { recoveryMatrix } from '../erasure/matrix.ts';
 import { isDiskFault, StoreError, throwIfAborted } from '../errors.ts';
 import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile, type ChunkEntry } from '../metadata/meta.ts';
 import type { Redundancy } from '../metadata/redundancy.ts';
-import type { BufferPool } from './buffer-pool.ts';
+import type { BufferPool } from '../memory/buffer-pool.ts';
 import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
 import { sha256 } from './sha256.ts';

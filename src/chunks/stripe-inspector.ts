@@ -2,7 +2,7 @@ import { isDiskFault, type StoreError } from '../errors.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
 import { shardNumber, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
-import type { Buffers } from './buffer-pool.ts';
+import type { Buffers } from '../memory/buffer-pool.ts';
 import type { ShardReader } from './shard-reader.ts';
 
 /** Looks at shards of one stripe, keeps what is right of them in memory, and computes what is not. To be closed. */

@@ -2,7 +2,7 @@ import type { DiskView } from '../disks/disk-set.ts';
 import { isDiskFault, type StoreError } from '../errors.ts';
 import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import { shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
-import type { Buffers } from './buffer-pool.ts';
+import type { Buffers } from '../memory/buffer-pool.ts';
 import { lossError } from './loss.ts';
 import { ReadGates } from './read-gates.ts';
 import { ShardReader } from './shard-reader.ts';

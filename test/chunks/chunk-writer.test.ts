@@ -11,7 +11,7 @@ import { deferred } from '../disks/deferred.ts';
 import { makeDisks } from '../disks/make-disks.ts';
 import { VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { CountingPool } from './counting-pool.ts';
+import { CountingPool } from '../memory/counting-pool.ts';
 
 const FOLDER = `chunks/${VERSION}`;
 /** Seven chunks, the last one of 1,000 bytes. */

@@ -18,7 +18,7 @@ import { makeDisks } from '../disks/make-disks.ts';
 import { fc } from '../metadata/property.ts';
 import { VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { CountingPool } from './counting-pool.ts';
+import { CountingPool } from '../memory/counting-pool.ts';
 
 const FOLDER = `chunks/${VERSION}`;
 const START = startOf(VERSION);

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { freshBuffers } from '../../src/chunks/buffer-pool.ts';
+import { freshBuffers } from '../../src/memory/buffer-pool.ts';
 import { ShardReader } from '../../src/chunks/shard-reader.ts';
 import { StripeReader } from '../../src/chunks/stripe-reader.ts';
 import type { OfflineDisk } from '../../src/disks/disk-set.ts';

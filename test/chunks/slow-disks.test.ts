@@ -6,7 +6,7 @@ import type { StoreError } from '../../src/errors.ts';
 import type { ChunkEntry } from '../../src/metadata/meta.ts';
 import type { ShardEntry } from '../../src/metadata/stripes.ts';
 import { deferred } from '../disks/deferred.ts';
-import { CountingPool } from './counting-pool.ts';
+import { CountingPool } from '../memory/counting-pool.ts';
 import { SampleObject, type Loss } from './sample-object.ts';
 
 /** Reads in memory are over before any timer fires: only what hangs is late. */

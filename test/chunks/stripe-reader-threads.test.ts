@@ -10,7 +10,7 @@ import { alignedBuffers } from '../../src/memory/aligned.ts';
 import { shardsOf, type ShardEntry } from '../../src/metadata/stripes.ts';
 import { Dice } from '../support/shards.ts';
 import { MIB } from '../support/store.ts';
-import { CountingPool } from './counting-pool.ts';
+import { CountingPool } from '../memory/counting-pool.ts';
 import { LOSSES, SampleObject, type Loss } from './sample-object.ts';
 
 /** How long a thread takes for a hash. */

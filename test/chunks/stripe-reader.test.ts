@@ -6,7 +6,7 @@ import { CHUNK_SIZE, type ChunkEntry } from '../../src/metadata/meta.ts';
 import { parseRedundancy } from '../../src/metadata/redundancy.ts';
 import { isParity, shardsOf, type ShardEntry } from '../../src/metadata/stripes.ts';
 import { fc } from '../metadata/property.ts';
-import { CountingPool } from './counting-pool.ts';
+import { CountingPool } from '../memory/counting-pool.ts';
 import { CODE_OF, LOSSES, SampleObject, type Loss } from './sample-object.ts';
 
 const REDUNDANCIES = ['1+1', '2+1', '2+2', '4+2'];

@@ -8,7 +8,7 @@ import { shardsOf, stripesOf } from '../../src/metadata/stripes.ts';
 import { makeDisks } from '../disks/make-disks.ts';
 import { VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
-import { CountingPool } from './counting-pool.ts';
+import { CountingPool } from '../memory/counting-pool.ts';
 
 const FOLDER = `chunks/${VERSION}`;
 const BYTES = seededBytes(4 * CHUNK_SIZE, 'object');

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pMapIterable } from 'p-map';
-import { freshBuffers } from '../../chunks/buffer-pool.ts';
+import { freshBuffers } from '../../memory/buffer-pool.ts';
 import { StoreError } from '../../errors.ts';
 import type { ChunkEntry, ObjectMeta } from '../../metadata/meta.ts';
 import type { StoreContext } from '../protocol/context.ts';

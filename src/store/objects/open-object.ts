@@ -1,4 +1,4 @@
-import type { Buffers } from '../../chunks/buffer-pool.ts';
+import type { Buffers } from '../../memory/buffer-pool.ts';
 import { sliceStripes, type StripeSlice } from '../../chunks/slices.ts';
 import { StripeReader } from '../../chunks/stripe-reader.ts';
 import { throwIfAborted } from '../../errors.ts';

@@ -1,7 +1,8 @@
-import { BufferPool } from '../../chunks/buffer-pool.ts';
+import { BufferPool } from '../../memory/buffer-pool.ts';
 import type { DiskSet, DiskView } from '../../disks/disk-set.ts';
 import type { Locks, LockSession } from '../../locks/locks.ts';
 import { lockName } from '../../locks/locks.ts';
+import { CHUNK_SIZE } from '../../metadata/meta.ts';
 import { BucketCache } from './bucket-cache.ts';
 import type { Membership } from '../members/membership.ts';
 import type { Durability } from '../members/store-document.ts';
@@ -12,7 +13,7 @@ export class StoreContext {
   readonly locks: Locks;
   /** Chunks in flight at most, for one operation. */
   readonly concurrency: number;
-  readonly pool = new BufferPool();
+  readonly pool = new BufferPool(CHUNK_SIZE);
   readonly buckets = new BucketCache();
 
   constructor(members: Membership, locks: Locks, concurrency: number) {

@@ -1,9 +1,14 @@
-import { BufferPool } from '../../src/chunks/buffer-pool.ts';
+import { CHUNK_SIZE } from '../../src/metadata/meta.ts';
+import { BufferPool } from '../../src/memory/buffer-pool.ts';
 
 /** A pool that counts what it has lent, and fills with rubbish what comes back: nobody may still use it. */
 export class CountingPool extends BufferPool {
   most = 0;
   readonly #lent = new Set<Buffer>();
+
+  constructor() {
+    super(CHUNK_SIZE);
+  }
 
   get lent(): number {
     return this.#lent.size;

@@ -1,9 +1,5 @@
-import { untilFree } from '../memory/lent-memory.ts';
-import { alignedBuffers, BLOCK_SIZE } from '../memory/aligned.ts';
-import { CHUNK_SIZE } from '../metadata/meta.ts';
-
-/** More than a chunk, so that one read tells a chunk that is too long from one that is right. */
-const BUFFER_SIZE = CHUNK_SIZE + BLOCK_SIZE;
+import { alignedBuffers, BLOCK_SIZE } from './aligned.ts';
+import { untilFree } from './lent-memory.ts';
 
 /**
  * Buffers are made so many at a time, in one memory: those of a stripe then mostly lie together, and parity is computed
@@ -34,16 +30,23 @@ export const freshBuffers: Buffers = {
  * many as it has chunks in flight.
  */
 export class BufferPool implements Buffers {
+  /** More than a chunk, so that one read tells a chunk that is too long from one that is right. */
+  readonly #size: number;
   readonly #free: Buffer[] = [];
 
+  /** @param chunkSize bytes, a multiple of `BLOCK_SIZE` */
+  constructor(chunkSize: number) {
+    this.#size = chunkSize + BLOCK_SIZE;
+  }
+
   take(size: number): Buffer {
-    if (size <= SMALL || size > BUFFER_SIZE) return Buffer.allocUnsafe(size);
-    if (this.#free.length === 0) this.#free.push(...alignedBuffers(SLAB, BUFFER_SIZE));
+    if (size <= SMALL || size > this.#size) return Buffer.allocUnsafe(size);
+    if (this.#free.length === 0) this.#free.push(...alignedBuffers(SLAB, this.#size));
     return this.#free.pop() ?? Buffer.allocUnsafe(size);
   }
 
   give(buffer: Buffer): void {
-    if (buffer.length !== BUFFER_SIZE) return;
+    if (buffer.length !== this.#size) return;
     // A call that nobody waits for any more may still read or write it.
     const free = untilFree(buffer);
     if (free === undefined) this.#free.push(buffer);
