@@ -1,7 +1,7 @@
 /** The library: `ObjectStore` and the types of what goes into it and comes out. */
 export { ObjectStore, type OpenOptions } from './store/object-store.ts';
 export type { WaitOptions } from './store/members/attendance.ts';
-export { callsUnderWay } from './disks/call-gate.ts';
+export { callsUnderWay } from './concurrency/call-gate.ts';
 export { isStoreError, StoreError, type ErrorCode, type ErrorDetails } from './errors.ts';
 export { checkBucketName, checkKey } from './metadata/names.ts';
 export { parseRedundancy, type Redundancy } from './metadata/redundancy.ts';

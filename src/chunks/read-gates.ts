@@ -1,4 +1,4 @@
-import { callsAtOnce } from '../disks/call-gate.ts';
+import { callsAtOnce } from '../concurrency/call-gate.ts';
 
 interface Waiting {
   isUnwanted: () => boolean;

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { isDiskFault, StoreError } from '../errors.ts';
-import { CallGate } from './call-gate.ts';
+import { CallGate } from '../concurrency/call-gate.ts';
 import type {
   Disk,
   DiskCapabilities,

@@ -1,12 +1,5 @@
+import type { Turns } from '../concurrency/call-gate.ts';
 import { syncFolderNow } from './calls.ts';
-
-/** How those who share a few threads take turns at them. Whoever asks for a sync has a turn at that moment. */
-export interface Turns {
-  /** Waits, and lets others have the turn meanwhile. */
-  rest<T>(wait: Promise<T>): Promise<T>;
-  /** Works in a turn of its own, when all who have come before have had theirs. */
-  take<T>(work: () => Promise<T>): Promise<T>;
-}
 
 const NO_TURNS: Turns = { rest: (wait) => wait, take: (work) => work() };
 

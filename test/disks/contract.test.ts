@@ -1,4 +1,4 @@
-import { CallGate } from '../../src/disks/call-gate.ts';
+import { CallGate } from '../../src/concurrency/call-gate.ts';
 import { FaultyDisk } from '../support/faulty-disk.ts';
 import { LocalDisk } from '../../src/disks/local/local-disk.ts';
 import { patienceOf } from '../../src/concurrency/patience.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CallGate, callsAtOnce, callsUnderWay } from '../../src/disks/call-gate.ts';
+import { CallGate, callsAtOnce, callsUnderWay } from '../../src/concurrency/call-gate.ts';
 import type { Disk, DiskState } from '../../src/disks/disk.ts';
 import { DiskSet } from '../../src/disks/disk-set.ts';
 import { FaultyDisk, type FaultyOperation } from '../support/faulty-disk.ts';

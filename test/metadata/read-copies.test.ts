@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { CallGate } from '../../src/disks/call-gate.ts';
+import { CallGate } from '../../src/concurrency/call-gate.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk } from '../support/faulty-disk.ts';
 import { PATIENCE_MS, patienceOf } from '../../src/concurrency/patience.ts';

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path/posix';
 import { errnoOf, isStoreError, reasonOf } from '../../errors.ts';
+import type { Turns } from '../../concurrency/call-gate.ts';
 import { diskError } from '../disk-error.ts';
 import {
   MAX_DOCUMENT_BYTES,
@@ -18,7 +19,7 @@ import {
 } from '../disk.ts';
 import * as files from '../../files/calls.ts';
 import { syncFileSystem } from '../../files/file-system-sync.ts';
-import { FolderSync, type Turns } from '../../files/folder-sync.ts';
+import { FolderSync } from '../../files/folder-sync.ts';
 import { patiently } from '../../files/patiently.ts';
 import { readRegularFile } from '../../files/read-file.ts';
 import { FolderGuard } from './folder-guard.ts';

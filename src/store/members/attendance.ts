@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { ReadGates } from '../../chunks/read-gates.ts';
 import { SlowDisks } from '../../chunks/slow-disks.ts';
-import { CallGate, callsAtOnce } from '../../disks/call-gate.ts';
+import { CallGate, callsAtOnce } from '../../concurrency/call-gate.ts';
 import type { Disk } from '../../disks/disk.ts';
 import type { DiskIdentity } from '../../disks/identity.ts';
 import { LocalDisk } from '../../disks/local/local-disk.ts';

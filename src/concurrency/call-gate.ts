@@ -1,5 +1,4 @@
-import type { Turns } from '../files/folder-sync.ts';
-import { answerWithin, NO_ANSWER, type Waiting } from '../concurrency/patience.ts';
+import { answerWithin, NO_ANSWER, type Waiting } from './patience.ts';
 
 /** Threads that Node does file work with. A call to a disk that hangs keeps one for itself. */
 const THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? '') || 4);
@@ -19,6 +18,14 @@ export function callsUnderWay(): number {
   return underWay;
 }
 
+/** How those who share a few threads take turns at them. Whoever asks for one has a turn at that moment. */
+export interface Turns {
+  /** Waits, and lets others have the turn meanwhile. */
+  rest<T>(wait: Promise<T>): Promise<T>;
+  /** Works in a turn of its own, when all who have come before have had theirs. */
+  take<T>(work: () => Promise<T>): Promise<T>;
+}
+
 export interface GatedCall<T> {
   call: () => Promise<T>;
   waiting: Waiting;
@@ -30,7 +37,7 @@ export interface GatedCall<T> {
   late?: ((outcome: T) => Promise<unknown>) | undefined;
 }
 
-interface Place {
+interface InQueue {
   enter: () => void;
   /** Undefined for who was inside before. */
   refuse: (() => void) | undefined;
@@ -38,18 +45,18 @@ interface Place {
 
 /**
  * The way to one disk: lets in so many calls at once, and gives up those that do not return in time. A call that was
- * given up keeps its place, because it keeps its thread. As long as there is one, the disk hangs: who waits in front of
+ * given up keeps its turn, because it keeps its thread. As long as there is one, the disk hangs: who waits in front of
  * the gate is sent away, and so is who comes, without having begun.
  */
 export class CallGate implements Turns {
   readonly #limit: () => number;
   #inside = 0;
   #givenUp = 0;
-  /** Calls that have left their place to others, and wait for a sync that they share. */
+  /** Calls that have left their turn to others, and wait for a sync that they share. */
   #resting = 0;
   /** Counts what has come back from the disk. */
   #ended = 0;
-  #queue: Place[] = [];
+  #queue: InQueue[] = [];
 
   /** @param limit calls at once; it may change */
   constructor(limit: () => number) {
