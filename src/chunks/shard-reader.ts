@@ -1,4 +1,4 @@
-import type { Disk } from '../disks/disk.ts';
+import type { Disk, ReadOptions } from '../disks/disk.ts';
 import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
 import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
 import { isParity, nameShard, type ShardEntry } from '../metadata/stripes.ts';
@@ -25,6 +25,11 @@ export class ShardReader {
     return this.#disks.has(shard.disk);
   }
 
+  /** Whether its disk has lately kept a reader waiting. */
+  isSlow(shard: ShardEntry): boolean {
+    return this.#disks.get(shard.disk)?.isSlow === true;
+  }
+
   /** The disk of a shard. @throws CHUNK_UNAVAILABLE where it is not there */
   diskOf(shard: ShardEntry): Disk {
     const disk = this.#disks.get(shard.disk);
@@ -40,14 +45,14 @@ export class ShardReader {
   }
 
   /**
-   * A shard's bytes, in `buffer` if they fit: as many as it should have, not yet compared with its checksum. With `direct`,
-   * as they are on the disk itself. @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED
+   * A shard's bytes, read as `Disk.read` does: as many as it should have, not yet compared with its checksum.
+   * @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED
    */
-  async read(shard: ShardEntry, buffer?: Buffer, direct = false): Promise<Buffer> {
+  async read(shard: ShardEntry, options: Omit<ReadOptions, 'limit'> = {}): Promise<Buffer> {
     const disk = this.diskOf(shard);
     let bytes: Buffer | undefined;
     try {
-      bytes = await disk.read(this.pathOf(shard), { buffer, limit: shard.size, direct });
+      bytes = await disk.read(this.pathOf(shard), { ...options, limit: shard.size });
     } catch (error) {
       if (!isDiskFault(error)) throw error;
       if (error.details.errno === 'EFBIG') throw this.#wrongSize(shard, undefined, error);

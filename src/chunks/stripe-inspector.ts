@@ -70,7 +70,7 @@ export class StripeInspector {
   async #look(shard: ShardEntry): Promise<void> {
     const buffer = this.#take(shard.size + 1);
     try {
-      const bytes = await this.#reader.read(shard, buffer, true);
+      const bytes = await this.#reader.read(shard, { buffer, direct: true });
       await this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
     } catch (error) {

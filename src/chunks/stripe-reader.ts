@@ -4,17 +4,11 @@ import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import { shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import type { Buffers } from '../memory/buffer-pool.ts';
 import { lossError } from './loss.ts';
-import { ReadGates } from './read-gates.ts';
 import { ShardReader } from './shard-reader.ts';
-import { SlowDisks } from './slow-disks.ts';
 import { StripeRun } from './stripe-run.ts';
 
 export interface StripeReaderOptions {
   buffers: Buffers;
-  hedgeAfterMs?: number | undefined;
-  /** Those of the whole store; the reader's own if not given. */
-  gates?: ReadGates | undefined;
-  slow?: SlowDisks | undefined;
   /** Told of each chunk that was computed from parity instead of read, and why. */
   onRebuilt?: ((chunk: ChunkEntry, reason: StoreError) => void) | undefined;
 }
@@ -27,16 +21,11 @@ export class StripeReader {
   readonly #meta: ObjectMeta;
   readonly #shards: ShardReader;
   readonly #options: StripeReaderOptions;
-  readonly #gates: ReadGates;
-  readonly #slow: SlowDisks;
 
   constructor(meta: ObjectMeta, view: DiskView, options: StripeReaderOptions) {
     this.#meta = meta;
     this.#shards = new ShardReader(meta, view);
     this.#options = options;
-    const rows = meta.parity.reduce((most, { row }) => Math.max(most, row + 1), 0);
-    this.#gates = options.gates ?? new ReadGates(rows);
-    this.#slow = options.slow ?? new SlowDisks();
   }
 
   /** Tells before the first byte is read whether the disks that are there have enough of the stripe. @throws CHUNK_UNAVAILABLE */
@@ -54,7 +43,7 @@ export class StripeReader {
    * @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED
    */
   async read<T>(stripe: Stripe, wanted: readonly ChunkEntry[], use: (chunks: Buffer[]) => Promise<T> | T): Promise<T> {
-    const run = new StripeRun(this.#meta, stripe, wanted, this.#shards, this.#gates, this.#slow, this.#options);
+    const run = new StripeRun(this.#meta, stripe, wanted, this.#shards, this.#options);
     try {
       return await use(await run.chunks());
     } finally {

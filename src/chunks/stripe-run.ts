@@ -1,21 +1,16 @@
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
-import { isDiskFault, type StoreError } from '../errors.ts';
+import { isDiskFault, StoreError } from '../errors.ts';
 import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import { isParity, shardNumber, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import { lossError } from './loss.ts';
-import type { ReadGates } from './read-gates.ts';
 import type { ShardReader } from './shard-reader.ts';
-import type { SlowDisks } from './slow-disks.ts';
 import type { StripeReaderOptions } from './stripe-reader.ts';
-
-/** Once a chunk has not come after so many milliseconds, parity is read as well: whichever is there first counts. */
-const HEDGE_AFTER_MS = 500;
 
 type ShardState =
   | { state: 'idle' }
-  /** `hasBegun`: it has had its turn at the disk. `isHere`: its bytes have come, and are being compared with its checksum. */
-  | { state: 'reading'; isLate: boolean; hasBegun: boolean; isHere: boolean }
+  /** `isLate`: it is waited for still, but what stands in for it is read as well; whichever is there first counts. */
+  | { state: 'reading'; isLate: boolean }
   | { state: 'good'; bytes: Buffer; isVerified: boolean }
   | { state: 'bad'; error: StoreError };
 
@@ -25,12 +20,9 @@ export class StripeRun {
   readonly #stripe: Stripe;
   readonly #wanted: readonly ChunkEntry[];
   readonly #shards: ShardReader;
-  readonly #gates: ReadGates;
-  readonly #slow: SlowDisks;
   readonly #options: StripeReaderOptions;
   readonly #states = new Map<ShardEntry, ShardState>();
   readonly #buffers: Buffer[] = [];
-  #timer: NodeJS.Timeout | undefined;
   #isOver = false;
   /** While what was computed is compared with its checksum, nothing else is decided. */
   #isRecovering = false;
@@ -42,16 +34,12 @@ export class StripeRun {
     stripe: Stripe,
     wanted: readonly ChunkEntry[],
     shards: ShardReader,
-    gates: ReadGates,
-    slow: SlowDisks,
     options: StripeReaderOptions,
   ) {
     this.#meta = meta;
     this.#stripe = stripe;
     this.#wanted = wanted;
     this.#shards = shards;
-    this.#gates = gates;
-    this.#slow = slow;
     this.#options = options;
     for (const shard of shardsOf(stripe)) this.#states.set(shard, { state: 'idle' });
   }
@@ -60,8 +48,7 @@ export class StripeRun {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      for (const chunk of this.#wanted) this.#start(chunk, this.#slow.has(chunk.disk));
-      this.#watch();
+      for (const chunk of this.#wanted) this.#start(chunk, this.#shards.isSlow(chunk));
       this.#advance();
     });
   }
@@ -69,7 +56,6 @@ export class StripeRun {
   /** Gives the buffers back; a read that still hangs keeps its own until it returns. */
   end(): void {
     this.#isOver = true;
-    clearTimeout(this.#timer);
     for (const buffer of this.#buffers.splice(0)) this.#options.buffers.give(buffer);
   }
 
@@ -78,8 +64,13 @@ export class StripeRun {
   }
 
   #start(shard: ShardEntry, isLate = false): void {
-    this.#states.set(shard, { state: 'reading', isLate, hasBegun: false, isHere: false });
-    void this.#readShard(shard).then(
+    const reading = { state: 'reading' as const, isLate };
+    this.#states.set(shard, reading);
+    const onLate = (): void => {
+      reading.isLate = true;
+      this.#advance();
+    };
+    void this.#readShard(shard, this.#stripe.parity.length === 0 ? undefined : onLate).then(
       (state) => {
         if (this.#isOver) return;
         this.#states.set(shard, state);
@@ -91,19 +82,11 @@ export class StripeRun {
     );
   }
 
-  async #readShard(shard: ShardEntry): Promise<ShardState> {
+  async #readShard(shard: ShardEntry, onLate: (() => void) | undefined): Promise<ShardState> {
     try {
-      // Told at once, without a buffer or a turn at the disk.
-      this.#shards.diskOf(shard);
-      const bytes = await this.#gates.pass(
-        shard.disk,
-        () => this.#isOver,
-        () => this.#fetch(shard),
-      );
+      const bytes = await this.#fetch(shard, onLate);
       // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
       const isVerified = !isParity(shard) && this.#wanted.includes(shard);
-      const state = this.#states.get(shard);
-      if (state?.state === 'reading') state.isHere = true;
       if (isVerified && !this.#isOver) await this.#shards.check(shard, bytes);
       return { state: 'good', bytes, isVerified };
     } catch (error) {
@@ -112,44 +95,22 @@ export class StripeRun {
     }
   }
 
-  async #fetch(shard: ShardEntry): Promise<Buffer> {
+  async #fetch(shard: ShardEntry, onLate: (() => void) | undefined): Promise<Buffer> {
     const { buffers } = this.#options;
-    const state = this.#states.get(shard);
-    if (state?.state === 'reading') state.hasBegun = true;
-    const buffer = buffers.take(shard.size + 1);
+    const taken: Buffer[] = [];
+    const take = (): Buffer => {
+      if (this.#isOver) throw new StoreError('ABORTED', 'nobody waits for the stripe any more');
+      const buffer = buffers.take(shard.size + 1);
+      taken.push(buffer);
+      return buffer;
+    };
     try {
-      const bytes = await this.#shards.read(shard, buffer);
-      if (this.#isOver) buffers.give(buffer);
-      else this.#buffers.push(buffer);
+      const bytes = await this.#shards.read(shard, { buffer: take, onLate });
+      if (!this.#isOver) this.#buffers.push(...taken.splice(0));
       return bytes;
-    } catch (error) {
-      buffers.give(buffer);
-      throw error;
+    } finally {
+      for (const buffer of taken) buffers.give(buffer);
     }
-  }
-
-  /** Waits for what has been started, but not for ever: its disk may hang as well. */
-  #watch(): void {
-    clearTimeout(this.#timer);
-    if (this.#stripe.parity.length === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#markLate();
-    }, this.#options.hedgeAfterMs ?? HEDGE_AFTER_MS);
-  }
-
-  /** Who waits for a turn is not late, unless the disk keeps those waiting who have had theirs: others may be many. */
-  #markLate(): void {
-    let isWaiting = false;
-    for (const [shard, state] of this.#states) {
-      if (state.state === 'reading' && state.hasBegun && !state.isHere) this.#slow.add(shard.disk);
-    }
-    for (const [shard, state] of this.#states) {
-      if (state.state !== 'reading' || state.isHere) continue;
-      if (this.#slow.has(shard.disk)) state.isLate = true;
-      else isWaiting = true;
-    }
-    if (isWaiting) this.#watch();
-    this.#advance();
   }
 
   /** Looks at what has come, and does what follows from it. */
@@ -186,15 +147,14 @@ export class StripeRun {
     const idle = [...this.#states].filter(([, { state }]) => state === 'idle').map(([shard]) => shard);
     // Disks that are not there or slow are asked last.
     const order = [
-      ...idle.filter(({ disk }) => !this.#slow.has(disk)),
-      ...idle.filter(({ disk }) => this.#slow.has(disk)),
+      ...idle.filter((shard) => !this.#shards.isSlow(shard)),
+      ...idle.filter((shard) => this.#shards.isSlow(shard)),
     ];
     const hoped = [...this.#states].filter(
       ([shard, { state }]) => state === 'good' || (state === 'reading' && !this.#isHopeless(shard)),
     ).length;
     const next = order.slice(0, Math.max(0, needed - hoped));
     for (const shard of next) this.#start(shard);
-    if (next.length > 0) this.#watch();
     // A lost chunk for which not enough is left; others may still be on their way, but they change nothing.
     const possible = this.#count('good', 'reading', 'idle');
     const lost = missing.filter((chunk) => this.#states.get(chunk)?.state === 'bad');
@@ -265,14 +225,12 @@ export class StripeRun {
       return state?.state === 'good' ? state.bytes : Buffer.alloc(0);
     });
     this.#isOver = true;
-    clearTimeout(this.#timer);
     this.#resolve(chunks);
   }
 
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#timer);
     this.#reject(error);
   }
 }

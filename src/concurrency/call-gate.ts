@@ -54,7 +54,6 @@ export class CallGate implements Turns {
   #givenUp = 0;
   /** Calls that have left their turn to others, and wait for a sync that they share. */
   #resting = 0;
-  /** Counts what has come back from the disk. */
   #ended = 0;
   #queue: InQueue[] = [];
 
@@ -66,6 +65,11 @@ export class CallGate implements Turns {
   /** Whether a call has been given up and has not returned. */
   get isHanging(): boolean {
     return this.#givenUp > 0;
+  }
+
+  /** Counts what has come back: while this grows, who waits in front of the gate waits for others, and not in vain. */
+  get ended(): number {
+    return this.#ended;
   }
 
   /** Makes the call when it is its turn. @throws what the call throws, or the refusal */

@@ -20,6 +20,8 @@
 export interface Disk {
   readonly name: string;
   readonly capabilities: DiskCapabilities;
+  /** Whether it has lately kept a reader of chunks waiting: what is on it is better computed from what is on others. */
+  readonly isSlow: boolean;
 
   /**
    * Looks at the disk's own mark (`disk.json`) and tells whether this is the disk that the store means. Rejects only with
@@ -92,12 +94,22 @@ export interface DiskCapabilities {
 }
 
 export interface ReadOptions {
-  /** Used for the bytes if they fit and leave at least one byte free. */
-  buffer?: Buffer | undefined;
+  /**
+   * Used for the bytes if they fit and leave at least one byte free. A function gives it when the read begins, so that who
+   * waits for a turn at the disk has none yet; what it throws is what the read rejects with, which then asks nothing of the disk.
+   */
+  buffer?: Buffer | (() => Buffer) | undefined;
   /** Bytes; if not given, `MAX_DOCUMENT_BYTES`. */
   limit?: number | undefined;
   /** Asks for the bytes that are on the disk itself, and not in a cache, as far as the disk can tell them apart. */
   direct?: boolean | undefined;
+  /** Called once where the bytes are slow to come, or their turn is: from then on the reader had better look elsewhere too. */
+  onLate?: (() => void) | undefined;
+}
+
+/** The buffer for a read that begins. */
+export function bufferFor({ buffer }: ReadOptions): Buffer | undefined {
+  return typeof buffer === 'function' ? buffer() : buffer;
 }
 
 /** No document is larger. */

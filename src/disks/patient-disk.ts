@@ -1,21 +1,28 @@
 import { dirname } from 'node:path/posix';
 import { isDiskFault, StoreError } from '../errors.ts';
-import { CallGate } from '../concurrency/call-gate.ts';
-import type {
-  Disk,
-  DiskCapabilities,
-  DiskEntry,
-  DiskRoom,
-  DiskState,
-  FileStat,
-  ReadOptions,
-  RemoveOptions,
-  StagedFile,
-  StageOptions,
-  WriteOptions,
+import { CallGate, type Turns } from '../concurrency/call-gate.ts';
+import {
+  bufferFor,
+  type Disk,
+  type DiskCapabilities,
+  type DiskEntry,
+  type DiskRoom,
+  type DiskState,
+  type FileStat,
+  type ReadOptions,
+  type RemoveOptions,
+  type StagedFile,
+  type StageOptions,
+  type WriteOptions,
 } from './disk.ts';
 import { lend } from '../memory/lent-memory.ts';
 import type { Patience } from '../concurrency/patience.ts';
+
+/** A read of a chunk that has not come after so many milliseconds is late. */
+const LATE_MS = 500;
+
+/** A disk that has kept a reader waiting is slow for so many milliseconds; then it is trusted again, by a reader that will notice. */
+const SLOW_MS = 30_000;
 
 /** What tells everybody, other processes too, that a disk owes something: a change that was given up, and may still be made. */
 export interface Owed {
@@ -25,9 +32,12 @@ export interface Owed {
 }
 
 export interface PatientDiskOptions {
-  gate: CallGate;
+  /** So many calls of the disk may be under way at once; it may change. */
+  atOnce: () => number;
   owed: Owed;
   patience: Patience;
+  /** Milliseconds; half a second if not given. */
+  late?: number | undefined;
   /** Called when somebody has waited for the disk for a while: once, until it has answered. */
   onWait?: ((what: string) => void) | undefined;
   /** Once aborted, hardly any patience is left. */
@@ -36,15 +46,16 @@ export interface PatientDiskOptions {
 
 interface Call<T> {
   milliseconds?: number;
-  /** Memory that the call uses. */
-  memory?: Uint8Array | undefined;
+  /** Memory that the call uses, if it has any yet. */
+  memory?: () => Uint8Array | undefined;
   /** Whether it changes what others may rely on. */
   changes?: boolean;
   late?: (outcome: T) => Promise<unknown>;
 }
 
 /**
- * A disk around a disk: nobody waits for it for ever. A call that does not return in time is given up, and fails with
+ * A disk around a disk: nobody waits for it for ever. All that waits for the disk, in all operations of a store, waits here:
+ * for a turn, because calls that hang must leave threads to others; for an answer; and for a chunk that is slow to come. A call that does not return in time is given up, and fails with
  * DISK_IO and without an errno; until it returns, the disk is `hanging`, and nothing more is asked of it.
  *
  * What a given-up call still does must be harmless. So if it may change something, the disk owes that change: every
@@ -54,17 +65,27 @@ interface Call<T> {
 export class PatientDisk implements Disk {
   readonly name: string;
   readonly capabilities: DiskCapabilities;
+  /** Where calls wait for their turn; also for who looks at the disk's place in another way. */
+  readonly gate: CallGate;
   readonly #disk: Disk;
   readonly #options: PatientDiskOptions;
-  /** A flush keeps no thread, so it takes no place from other calls. */
+  /** A flush keeps no thread, so it takes no turn from other calls. */
   readonly #flushes = new CallGate(() => Infinity);
   #isNoticed = false;
+  #slowUntil = 0;
 
-  constructor(disk: Disk, options: PatientDiskOptions) {
+  /** @param open makes the disk, which may let others have its turn while it waits for something */
+  constructor(open: (turns: Turns) => Disk, options: PatientDiskOptions) {
+    this.gate = new CallGate(options.atOnce);
+    const disk = open(this.gate);
     this.name = disk.name;
     this.capabilities = disk.capabilities;
     this.#disk = disk;
     this.#options = options;
+  }
+
+  get isSlow(): boolean {
+    return performance.now() < this.#slowUntil;
   }
 
   async state(): Promise<DiskState> {
@@ -79,11 +100,20 @@ export class PatientDisk implements Disk {
     return { status: 'hanging', reason: 'it has not done yet what a command has asked of it' };
   }
 
-  read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
-    const call = (): Promise<Buffer | undefined> => this.#disk.read(path, options);
+  async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
+    let memory: Buffer | undefined;
+    const call = (): Promise<Buffer | undefined> => {
+      memory = bufferFor(options);
+      return this.#disk.read(path, { ...options, buffer: memory });
+    };
     // Who brings a buffer reads chunks.
     if (options.buffer === undefined) return this.#look('read', path, call);
-    return this.#call('read', path, call, { memory: options.buffer });
+    const stopWatching = this.#watch(() => memory !== undefined, options.onLate);
+    try {
+      return await this.#call('read', path, call, { memory: () => memory });
+    } finally {
+      stopWatching();
+    }
   }
 
   stat(path: string): Promise<FileStat | undefined> {
@@ -102,7 +132,7 @@ export class PatientDisk implements Disk {
     // What was reported as failed is removed, as ever.
     const late = (): Promise<void> => this.#disk.remove(path, { within: dirname(path), durable: false });
     return this.#call('write', path, () => this.#disk.create(path, bytes, options), {
-      memory: bytes,
+      memory: () => bytes,
       changes: true,
       late,
     });
@@ -111,7 +141,7 @@ export class PatientDisk implements Disk {
   async stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile> {
     const late = (staged: StagedFile): Promise<void> => staged.discard();
     const staged = await this.#call('stage', path, () => this.#disk.stage(path, bytes, options), {
-      memory: bytes,
+      memory: () => bytes,
       changes: true,
       late,
     });
@@ -179,8 +209,8 @@ export class PatientDisk implements Disk {
     call: () => Promise<T>,
     { milliseconds, memory, changes, late }: Call<T> = {},
   ): Promise<T> {
-    const { gate, owed, patience, hurry } = this.#options;
-    return gate.pass({
+    const { owed, patience, hurry } = this.#options;
+    return this.gate.pass({
       call: async () => {
         const outcome = await call();
         this.#isNoticed = false;
@@ -200,11 +230,31 @@ export class PatientDisk implements Disk {
           path,
         }),
       onGivenUp: async (over) => {
-        if (memory !== undefined) lend(memory, over);
+        const lent = memory?.();
+        if (lent !== undefined) lend(lent, over);
         if (changes === true) await owed.hold(over);
       },
       late,
     });
+  }
+
+  /**
+   * Tells a reader when it is to look elsewhere, and notes that the disk is slow. Who waits for a turn is not late as long
+   * as others have theirs, but where nothing comes back, or where the disk is known to be slow.
+   */
+  #watch(hasBegun: () => boolean, onLate: (() => void) | undefined): () => void {
+    if (onLate === undefined) return () => undefined;
+    let seen = this.gate.ended;
+    const look = (): void => {
+      if (hasBegun() || this.gate.ended === seen) this.#slowUntil = performance.now() + SLOW_MS;
+      seen = this.gate.ended;
+      if (this.isSlow) onLate();
+      else timer.refresh();
+    };
+    const timer = setTimeout(look, this.#options.late ?? LATE_MS);
+    return () => {
+      clearTimeout(timer);
+    };
   }
 
   #notice(): void {

@@ -70,7 +70,9 @@ const LOST = 'bytes 5000-9999 of my-bucket/folder/demo.txt cannot be read: ';
 describe('reading a chunk', () => {
   it.each([undefined, 0, 699, 700, 701, 10_000])('gives its bytes, whatever buffer it is lent: %s', async (size) => {
     const test = await prepare();
-    const bytes = await test.shards().read(test.chunk(2), size === undefined ? undefined : Buffer.alloc(size));
+    const bytes = await test
+      .shards()
+      .read(test.chunk(2), { buffer: size === undefined ? undefined : Buffer.alloc(size) });
     expect(bytes.equals(PIECES[2] ?? NONE)).toBe(true);
   });
 
@@ -165,7 +167,7 @@ describe('reading a chunk', () => {
       damage(test.fileOf(1), test.fileOf(0));
       const shards = test.shards();
       for (const buffer of [undefined, Buffer.alloc(5001)]) {
-        const read = shards.read(test.chunk(1), buffer);
+        const read = shards.read(test.chunk(1), { buffer });
         const checked = read.then((bytes) => shards.check(test.chunk(1), bytes));
         await expect(checked).rejects.toMatchObject(aboutChunk1(code, new RegExp(`^${NAMED}${words.source}`)));
       }

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { StripeReader, type StripeReaderOptions } from '../../src/chunks/stripe-reader.ts';
+import { StripeReader } from '../../src/chunks/stripe-reader.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import type { PlannedFault } from '../support/faulty-disk.ts';
 import type { StoreError } from '../../src/errors.ts';
 import type { ChunkEntry } from '../../src/metadata/meta.ts';
 import type { ShardEntry } from '../../src/metadata/stripes.ts';
 import { deferred } from '../disks/deferred.ts';
+import { patient } from '../disks/patient.ts';
 import { CountingPool } from '../memory/counting-pool.ts';
 import { SampleObject, type Loss } from './sample-object.ts';
 
@@ -19,7 +20,7 @@ async function prepare(
   object: SampleObject,
   hanging: readonly string[],
   lost = new Map<ShardEntry, Loss>(),
-  options: Partial<StripeReaderOptions> = {},
+  late: number | undefined = SOON,
 ) {
   const gate = deferred();
   const fault: PlannedFault = { operation: 'read', times: Infinity, effect: { kind: 'hang', until: gate.promise } };
@@ -28,8 +29,8 @@ async function prepare(
   const rebuilt: [ChunkEntry, StoreError][] = [];
   const reader = new StripeReader(
     object.meta,
-    { online, offline: [] },
-    { buffers: pool, hedgeAfterMs: SOON, onRebuilt: (...told) => rebuilt.push(told), ...options },
+    { online: online.map((disk) => patient(disk, { late })), offline: [] },
+    { buffers: pool, onRebuilt: (...told) => rebuilt.push(told) },
   );
   return {
     pool,
@@ -83,7 +84,7 @@ describe('a disk that hangs', () => {
   it('keeps nobody waiting where nothing of it is wanted', async () => {
     const object = new SampleObject('2+1', [500, 300]);
     const { chunks } = object.stripe(0);
-    const test = await prepare(object, [diskOf(chunks[1])], new Map(), { hedgeAfterMs: 1_000_000 });
+    const test = await prepare(object, [diskOf(chunks[1])], new Map(), 1_000_000);
     expect((await test.read(0, chunks.slice(0, 1))).equals(object.bytesOf(chunks.slice(0, 1)))).toBe(true);
     expect(test.rebuilt).toEqual([]);
     expect(test.pool.lent).toBe(0);
@@ -178,8 +179,8 @@ describe('a disk that hangs', () => {
     const onRebuilt = vi.fn();
     const reader = new StripeReader(
       object.meta,
-      { online, offline: [] },
-      { buffers: pool, hedgeAfterMs: SOON, onRebuilt },
+      { online: online.map((disk) => patient(disk, { late: SOON })), offline: [] },
+      { buffers: pool, onRebuilt },
     );
     const reading = reader.read(object.stripe(0), chunks, (bytes) => Buffer.concat(bytes));
     // Both are on their way.
@@ -199,7 +200,7 @@ describe('a disk that has kept a reader waiting', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const object = new SampleObject('2+1', new Array<number>(12).fill(100));
     const slow = diskOf(object.stripe(0).chunks[0]);
-    const test = await prepare(object, [slow], new Map(), { hedgeAfterMs: undefined });
+    const test = await prepare(object, [slow], new Map(), 500);
     let first: Buffer | undefined;
     const reading = test.read(0).then((bytes) => (first = bytes));
     await vi.advanceTimersByTimeAsync(499);
@@ -212,6 +213,8 @@ describe('a disk that has kept a reader waiting', () => {
     const onSlow = object.meta.chunks.filter(({ disk }) => disk === slow);
     expect(onSlow.length).toBeGreaterThan(2);
     expect(test.rebuilt.map(([chunk]) => chunk)).toEqual(onSlow);
+    test.release();
+    await settle();
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -225,7 +228,8 @@ describe('a disk that has kept a reader waiting', () => {
       [slow]: [{ operation: 'read', nth: 1, effect: { kind: 'hang', until: gate.promise } }],
     });
     const pool = new CountingPool();
-    const reader = new StripeReader(object.meta, { online, offline: [] }, { buffers: pool, hedgeAfterMs: SOON });
+    const view = { online: online.map((disk) => patient(disk, { late: SOON })), offline: [] };
+    const reader = new StripeReader(object.meta, view, { buffers: pool });
     const read = (stripe: number): Promise<Buffer> =>
       reader.read(object.stripe(stripe), object.stripe(stripe).chunks, (chunks) => Buffer.concat(chunks));
     const bytes = [await read(0), await read(1)];

@@ -8,6 +8,7 @@ import { StripeReader } from '../../src/chunks/stripe-reader.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { alignedBuffers } from '../../src/memory/aligned.ts';
 import { shardsOf, type ShardEntry } from '../../src/metadata/stripes.ts';
+import { patient } from '../disks/patient.ts';
 import { Dice } from '../support/shards.ts';
 import { MIB } from '../support/store.ts';
 import { CountingPool } from '../memory/counting-pool.ts';
@@ -64,8 +65,8 @@ test('a chunk that has come and is being hashed is not taken for late, nor its d
   const onRebuilt = vi.fn();
   const reader = new StripeReader(
     object.meta,
-    { online, offline: [] },
-    { buffers: new CountingPool(), hedgeAfterMs: 1, onRebuilt },
+    { online: online.map((disk) => patient(disk, { late: 1 })), offline: [] },
+    { buffers: new CountingPool(), onRebuilt },
   );
   // Longer than a chunk is waited for.
   thread.delay = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -107,8 +108,8 @@ test(
         const pool = new CountingPool();
         const reader = new StripeReader(
           object.meta,
-          { online, offline: [] },
-          { buffers: pool, hedgeAfterMs: 1, onRebuilt: () => rebuilt++ },
+          { online: online.map((disk) => patient(disk, { late: 1 })), offline: [] },
+          { buffers: pool, onRebuilt: () => rebuilt++ },
         );
         await Promise.all(
           object.stripes.map(async (stripe) => {

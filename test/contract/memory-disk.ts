@@ -1,5 +1,6 @@
 import { diskError } from '../../src/disks/disk-error.ts';
 import {
+  bufferFor,
   MAX_DOCUMENT_BYTES,
   STAGING_FOLDER,
   type Disk,
@@ -20,6 +21,7 @@ interface StoredFile {
 export class MemoryDisk implements Disk {
   readonly name: string;
   readonly capabilities = { folders: false };
+  readonly isSlow = false;
   readonly #files = new Map<string, StoredFile>();
   #writes = 0;
 
@@ -31,12 +33,12 @@ export class MemoryDisk implements Disk {
     return Promise.resolve({ status: 'online', reason: 'online' });
   }
 
-  read(path: string, { buffer, limit = MAX_DOCUMENT_BYTES }: ReadOptions = {}): Promise<Buffer | undefined> {
+  async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
+    const { limit = MAX_DOCUMENT_BYTES } = options;
+    const buffer = bufferFor(options);
     const bytes = this.#files.get(path)?.bytes;
     if (bytes !== undefined && bytes.length > limit) {
-      return Promise.reject(
-        diskError(this.name, 'read', path, Object.assign(new Error('EFBIG: too long'), { code: 'EFBIG' })),
-      );
+      throw diskError(this.name, 'read', path, Object.assign(new Error('EFBIG: too long'), { code: 'EFBIG' }));
     }
     if (bytes === undefined || buffer === undefined || buffer.length < bytes.length) {
       return Promise.resolve(bytes === undefined ? undefined : Buffer.from(bytes));

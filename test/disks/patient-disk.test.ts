@@ -39,7 +39,7 @@ function patient(
   const onWait = (what: string): void => void said.push(what);
   return {
     said,
-    disk: new PatientDisk(disk, { gate: new CallGate(() => limit), owed, patience: patienceOf(), onWait, hurry }),
+    disk: new PatientDisk(() => disk, { atOnce: () => limit, owed, patience: patienceOf(), onWait, hurry }),
   };
 }
 

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { CallGate } from '../../src/concurrency/call-gate.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk } from '../support/faulty-disk.ts';
 import { PATIENCE_MS, patienceOf } from '../../src/concurrency/patience.ts';
@@ -32,7 +31,7 @@ describe('the copies of a document', () => {
       { operation: 'read', effect: { kind: 'hang', until: gate.promise } },
     ]);
     const owed = { hold: () => Promise.resolve(), isHeld: () => Promise.resolve(false) };
-    const patient = new PatientDisk(silent, { gate: new CallGate(() => 1), owed, patience: patienceOf() });
+    const patient = new PatientDisk(() => silent, { atOnce: () => 1, owed, patience: patienceOf() });
     const reading = readCopies([patient, await diskWith(whole)], kind);
     await vi.advanceTimersByTimeAsync(PATIENCE_MS);
     expect(await reading).toMatchObject([

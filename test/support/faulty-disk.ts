@@ -14,7 +14,7 @@ import type {
 } from '../../src/disks/disk.ts';
 
 /** The calls that a fault can be planned for. `publish` and `discard` are those of a staged file, under its path. */
-export type FaultyOperation = Exclude<keyof Disk, 'name' | 'capabilities' | 'state'> | keyof StagedFile;
+export type FaultyOperation = Exclude<keyof Disk, 'name' | 'capabilities' | 'isSlow' | 'state'> | keyof StagedFile;
 
 export type FaultEffect =
   /** Rejects as the local disk does on this system error, without having done anything. */
@@ -58,6 +58,10 @@ export class FaultyDisk implements Disk {
     this.capabilities = disk.capabilities;
     this.#disk = disk;
     this.#faults = faults.map((plan) => ({ plan, seen: 0, fired: false }));
+  }
+
+  get isSlow(): boolean {
+    return this.#disk.isSlow;
   }
 
   /** Throws an error that names the planned faults which have not struck. */

@@ -4,6 +4,7 @@ import { errnoOf, isStoreError, reasonOf } from '../../errors.ts';
 import type { Turns } from '../../concurrency/call-gate.ts';
 import { diskError } from '../disk-error.ts';
 import {
+  bufferFor,
   MAX_DOCUMENT_BYTES,
   STAGING_FOLDER,
   type Disk,
@@ -39,6 +40,7 @@ const PUBLISH_TRIES = 100;
 export class LocalDisk implements Disk {
   readonly name: string;
   readonly capabilities = { folders: true };
+  readonly isSlow = false;
   readonly #root: string;
   readonly #identity: DiskIdentity;
   readonly #folderSync: FolderSync;
@@ -85,9 +87,10 @@ export class LocalDisk implements Disk {
     }
   }
 
-  read(path: string, { buffer, limit, direct }: ReadOptions = {}): Promise<Buffer | undefined> {
-    const options = { buffer, expected: limit, most: limit ?? MAX_DOCUMENT_BYTES, direct };
-    return this.#attempt('read', path, (full) => this.#ifThere(path, readRegularFile(full, options)));
+  async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
+    const { limit, direct } = options;
+    const reading = { buffer: bufferFor(options), expected: limit, most: limit ?? MAX_DOCUMENT_BYTES, direct };
+    return this.#attempt('read', path, (full) => this.#ifThere(path, readRegularFile(full, reading)));
   }
 
   stat(path: string): Promise<FileStat | undefined> {

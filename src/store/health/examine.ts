@@ -140,7 +140,7 @@ function readAndCheck(reader: ShardReader, shard: ShardEntry, { pool }: StoreCon
   return budget.spend(1, async () => {
     const buffer = pool.take(shard.size + 1);
     try {
-      await reader.check(shard, await reader.read(shard, buffer, true));
+      await reader.check(shard, await reader.read(shard, { buffer, direct: true }));
     } finally {
       pool.give(buffer);
     }

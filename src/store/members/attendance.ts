@@ -1,6 +1,4 @@
 import * as path from 'node:path';
-import { ReadGates } from '../../chunks/read-gates.ts';
-import { SlowDisks } from '../../chunks/slow-disks.ts';
 import { CallGate, callsAtOnce } from '../../concurrency/call-gate.ts';
 import type { Disk } from '../../disks/disk.ts';
 import type { DiskIdentity } from '../../disks/identity.ts';
@@ -27,17 +25,15 @@ export interface WaitOptions {
 export class Attendance {
   readonly patience: Patience;
   readonly locks: Locks;
-  /** Disks that have kept readers waiting. */
-  readonly slow = new SlowDisks();
   /** So many disks may hang and the rest is still enough to read. */
   hanging = 0;
+  readonly #atOnce = (): number => callsAtOnce(this.hanging);
   readonly #options: WaitOptions;
   readonly #owed: OwedLocks;
   /** By folder and id: while a call of a disk hangs, nobody may hang one more thread on it. */
   readonly #disks = new Map<string, Disk>();
-  /** The ways to folders, those of disks among them. */
+  /** Where calls to folders wait, those to disks among them. */
   readonly #gates = new Map<string, CallGate[]>();
-  #readGates: [hanging: number, gates: ReadGates] | undefined;
 
   constructor(root: string, options: WaitOptions = {}, patience = patienceOf(options.patience)) {
     this.#options = options;
@@ -50,28 +46,21 @@ export class Attendance {
     this.#owed = new OwedLocks(this.locks);
   }
 
-  /** Where readers wait for their turn at a disk without keeping memory for what they are going to read. */
-  get readGates(): ReadGates {
-    if (this.#readGates?.[0] !== this.hanging) this.#readGates = [this.hanging, new ReadGates(this.hanging)];
-    return this.#readGates[1];
-  }
-
   /** A disk that is waited for with patience, and not for ever; the same one for whoever asks. @param root absolute path of its folder */
   disk(root: string, identity: DiskIdentity): Disk {
     const key = `${identity.id} ${root}`;
     const known = this.#disks.get(key);
     if (known !== undefined) return known;
-    const gate = this.#newGate(root);
     const { onWait, signal } = this.#options;
-    const local = this.around(new LocalDisk(root, identity, gate));
-    const disk = new PatientDisk(local, {
-      gate,
+    const disk = new PatientDisk((turns) => this.around(new LocalDisk(root, identity, turns)), {
+      atOnce: this.#atOnce,
       owed: this.#owed.of(identity.id),
       patience: this.patience,
       onWait,
       hurry: signal,
     });
     this.#disks.set(key, disk);
+    this.#addGate(root, disk.gate);
     return disk;
   }
 
@@ -90,7 +79,8 @@ export class Attendance {
       .filter((root) => `${folder}/`.startsWith(`${root}/`))
       .sort((a, b) => a.length - b.length);
     const ways = roots.flatMap((root) => this.#gates.get(root) ?? []);
-    const gate = ways.find(({ isHanging }) => isHanging) ?? ways.at(-1) ?? this.#newGate(folder);
+    const gate =
+      ways.find(({ isHanging }) => isHanging) ?? ways.at(-1) ?? this.#addGate(folder, new CallGate(this.#atOnce));
     const { onWait, signal } = this.#options;
     const waiting: Waiting = {
       milliseconds,
@@ -105,8 +95,7 @@ export class Attendance {
     });
   }
 
-  #newGate(folder: string): CallGate {
-    const gate = new CallGate(() => callsAtOnce(this.hanging));
+  #addGate(folder: string, gate: CallGate): CallGate {
     this.#gates.set(folder, [...(this.#gates.get(folder) ?? []), gate]);
     return gate;
   }

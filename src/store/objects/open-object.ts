@@ -36,8 +36,7 @@ export async function openObject(
     const { from, to } = resolveRange(options.range, meta.size);
     const slices = sliceStripes(stripesOf(meta), from, to);
     const { onRebuilt } = options;
-    const { readGates, slow } = context.members.attendance;
-    const reader = new StripeReader(meta, view, { buffers, onRebuilt, gates: readGates, slow });
+    const reader = new StripeReader(meta, view, { buffers, onRebuilt });
     for (const { stripe, slices: wanted } of slices)
       reader.checkDisks(
         stripe,
