@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import * as path from 'node:path';
 import { Chalk } from 'chalk';
 import { describe, expect, test } from 'vitest';
-import { drawDisks } from '../../src/cli/terminal/disk-picture.ts';
-import { statesOf, type ShownDisk } from '../../src/cli/actions/disk-ls.ts';
+import { drawDisks, type ShownDisk } from '../../src/cli/terminal/disk-picture.ts';
+import { statesOf } from '../../src/cli/actions/disk-ls.ts';
 import { Cli, parseLines } from '../support/cli.ts';
 import { redundantStore, unplug } from './redundant-store.ts';
 

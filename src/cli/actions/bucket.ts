@@ -5,7 +5,10 @@ import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
 import { checkedRedundancy } from '../input/redundancy.ts';
-import type { BucketCreateCommandOptions } from '../commands/store.ts';
+
+export interface BucketCreateCommandOptions extends CommonOptions {
+  redundancy?: string;
+}
 
 /** Creates buckets, and the store if there is none. */
 export async function runBucketCreate(

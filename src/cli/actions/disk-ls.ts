@@ -1,17 +1,14 @@
 import * as path from 'node:path';
 import { Chalk } from 'chalk';
-import { isStoreError, type DiskUsage, type UnreadableFolder } from '../../index.ts';
+import { isStoreError, type UnreadableFolder } from '../../index.ts';
 import { adviceFor } from '../terminal/advice.ts';
-import { drawDisks } from '../terminal/disk-picture.ts';
+import { drawDisks, type ShownDisk } from '../terminal/disk-picture.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { exitCodeOf, printError } from '../terminal/failure.ts';
 import { formatBytes, plural, printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
-
-/** A disk as it is shown; what is on it is unknown where too few disks answer. */
-export type ShownDisk = Pick<DiskUsage, 'disk' | 'path' | 'state'> & Partial<DiskUsage>;
 
 /** Shows all disks. Where too few answer to tell what is on them, it still shows how each is. */
 export async function runDiskList(options: CommonOptions, io: Io): Promise<number> {

@@ -6,8 +6,15 @@ import { printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
-import type { ReplaceCommandOptions } from '../commands/store-disk.ts';
 import { healAndReport } from './heal.ts';
+
+export interface ReplaceCommandOptions extends CommonOptions {
+  allowStale?: true;
+  failing?: true;
+  /** False with `--no-heal`. */
+  heal: boolean;
+  rate?: number;
+}
 
 /** Adds an empty folder as a disk. */
 export async function runDiskAdd(name: string, folder: string, options: CommonOptions, io: Io): Promise<number> {

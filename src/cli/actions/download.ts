@@ -12,16 +12,25 @@ import {
 } from '../../index.ts';
 import { parseAddress } from '../input/address.ts';
 import { openDevice } from '../input/device.ts';
-import type { DownloadOptions } from '../commands/download.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, UsageError } from '../terminal/failure.ts';
 import { formatSummary, formatTransfer, printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { LaterLines } from '../terminal/later-lines.ts';
 import { openStore } from '../input/open-store.ts';
+import type { CommonOptions } from '../input/options.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { Rebuilt } from '../terminal/rebuilt.ts';
 import { resolveTarget, targetBelow, targetError, type Target } from '../input/target.ts';
+
+export interface DownloadOptions extends CommonOptions {
+  output?: string;
+  range?: string;
+  prefix?: string;
+  recursive?: true;
+  allowStale?: true;
+  concurrency: number;
+}
 
 export const DEFAULT_FOLDER = 'downloaded_files';
 

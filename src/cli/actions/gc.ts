@@ -4,7 +4,11 @@ import { printWarnings } from '../terminal/failure.ts';
 import { formatBytes, plural, printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
-import type { GcCommandOptions } from '../commands/store.ts';
+import type { CommonOptions } from '../input/options.ts';
+
+export interface GcCommandOptions extends CommonOptions {
+  dryRun?: true;
+}
 
 /** Reclaims leftovers, and tells what it did. */
 export async function runGc(options: GcCommandOptions, io: Io): Promise<number> {

@@ -6,9 +6,16 @@ import { bytesPerSecond, formatBytes, plural, printable } from '../terminal/form
 import { HealthPrinter, healthExitCode } from '../terminal/health-report.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
+import type { CommonOptions } from '../input/options.ts';
 import { startProgress } from '../terminal/progress.ts';
-import type { HealCommandOptions } from '../commands/store-health.ts';
 import { isBarInTheWay, parseScope, refuseNothing } from './verify.ts';
+
+export interface HealCommandOptions extends CommonOptions {
+  dryRun?: true;
+  allowStale?: true;
+  /** MiB a second. */
+  rate?: number;
+}
 
 /** Things that were in the way and are named; where there are more, their number. */
 const SHOWN = 10;

@@ -3,8 +3,15 @@ import { EXIT } from '../terminal/exit-codes.ts';
 import { UsageError } from '../terminal/failure.ts';
 import type { Io } from '../terminal/io.ts';
 import { waitOptions } from '../input/open-store.ts';
+import type { CommonOptions } from '../input/options.ts';
 import { checkedRedundancy, describeRedundancy } from '../input/redundancy.ts';
-import type { InitCommandOptions } from '../commands/store.ts';
+
+export interface InitCommandOptions extends CommonOptions {
+  disks?: number;
+  disk?: string[];
+  durability?: 'fsync' | 'none';
+  redundancy?: string;
+}
 
 /** Makes a store, and shows its disks. */
 export async function runInit(options: InitCommandOptions, io: Io): Promise<number> {

@@ -5,21 +5,18 @@ import { printError } from '../terminal/failure.ts';
 import { formatBytes, printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
-import type { ListCommandOptions } from '../commands/store.ts';
+import type { CommonOptions } from '../input/options.ts';
+
+export interface ListCommandOptions extends CommonOptions {
+  recursive?: true;
+  allowStale?: true;
+}
 
 /** Lists buckets, or a bucket's objects. What is damaged is named, and the rest is listed all the same. */
 export async function runList(address: string | undefined, options: ListCommandOptions, io: Io): Promise<number> {
-  const place = address === undefined ? undefined : parseAddress(address);
+  if (address === undefined) return runBucketList(options, io);
+  const place = parseAddress(address);
   const store = await openStore(options, io);
-  if (place === undefined) {
-    for (const { bucket, createdAt, redundancy } of await store.listBuckets(options)) {
-      const own = redundancy === undefined ? '' : `  ${redundancy}`;
-      await (options.json === true
-        ? io.stdout.json({ bucket, createdAt, redundancy })
-        : io.stdout.line(`${formatTime(createdAt)}  ${bucket}${own}`));
-    }
-    return EXIT.done;
-  }
   let damaged = 0;
   const listOptions = {
     prefix: place.key ?? '',
@@ -39,6 +36,18 @@ export async function runList(address: string | undefined, options: ListCommandO
   }
   if (io.signal.aborted) return EXIT.interrupted;
   return damaged === 0 ? EXIT.done : EXIT.unavailable;
+}
+
+/** Lists buckets. */
+export async function runBucketList(options: ListCommandOptions, io: Io): Promise<number> {
+  const store = await openStore(options, io);
+  for (const { bucket, createdAt, redundancy } of await store.listBuckets(options)) {
+    const own = redundancy === undefined ? '' : `  ${redundancy}`;
+    await (options.json === true
+      ? io.stdout.json({ bucket, createdAt, redundancy })
+      : io.stdout.line(`${formatTime(createdAt)}  ${bucket}${own}`));
+  }
+  return EXIT.done;
 }
 
 function toJson(bucket: string, entry: Listed): object {

@@ -5,8 +5,17 @@ import { printNote, printWarnings, UsageError } from '../terminal/failure.ts';
 import { bytesPerSecond, formatBytes, plural, printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
+import type { CommonOptions } from '../input/options.ts';
 import { startProgress, type Progress } from '../terminal/progress.ts';
-import type { DrainCommandOptions, MoveCommandOptions } from '../commands/store-disk.ts';
+
+export interface MoveCommandOptions extends CommonOptions {
+  /** MiB a second. */
+  rate?: number;
+}
+
+export interface DrainCommandOptions extends MoveCommandOptions {
+  cancel?: true;
+}
 
 /** Moves everything off a disk, or with `--cancel` lets it take chunks again. */
 export async function runDiskDrain(name: string, options: DrainCommandOptions, io: Io): Promise<number> {

@@ -6,7 +6,11 @@ import { exitCodeOf, printError } from '../terminal/failure.ts';
 import { printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
-import type { RemoveCommandOptions } from '../commands/store.ts';
+import type { CommonOptions } from '../input/options.ts';
+
+export interface RemoveCommandOptions extends CommonOptions {
+  recursive?: true;
+}
 
 const AT_ONCE = 16;
 

@@ -6,10 +6,14 @@ import { formatBytes, plural, printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
 import { describeRedundancy } from '../input/redundancy.ts';
-import type { ListCommandOptions } from '../commands/store.ts';
+import type { CommonOptions } from '../input/options.ts';
+
+export interface StatCommandOptions extends CommonOptions {
+  allowStale?: true;
+}
 
 /** Shows an object's meta; for people with a picture of its chunks. */
-export async function runStat(address: string, options: ListCommandOptions, io: Io): Promise<number> {
+export async function runStat(address: string, options: StatCommandOptions, io: Io): Promise<number> {
   const { bucket, key } = parseObjectAddress(address);
   const store = await openStore(options, io);
   const meta = await store.head(bucket, key, options);

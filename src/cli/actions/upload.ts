@@ -7,9 +7,19 @@ import { formatSummary, formatTransfer, plural, printable } from '../terminal/fo
 import type { Io } from '../terminal/io.ts';
 import { LaterLines } from '../terminal/later-lines.ts';
 import { openStore } from '../input/open-store.ts';
+import type { CommonOptions } from '../input/options.ts';
 import { startProgress, type Progress } from '../terminal/progress.ts';
 import { checkedRedundancy } from '../input/redundancy.ts';
-import type { UploadOptions } from '../commands/upload.ts';
+
+export interface UploadOptions extends CommonOptions {
+  key?: string;
+  prefix?: string;
+  recursive?: true;
+  contentType?: string;
+  redundancy?: string;
+  durability?: 'fsync' | 'none';
+  concurrency: number;
+}
 
 /** Files on their way at once; each has chunks of its own in flight. */
 const FILES_AT_ONCE = 4;

@@ -4,8 +4,12 @@ import { printAdvice } from '../terminal/advice.ts';
 import { HealthPrinter, healthExitCode } from '../terminal/health-report.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
+import type { CommonOptions } from '../input/options.ts';
 import { startProgress } from '../terminal/progress.ts';
-import type { VerifyCommandOptions } from '../commands/store-health.ts';
+
+export interface VerifyCommandOptions extends CommonOptions {
+  quick?: true;
+}
 
 /** Looks at everything, or at what is in a bucket or below a prefix. */
 export async function runVerify(address: string | undefined, options: VerifyCommandOptions, io: Io): Promise<number> {

@@ -1,22 +1,7 @@
 import type { CommandFactory } from './main.ts';
-import {
-  allowStaleOption,
-  command,
-  concurrencyOption,
-  withCommonOptions,
-  type CommonOptions,
-} from '../input/options.ts';
+import { allowStaleOption, command, concurrencyOption, withCommonOptions } from '../input/options.ts';
 
-export interface DownloadOptions extends CommonOptions {
-  output?: string;
-  range?: string;
-  prefix?: string;
-  recursive?: true;
-  allowStale?: true;
-  concurrency: number;
-}
-
-export const downloadCommand: CommandFactory = (io, finish) =>
+export const downloadCommand: CommandFactory = (io, run) =>
   withCommonOptions(
     command('download', 'Read objects back into files. A file appears under its name when it is whole.', [
       'download my-bucket/photo.jpg                    to downloaded_files/photo.jpg',
@@ -35,7 +20,4 @@ export const downloadCommand: CommandFactory = (io, finish) =>
     .addOption(allowStaleOption())
     .addOption(concurrencyOption())
     .option('--quiet', 'no progress and no result lines')
-    .action(async (address: string, options: DownloadOptions) => {
-      const { runDownload } = await import('../actions/download.ts');
-      finish(await runDownload(address, options, io));
-    });
+    .action(run(async () => (await import('../actions/download.ts')).runDownload));

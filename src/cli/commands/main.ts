@@ -7,8 +7,13 @@ import { exitCodeOf, printError, UsageError } from '../terminal/failure.ts';
 import { Output, type Io } from '../terminal/io.ts';
 import { leave } from '../terminal/leave.ts';
 
-/** Makes a command whose action tells its exit code through `finish`. */
-export type CommandFactory = (io: Io, finish: (exitCode: number) => void) => Command;
+/** What a command does: given its arguments, all options and the streams, it gives the exit code. */
+type Action = (...given: never[]) => Promise<number>;
+
+/** Makes what commander calls of an action, which is loaded only then: a command is declared in no time. */
+export type Run = (load: () => Promise<Action>) => (this: Command) => Promise<void>;
+
+export type CommandFactory = (io: Io, run: Run) => Command;
 
 /** Runs a command on the process: its arguments, streams, signals and exit code. */
 export async function main(factory: CommandFactory): Promise<void> {
@@ -31,9 +36,15 @@ export async function main(factory: CommandFactory): Promise<void> {
 /** Runs a command with these arguments, and tells its exit code. Never rejects. */
 export async function run(factory: CommandFactory, args: readonly string[], io: Io): Promise<number> {
   let exitCode: number = EXIT.done;
-  const program = factory(io, (code) => {
-    exitCode = code;
-  });
+  const program = factory(
+    io,
+    (load) =>
+      async function (this: Command) {
+        // Commander has no types for arguments: that those of a command fit its action, its tests see.
+        const action = (await load()) as (...given: unknown[]) => Promise<number>;
+        exitCode = await action(...(this.processedArgs as unknown[]), this.optsWithGlobals(), io);
+      },
+  );
   let active = program;
   program.hook('preAction', (_, command) => {
     active = command;

@@ -1,26 +1,9 @@
 import type { Command } from 'commander';
-import type { Io } from '../terminal/io.ts';
-import { command, rateOption, takeStaleOption, type CommonOptions } from '../input/options.ts';
-
-export interface ReplaceCommandOptions extends CommonOptions {
-  allowStale?: true;
-  failing?: true;
-  /** False with `--no-heal`. */
-  heal: boolean;
-  rate?: number;
-}
-
-export interface MoveCommandOptions extends CommonOptions {
-  /** MiB a second. */
-  rate?: number;
-}
-
-export interface DrainCommandOptions extends MoveCommandOptions {
-  cancel?: true;
-}
+import type { Run } from './main.ts';
+import { command, rateOption, takeStaleOption } from '../input/options.ts';
 
 /** The commands for the life of a disk. */
-export function diskCommand(io: Io, finish: (exitCode: number) => void): Command {
+export function diskCommand(run: Run): Command {
   const disk = command('disk', 'Show, add, replace, empty and remove disks, while the store is in use.', [
     'store disk ls',
     'store disk add disk4 /mnt/new',
@@ -31,10 +14,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
     command('ls', 'Show how each disk is, what is on it, and how full it is.', [
       'store disk ls',
       'store disk ls --json',
-    ]).action(async (_: CommonOptions, self: Command) => {
-      const { runDiskList } = await import('../actions/disk-ls.ts');
-      finish(await runDiskList(self.optsWithGlobals<CommonOptions>(), io));
-    }),
+    ]).action(run(async () => (await import('../actions/disk-ls.ts')).runDiskList)),
   );
   disk.addCommand(
     command('add', 'Add an empty folder, or one that is to be made, as a disk. It is used at once.', [
@@ -42,10 +22,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
     ])
       .argument('<name>', 'of the new disk')
       .argument('<path>', 'a folder of a size of its own; best on a device of its own')
-      .action(async (name: string, folder: string, _: CommonOptions, self: Command) => {
-        const { runDiskAdd } = await import('../actions/disk.ts');
-        finish(await runDiskAdd(name, folder, self.optsWithGlobals<CommonOptions>(), io));
-      }),
+      .action(run(async () => (await import('../actions/disk.ts')).runDiskAdd)),
   );
   disk.addCommand(
     command(
@@ -66,10 +43,7 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
       .option('--no-heal', 'only accept it; "store heal" heals it later')
       .addOption(takeStaleOption())
       .addOption(rateOption())
-      .action(async (name: string, folder: string | undefined, _: ReplaceCommandOptions, self: Command) => {
-        const { runDiskReplace } = await import('../actions/disk.ts');
-        finish(await runDiskReplace(name, folder, self.optsWithGlobals<ReplaceCommandOptions>(), io));
-      }),
+      .action(run(async () => (await import('../actions/disk.ts')).runDiskReplace)),
   );
   disk.addCommand(
     command('drain', 'Move everything off a disk, and put nothing more on it.', [
@@ -79,29 +53,20 @@ export function diskCommand(io: Io, finish: (exitCode: number) => void): Command
       .argument('<name>', 'of the disk, as "store disk ls" shows it')
       .addOption(rateOption())
       .option('--cancel', 'let it take chunks again')
-      .action(async (name: string, _: DrainCommandOptions, self: Command) => {
-        const { runDiskDrain } = await import('../actions/move.ts');
-        finish(await runDiskDrain(name, self.optsWithGlobals<DrainCommandOptions>(), io));
-      }),
+      .action(run(async () => (await import('../actions/move.ts')).runDiskDrain)),
   );
   disk.addCommand(
     command('remove', 'Take a drained disk out of the store. Its folder stays.', ['store disk remove disk2'])
       .argument('<name>', 'of the disk, as "store disk ls" shows it')
-      .action(async (name: string, _: CommonOptions, self: Command) => {
-        const { runDiskRemove } = await import('../actions/disk.ts');
-        finish(await runDiskRemove(name, self.optsWithGlobals<CommonOptions>(), io));
-      }),
+      .action(run(async () => (await import('../actions/disk.ts')).runDiskRemove)),
   );
   return disk;
 }
 
-export function rebalanceCommand(io: Io, finish: (exitCode: number) => void): Command {
+export function rebalanceCommand(run: Run): Command {
   return command('rebalance', 'Move chunks from disks that hold more than their share to those that hold less.', [
     'store rebalance --rate 50',
   ])
     .addOption(rateOption())
-    .action(async (_: MoveCommandOptions, self: Command) => {
-      const { runRebalance } = await import('../actions/move.ts');
-      finish(await runRebalance(self.optsWithGlobals<MoveCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/move.ts')).runRebalance));
 }

@@ -1,20 +1,9 @@
 import type { Command } from 'commander';
-import type { Io } from '../terminal/io.ts';
-import { command, rateOption, takeStaleOption, type CommonOptions } from '../input/options.ts';
-
-export interface VerifyCommandOptions extends CommonOptions {
-  quick?: true;
-}
-
-export interface HealCommandOptions extends CommonOptions {
-  dryRun?: true;
-  allowStale?: true;
-  /** MiB a second. */
-  rate?: number;
-}
+import type { Run } from './main.ts';
+import { command, rateOption, takeStaleOption } from '../input/options.ts';
 
 /** The commands that look whether everything is as it should be, and make it so. */
-export function healthCommands(io: Io, finish: (exitCode: number) => void): Command[] {
+export function healthCommands(run: Run): Command[] {
   const verify = command(
     'verify',
     'Read every chunk, parity chunk and meta, and tell what is not as it should be. Ends with 0 only if all is whole.',
@@ -26,10 +15,7 @@ export function healthCommands(io: Io, finish: (exitCode: number) => void): Comm
   )
     .argument('[bucket/prefix]', 'everything if not given')
     .option('--quick', 'only look for files and their sizes, read nothing')
-    .action(async (address: string | undefined, _: VerifyCommandOptions, self: Command) => {
-      const { runVerify } = await import('../actions/verify.ts');
-      finish(await runVerify(address, self.optsWithGlobals<VerifyCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/verify.ts')).runVerify));
 
   const heal = command(
     'heal',
@@ -40,10 +26,7 @@ export function healthCommands(io: Io, finish: (exitCode: number) => void): Comm
     .option('--dry-run', 'only tell what would be done')
     .addOption(takeStaleOption())
     .addOption(rateOption())
-    .action(async (address: string | undefined, _: HealCommandOptions, self: Command) => {
-      const { runHeal } = await import('../actions/heal.ts');
-      finish(await runHeal(address, self.optsWithGlobals<HealCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/heal.ts')).runHeal));
 
   return [verify, heal];
 }

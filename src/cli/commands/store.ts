@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import type { CommandFactory } from './main.ts';
 import {
   allowStaleOption,
@@ -7,36 +6,11 @@ import {
   redundancyOption,
   wholeNumber,
   withCommonOptions,
-  type CommonOptions,
 } from '../input/options.ts';
 import { diskCommand, rebalanceCommand } from './store-disk.ts';
 import { healthCommands } from './store-health.ts';
 
-export interface ListCommandOptions extends CommonOptions {
-  recursive?: true;
-  allowStale?: true;
-}
-
-export interface RemoveCommandOptions extends CommonOptions {
-  recursive?: true;
-}
-
-export interface InitCommandOptions extends CommonOptions {
-  disks?: number;
-  disk?: string[];
-  durability?: 'fsync' | 'none';
-  redundancy?: string;
-}
-
-export interface BucketCreateCommandOptions extends CommonOptions {
-  redundancy?: string;
-}
-
-export interface GcCommandOptions extends CommonOptions {
-  dryRun?: true;
-}
-
-export const storeCommand: CommandFactory = (io, finish) => {
+export const storeCommand: CommandFactory = (io, run) => {
   const ls = command('ls', 'List the buckets, or the objects of a bucket, folder by folder.', [
     'store ls',
     'store ls my-bucket/2026/',
@@ -45,20 +19,14 @@ export const storeCommand: CommandFactory = (io, finish) => {
     .argument('[bucket/prefix]', 'all buckets if not given')
     .option('-r, --recursive', 'all objects, not folder by folder')
     .addOption(allowStaleOption())
-    .action(async (address: string | undefined, _: ListCommandOptions, self: Command) => {
-      const { runList } = await import('../actions/ls.ts');
-      finish(await runList(address, self.optsWithGlobals<ListCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/ls.ts')).runList));
 
   const stat = command('stat', "Show an object's meta, and a picture of where its chunks are.", [
     'store stat my-bucket/photo.jpg',
   ])
     .argument('<bucket/key>')
     .addOption(allowStaleOption())
-    .action(async (address: string, _: ListCommandOptions, self: Command) => {
-      const { runStat } = await import('../actions/stat.ts');
-      finish(await runStat(address, self.optsWithGlobals<ListCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/stat.ts')).runStat));
 
   const rm = command('rm', 'Delete objects.', [
     'store rm my-bucket/photo.jpg my-bucket/notes.txt',
@@ -66,10 +34,7 @@ export const storeCommand: CommandFactory = (io, finish) => {
   ])
     .argument('<bucket/key...>', 'objects; with -r, bucket or bucket/prefix')
     .option('-r, --recursive', 'everything whose key begins with what is given')
-    .action(async (addresses: string[], _: RemoveCommandOptions, self: Command) => {
-      const { runRemove } = await import('../actions/rm.ts');
-      finish(await runRemove(addresses, self.optsWithGlobals<RemoveCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/rm.ts')).runRemove));
 
   const bucket = command('bucket', 'Create, delete and list buckets.', [
     'store bucket create my-bucket',
@@ -83,26 +48,17 @@ export const storeCommand: CommandFactory = (io, finish) => {
     ])
       .argument('<bucket...>')
       .addOption(redundancyOption("of objects in them, instead of the store's"))
-      .action(async (buckets: string[], _: BucketCreateCommandOptions, self: Command) => {
-        const { runBucketCreate } = await import('../actions/bucket.ts');
-        finish(await runBucketCreate(buckets, self.optsWithGlobals<BucketCreateCommandOptions>(), io));
-      }),
+      .action(run(async () => (await import('../actions/bucket.ts')).runBucketCreate)),
   );
   bucket.addCommand(
     command('rm', 'Delete empty buckets.', ['store bucket rm my-bucket'])
       .argument('<bucket...>')
-      .action(async (buckets: string[], _: CommonOptions, self: Command) => {
-        const { runBucketRemove } = await import('../actions/bucket.ts');
-        finish(await runBucketRemove(buckets, self.optsWithGlobals<CommonOptions>(), io));
-      }),
+      .action(run(async () => (await import('../actions/bucket.ts')).runBucketRemove)),
   );
   bucket.addCommand(
     command('ls', 'List the buckets.', ['store bucket ls'])
       .addOption(allowStaleOption())
-      .action(async (_: ListCommandOptions, self: Command) => {
-        const { runList } = await import('../actions/ls.ts');
-        finish(await runList(undefined, self.optsWithGlobals<ListCommandOptions>(), io));
-      }),
+      .action(run(async () => (await import('../actions/ls.ts')).runBucketList)),
   );
 
   const init = command(
@@ -118,20 +74,14 @@ export const storeCommand: CommandFactory = (io, finish) => {
     )
     .addOption(redundancyOption('of objects whose bucket has none of its own (default: 1+0)'))
     .addOption(durabilityOption())
-    .action(async (_: InitCommandOptions, self: Command) => {
-      const { runInit } = await import('../actions/init.ts');
-      finish(await runInit(self.optsWithGlobals<InitCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/init.ts')).runInit));
 
   const gc = command('gc', 'Reclaim what operations that died have left behind. Safe while the store is in use.', [
     'store gc --dry-run',
     'store gc',
   ])
     .option('--dry-run', 'only tell what would be removed')
-    .action(async (_: GcCommandOptions, self: Command) => {
-      const { runGc } = await import('../actions/gc.ts');
-      finish(await runGc(self.optsWithGlobals<GcCommandOptions>(), io));
-    });
+    .action(run(async () => (await import('../actions/gc.ts')).runGc));
 
   const program = withCommonOptions(
     command('store', 'Look after a store: its objects, buckets and disks.', [
@@ -143,17 +93,7 @@ export const storeCommand: CommandFactory = (io, finish) => {
     ]),
     io,
   );
-  for (const child of [
-    ls,
-    stat,
-    rm,
-    bucket,
-    init,
-    ...healthCommands(io, finish),
-    diskCommand(io, finish),
-    rebalanceCommand(io, finish),
-    gc,
-  ])
+  for (const child of [ls, stat, rm, bucket, init, ...healthCommands(run), diskCommand(run), rebalanceCommand(run), gc])
     program.addCommand(child);
   return program;
 };

@@ -1,24 +1,7 @@
 import type { CommandFactory } from './main.ts';
-import {
-  command,
-  concurrencyOption,
-  durabilityOption,
-  redundancyOption,
-  withCommonOptions,
-  type CommonOptions,
-} from '../input/options.ts';
+import { command, concurrencyOption, durabilityOption, redundancyOption, withCommonOptions } from '../input/options.ts';
 
-export interface UploadOptions extends CommonOptions {
-  key?: string;
-  prefix?: string;
-  recursive?: true;
-  contentType?: string;
-  redundancy?: string;
-  durability?: 'fsync' | 'none';
-  concurrency: number;
-}
-
-export const uploadCommand: CommandFactory = (io, finish) =>
+export const uploadCommand: CommandFactory = (io, run) =>
   withCommonOptions(
     command('upload', 'Store files as objects. The first upload makes the store and the bucket.', [
       'upload my-bucket photo.jpg                      key: photo.jpg',
@@ -38,7 +21,4 @@ export const uploadCommand: CommandFactory = (io, finish) =>
     .addOption(durabilityOption())
     .addOption(concurrencyOption())
     .option('--quiet', 'no progress and no result lines')
-    .action(async (bucket: string, files: string[], options: UploadOptions) => {
-      const { runUpload } = await import('../actions/upload.ts');
-      finish(await runUpload(bucket, files, options, io));
-    });
+    .action(run(async () => (await import('../actions/upload.ts')).runUpload));

@@ -1,5 +1,8 @@
 import type { ChalkInstance } from 'chalk';
-import type { ShownDisk } from '../actions/disk-ls.ts';
+import type { DiskUsage } from '../../index.ts';
+
+/** A disk as it is shown; what is on it is unknown where too few disks answer. */
+export type ShownDisk = Pick<DiskUsage, 'disk' | 'path' | 'state'> & Partial<DiskUsage>;
 
 const MAX_CELLS = 60;
 
