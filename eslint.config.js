@@ -1,49 +1,7 @@
 import js from '@eslint/js';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
-
-/**
- * The layers of src/, from the bottom up. A folder imports from folders below it, and from itself; bin/ imports from
- * src/cli, and src/cli knows the store only as a user of the library does, through src/index.ts (and src/errors.ts). So a lower layer can
- * be read, tested and replaced without the ones above it.
- */
-const layers = [
-  ['errors.ts'],
-  ['concurrency', 'memory'],
-  ['files'],
-  ['erasure', 'disks', 'locks'],
-  ['metadata'],
-  ['chunks'],
-  ['store'],
-  ['index.ts'],
-  ['cli'],
-];
-
-function mayNotImport(names, message) {
-  const group = names.flatMap((name) => [`**/${name}`, `**/${name}/**`]);
-  // The rule for imports does not look at import(…).
-  const path = names.map((name) => name.replace('.', '\\.')).join('|');
-  const selector = `ImportExpression[source.value=/(^|\\u002F)(${path})($|\\u002F)/]`;
-  return {
-    'no-restricted-imports': ['error', { patterns: [{ group, message }] }],
-    'no-restricted-syntax': ['error', { selector, message }],
-  };
-}
-
-const layerRules = layers.flatMap((layer, index) =>
-  layer.map((name) => {
-    const above = layers.slice(index + 1).flat();
-    const beside = layer.filter((other) => other !== name);
-    const hidden = name === 'cli' ? layers.slice(1, index - 1).flat() : [];
-    return {
-      files: [name.endsWith('.ts') ? `src/${name}` : `src/${name}/**/*.ts`],
-      rules: mayNotImport(
-        [...above, ...beside, ...hidden, 'bin'],
-        `src/${name} may only import from the layers below it`,
-      ),
-    };
-  }),
-);
+import { layers, noCircles } from './lint/imports.js';
 
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', 'node_modules/', 'storage_nodes/', 'downloaded_files/'] },
@@ -69,9 +27,6 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
-  ...layerRules,
-  {
-    files: ['bin/**/*.ts'],
-    rules: mayNotImport(layers.slice(0, -1).flat(), 'bin/ are doors: they import from src/cli only'),
-  },
+  { plugins: { house: { rules: { layers, 'no-circles': noCircles } } }, rules: { 'house/no-circles': 'error' } },
+  { files: ['src/**', 'bin/**'], rules: { 'house/layers': 'error' } },
 );
