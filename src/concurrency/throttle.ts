@@ -4,24 +4,33 @@ import { throwIfAborted } from '../errors.ts';
 /** So soon an abort is noticed; a listener for each of many who wait would be more than a signal likes. */
 const LONGEST_SLEEP_MS = 100;
 
+/** Milliseconds, and how to let some pass. */
+export interface Clock {
+  now: () => number;
+  sleep: (milliseconds: number) => Promise<unknown>;
+}
+
 /** Keeps the bytes that are read and written below a rate, on the average since it was made. */
 export class Throttle {
   readonly #bytesPerMs: number;
-  readonly #began = performance.now();
+  readonly #clock: Clock;
+  readonly #began: number;
   #bytes = 0;
 
   /** @param rate bytes a second; infinite if not given */
-  constructor(rate: number | undefined) {
+  constructor(rate: number | undefined, clock: Clock = { now: () => performance.now(), sleep }) {
     this.#bytesPerMs = (rate ?? Infinity) / 1000;
+    this.#clock = clock;
+    this.#began = clock.now();
   }
 
   /** Counts bytes, and waits until they are due. @throws ABORTED */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
     this.#bytes += bytes;
     const due = this.#began + this.#bytes / this.#bytesPerMs;
-    for (let wait = due - performance.now(); wait > 0; wait = due - performance.now()) {
+    for (let wait = due - this.#clock.now(); wait > 0; wait = due - this.#clock.now()) {
       throwIfAborted(signal);
-      await sleep(Math.min(wait, LONGEST_SLEEP_MS));
+      await this.#clock.sleep(Math.min(wait, LONGEST_SLEEP_MS));
     }
   }
 }

@@ -13,6 +13,7 @@ export interface ReplaceCommandOptions extends CommonOptions {
   failing?: true;
   /** False with `--no-heal`. */
   heal: boolean;
+  /** Bytes a second. */
   rate?: number;
 }
 

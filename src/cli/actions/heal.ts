@@ -2,7 +2,7 @@ import type { ObjectStore, HealReport, ObjectHealth, Scope } from '../../index.t
 import { printAdvice, resumable } from '../terminal/advice.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printWarnings } from '../terminal/failure.ts';
-import { bytesPerSecond, formatBytes, plural, printable } from '../terminal/format.ts';
+import { formatBytes, plural, printable } from '../terminal/format.ts';
 import { HealthPrinter, healthExitCode } from '../terminal/health-report.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
@@ -13,7 +13,7 @@ import { isBarInTheWay, parseScope, refuseNothing } from './verify.ts';
 export interface HealCommandOptions extends CommonOptions {
   dryRun?: true;
   allowStale?: true;
-  /** MiB a second. */
+  /** Bytes a second. */
   rate?: number;
 }
 
@@ -43,7 +43,7 @@ export async function healAndReport(
         ...scope,
         dryRun,
         allowStale: options.allowStale,
-        rate: bytesPerSecond(options.rate),
+        rate: options.rate,
         signal: io.signal,
         onTotal: progress.setTotal,
         onBytes: progress.add,

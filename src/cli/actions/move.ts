@@ -2,14 +2,14 @@ import type { MoveReport } from '../../index.ts';
 import { resumable } from '../terminal/advice.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printNote, printWarnings, UsageError } from '../terminal/failure.ts';
-import { bytesPerSecond, formatBytes, plural, printable } from '../terminal/format.ts';
+import { formatBytes, plural, printable } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
 import { startProgress, type Progress } from '../terminal/progress.ts';
 
 export interface MoveCommandOptions extends CommonOptions {
-  /** MiB a second. */
+  /** Bytes a second. */
   rate?: number;
 }
 
@@ -35,7 +35,7 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
     ? (await store.usage({ signal: io.signal })).find(({ disk }) => disk === name)?.used
     : undefined;
   const report = await withProgress(io, `drain ${name}`, total, (progress) =>
-    store.drainDisk(name, { rate: bytesPerSecond(options.rate), signal: io.signal, onBytes: progress.add }),
+    store.drainDisk(name, { rate: options.rate, signal: io.signal, onBytes: progress.add }),
   );
   const isEmpty = report.failed.length === 0;
   if (options.json === true) {
@@ -51,7 +51,7 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
 export async function runRebalance(options: MoveCommandOptions, io: Io): Promise<number> {
   const store = await openStore(options, io);
   const report = await withProgress(io, 'rebalance', undefined, (progress) =>
-    store.rebalance({ rate: bytesPerSecond(options.rate), signal: io.signal, onBytes: progress.add }),
+    store.rebalance({ rate: options.rate, signal: io.signal, onBytes: progress.add }),
   );
   if (options.json === true) await io.stdout.json(report);
   else if (report.moved === 0 && report.failed.length === 0)

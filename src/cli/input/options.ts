@@ -84,13 +84,14 @@ export function redundancyOption(whose: string): Option {
   );
 }
 
-/** A rate that is slower would only be a way to wait. */
+/** MiB a second; a rate that is slower would only be a way to wait. */
 const LEAST_RATE = 0.01;
 
+/** Its value is in bytes a second. */
 export function rateOption(): Option {
   return new Option('--rate <MiB/s>', 'read and write so much a second at most').argParser((text) => {
     const value = Number(text);
-    if (/^\d+(\.\d+)?$/.test(text) && value >= LEAST_RATE) return value;
+    if (/^\d+(\.\d+)?$/.test(text) && value >= LEAST_RATE) return value * 1024 * 1024;
     throw new InvalidArgumentError(
       `A number of MiB per second is needed, such as 50 or 0.5, and at least ${LEAST_RATE}.`,
     );

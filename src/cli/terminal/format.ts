@@ -35,11 +35,6 @@ export function formatSummary(files: number, bytes: number, failed: number, mill
   return `${plural(files, 'file')}  ${formatTransfer(bytes, milliseconds)}${end}`;
 }
 
-/** What a rate option says, in bytes a second. */
-export function bytesPerSecond(rate: number | undefined): number | undefined {
-  return rate === undefined ? undefined : rate * 1024 * 1024;
-}
-
 /** `1 chunk`, `2 chunks`. */
 export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;
