@@ -41,6 +41,18 @@ export type ErrorCode =
   | 'OUT_OF_RESOURCES'
   | 'ABORTED';
 
+/**
+ * What is wrong with what was asked of a disk, where somebody may act on it:
+ *
+ * - `missing`: it is not there, though its disk is.
+ * - `damaged`: it is there, and other than it should be; `too-long`: with more bytes, which nobody reads.
+ * - `blocked`: on the way to it stands what is no folder; `closed`: this process may not open it.
+ * - `offline`: its disk is not there, or does not answer.
+ * - `slow`: it has not come in time, and may still come.
+ * - `unreadable`: its disk is there and can't read it, for any other reason.
+ */
+export type Fault = 'missing' | 'damaged' | 'too-long' | 'blocked' | 'closed' | 'offline' | 'slow' | 'unreadable';
+
 /** Machine-readable facts of an error; which ones are there depends on its code. */
 export interface ErrorDetails {
   bucket?: string;
@@ -57,20 +69,26 @@ export interface ErrorDetails {
   path?: string;
   expected?: string | number;
   found?: string | number;
-  /** The system's error code behind this one, such as `EIO`. */
+  /** Of every `CHUNK_*`, and of `DISK_*` as far as that is known. */
+  fault?: Fault;
+  /** The system's error code behind this one, such as `EIO`: for people. Who decides by an error goes by its code and `fault`. */
   errno?: string;
 }
+
+/** Facts that may be undefined, where they are not known. */
+export type Perhaps<T> = { [Name in keyof T]: T[Name] | undefined };
 
 /** The one error class of the library: a stable `code`, machine-readable `details`, and the `cause`. */
 export class StoreError extends Error {
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, cause?: unknown) {
+  /** @param details those that are undefined count as not given */
+  constructor(code: ErrorCode, message: string, details: Perhaps<ErrorDetails> = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'StoreError';
     this.code = code;
-    this.details = details;
+    this.details = Object.fromEntries(Object.entries(details).filter(([, fact]) => fact !== undefined)) as ErrorDetails;
   }
 }
 

@@ -2,7 +2,7 @@
 export { ObjectStore, type OpenOptions } from './store/object-store.ts';
 export type { WaitOptions } from './store/members/attendance.ts';
 export { callsUnderWay } from './concurrency/call-gate.ts';
-export { isStoreError, StoreError, type ErrorCode, type ErrorDetails } from './errors.ts';
+export { isStoreError, StoreError, type ErrorCode, type ErrorDetails, type Fault } from './errors.ts';
 export { checkBucketName, checkKey } from './metadata/names.ts';
 export { parseRedundancy, type Redundancy } from './metadata/redundancy.ts';
 export { stripesOf, type ShardEntry, type Stripe } from './metadata/stripes.ts';

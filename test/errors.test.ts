@@ -4,13 +4,13 @@ import { errnoOf, isStoreError, StoreError, throwIfAborted } from '../src/errors
 describe('an error of the library', () => {
   it('carries code, message, details and cause', () => {
     const cause = new Error('underneath');
-    const error = new StoreError('DISK_IO', 'it failed', { disk: 'disk1', chunk: 3 }, cause);
+    const error = new StoreError('DISK_IO', 'it failed', { disk: 'disk1', fault: 'offline', chunk: 3 }, cause);
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({
       name: 'StoreError',
       code: 'DISK_IO',
       message: 'it failed',
-      details: { disk: 'disk1', chunk: 3 },
+      details: { disk: 'disk1', fault: 'offline', chunk: 3 },
     });
     expect(error.cause).toBe(cause);
   });

@@ -1,11 +1,14 @@
 import type { Disk, ReadOptions } from '../disks/disk.ts';
 import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
-import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
+import { isDiskFault, isStoreError, StoreError, type ErrorDetails, type Fault, type Perhaps } from '../errors.ts';
 import { isParity, nameShard, type ShardEntry } from '../metadata/stripes.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { sha256 } from './sha256.ts';
 
-/** Reads chunks and parity chunks of one object version, each from its disk, and judges what comes. */
+/** What an error may say beside which shard it is about. */
+type Facts = Perhaps<Pick<ErrorDetails, 'expected' | 'found' | 'errno'>>;
+
+/** Reads chunks and parity chunks of one object version, each from its disk, and checks what comes. */
 export class ShardReader {
   readonly #meta: ObjectMeta;
   readonly #disks: Map<string, Disk>;
@@ -35,13 +38,11 @@ export class ShardReader {
     const disk = this.#disks.get(shard.disk);
     if (disk !== undefined) return disk;
     const offline = this.#offline.get(shard.disk);
-    if (offline === undefined)
-      throw this.error('CHUNK_UNAVAILABLE', shard, 'is out of reach: this store has no such disk');
-    throw this.error(
-      'CHUNK_UNAVAILABLE',
-      shard,
-      `is out of reach: the disk is ${offline.state.status} (${offline.state.reason})`,
-    );
+    const why =
+      offline === undefined
+        ? 'this store has no such disk'
+        : `the disk is ${offline.state.status} (${offline.state.reason})`;
+    throw this.error('offline', shard, `is out of reach: ${why}`);
   }
 
   /**
@@ -55,10 +56,10 @@ export class ShardReader {
       bytes = await disk.read(this.pathOf(shard), { ...options, limit: shard.size });
     } catch (error) {
       if (!isDiskFault(error)) throw error;
-      if (error.details.errno === 'EFBIG') throw this.#wrongSize(shard, undefined, error);
+      if (error.details.fault === 'too-long') throw this.#tooLong(shard, {}, error);
       throw this.#unreadable(shard, error);
     }
-    if (bytes === undefined) throw this.#missing(shard);
+    if (bytes === undefined) throw this.error('missing', shard, 'is missing');
     if (bytes.length !== shard.size) throw this.#wrongSize(shard, bytes.length);
     return bytes;
   }
@@ -67,7 +68,7 @@ export class ShardReader {
   async check(shard: ShardEntry, bytes: Uint8Array): Promise<void> {
     const found = await sha256(bytes);
     if (found === shard.sha256) return;
-    throw this.error('CHUNK_DAMAGED', shard, 'is damaged: its SHA-256 does not match', {
+    throw this.error('damaged', shard, 'is damaged: its SHA-256 does not match', {
       expected: shard.sha256,
       found,
     });
@@ -78,8 +79,8 @@ export class ShardReader {
     const disk = this.diskOf(shard);
     try {
       const stat = await disk.stat(this.pathOf(shard));
-      if (stat === undefined) throw this.#missing(shard);
-      if (!stat.isFile) throw this.error('CHUNK_DAMAGED', shard, 'is damaged: something else stands in its place');
+      if (stat === undefined) throw this.error('missing', shard, 'is missing');
+      if (!stat.isFile) throw this.error('damaged', shard, 'is damaged: something else stands in its place');
       if (stat.size !== shard.size) throw this.#wrongSize(shard, stat.size);
     } catch (error) {
       if (!isDiskFault(error) || isStoreError(error, 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED')) throw error;
@@ -87,46 +88,31 @@ export class ShardReader {
     }
   }
 
-  error(
-    code: 'CHUNK_DAMAGED' | 'CHUNK_UNAVAILABLE',
-    shard: ShardEntry,
-    what: string,
-    facts: { expected?: string | number; found?: string | number; errno?: string } = {},
-    cause?: unknown,
-  ): StoreError {
+  /** CHUNK_DAMAGED or CHUNK_UNAVAILABLE, as the fault is. */
+  error(fault: Fault, shard: ShardEntry, what: string, facts: Facts = {}, cause?: unknown): StoreError {
     const { bucket, key, version } = this.#meta;
     const path = this.pathOf(shard);
+    const chunk = isParity(shard) ? undefined : shard.order;
     return new StoreError(
-      code,
+      fault === 'damaged' || fault === 'too-long' ? 'CHUNK_DAMAGED' : 'CHUNK_UNAVAILABLE',
       `${nameShard(shard)} of ${bucket}/${key} on disk "${shard.disk}" ${what} (${path})`,
-      { bucket, key, version, disk: shard.disk, ...(isParity(shard) ? {} : { chunk: shard.order }), path, ...facts },
+      { bucket, key, version, disk: shard.disk, chunk, path, fault, ...facts },
       cause,
     );
-  }
-
-  #missing(shard: ShardEntry): StoreError {
-    return this.error('CHUNK_UNAVAILABLE', shard, 'is missing', { errno: 'ENOENT' });
   }
 
   #unreadable(shard: ShardEntry, cause: StoreError): StoreError {
-    const { errno } = cause.details;
-    return this.error(
-      'CHUNK_UNAVAILABLE',
-      shard,
-      `cannot be read: ${cause.message}`,
-      errno === undefined ? {} : { errno },
-      cause,
-    );
+    const { errno, fault = 'unreadable' } = cause.details;
+    return this.error(fault, shard, `cannot be read: ${cause.message}`, { errno }, cause);
   }
 
-  #wrongSize(shard: ShardEntry, found: number | undefined, cause?: unknown): StoreError {
-    const what = found === undefined || found > shard.size ? 'too long' : `only ${found} of ${shard.size} bytes long`;
-    return this.error(
-      'CHUNK_DAMAGED',
-      shard,
-      `is damaged: it is ${what}`,
-      { expected: shard.size, ...(found === undefined ? {} : { found }) },
-      cause,
-    );
+  #wrongSize(shard: ShardEntry, found: number): StoreError {
+    if (found > shard.size) return this.#tooLong(shard, { found });
+    const what = `is damaged: it is only ${found} of ${shard.size} bytes long`;
+    return this.error('damaged', shard, what, { expected: shard.size, found });
+  }
+
+  #tooLong(shard: ShardEntry, facts: Facts, cause?: unknown): StoreError {
+    return this.error('too-long', shard, 'is damaged: it is too long', { expected: shard.size, ...facts }, cause);
   }
 }

@@ -194,7 +194,7 @@ export class StripeRun {
     if (this.#isOver) return;
     missing.forEach((chunk, index) => {
       const state = this.#states.get(chunk);
-      const late = this.#shards.error('CHUNK_UNAVAILABLE', chunk, 'is slow to come', { errno: 'ETIMEDOUT' });
+      const late = this.#shards.error('slow', chunk, 'is slow to come');
       this.#options.onRebuilt?.(chunk, state?.state === 'bad' ? state.error : late);
       this.#states.set(chunk, { state: 'good', bytes: outputs[index] ?? Buffer.alloc(0), isVerified: true });
     });

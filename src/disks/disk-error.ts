@@ -1,4 +1,4 @@
-import { errnoOf, reasonOf, shortageError, StoreError, type ErrorCode } from '../errors.ts';
+import { errnoOf, reasonOf, shortageError, StoreError, type ErrorCode, type Fault } from '../errors.ts';
 
 const CODES: Partial<Record<string, ErrorCode>> = {
   ENOSPC: 'DISK_FULL',
@@ -6,6 +6,13 @@ const CODES: Partial<Record<string, ErrorCode>> = {
   EROFS: 'DISK_READ_ONLY',
   EACCES: 'DISK_READ_ONLY',
   EPERM: 'DISK_READ_ONLY',
+};
+
+const FAULTS: Partial<Record<string, Fault>> = {
+  ENOENT: 'missing',
+  EFBIG: 'too-long',
+  ENOTDIR: 'blocked',
+  EACCES: 'closed',
 };
 
 const WORDS: Partial<Record<ErrorCode, string>> = {
@@ -21,12 +28,12 @@ export function diskError(disk: string, action: string, path: string, cause: unk
   const shortage = shortageError(cause, `cannot ${action} ${path} on disk "${disk}"`);
   if (shortage !== undefined) return shortage;
   const errno = errnoOf(cause);
-  const code = (errno === undefined ? undefined : CODES[errno]) ?? 'DISK_IO';
+  const code = CODES[errno ?? ''] ?? 'DISK_IO';
   const what = WORDS[code] ?? 'failed';
   return new StoreError(
     code,
     `disk "${disk}" ${what}: cannot ${action} ${path}: ${reasonOf(cause)}`,
-    { disk, path, ...(errno === undefined ? {} : { errno }) },
+    { disk, path, fault: FAULTS[errno ?? ''], errno },
     cause,
   );
 }

@@ -54,9 +54,10 @@ interface Call<T> {
 }
 
 /**
- * A disk around a disk: nobody waits for it for ever. All that waits for the disk, in all operations of a store, waits here:
- * for a turn, because calls that hang must leave threads to others; for an answer; and for a chunk that is slow to come. A call that does not return in time is given up, and fails with
- * DISK_IO and without an errno; until it returns, the disk is `hanging`, and nothing more is asked of it.
+ * A disk around a disk: nobody waits for it for ever. All that waits for the disk, in all operations of a store, waits
+ * here: for a turn, because calls that hang must leave threads to others; for an answer; and for a chunk that is slow to
+ * come. A call that does not return in time is given up, and fails with DISK_IO and the fault `offline`; until it
+ * returns, the disk is `hanging`, and nothing more is asked of it.
  *
  * What a given-up call still does must be harmless. So if it may change something, the disk owes that change: every
  * process is told before the caller is, and until the change is made or has failed, the disk is `hanging` for all of
@@ -190,7 +191,7 @@ export class PatientDisk implements Disk {
         new StoreError(
           'DISK_IO',
           `disk "${this.name}" does not come to an end of writing back what it has been given`,
-          { disk: this.name },
+          { disk: this.name, fault: 'offline' },
         ),
     });
   }
@@ -228,6 +229,7 @@ export class PatientDisk implements Disk {
         new StoreError('DISK_IO', `disk "${this.name}" does not answer: cannot ${action} ${path}`, {
           disk: this.name,
           path,
+          fault: 'offline',
         }),
       onGivenUp: async (over) => {
         const lent = memory?.();

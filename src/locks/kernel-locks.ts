@@ -56,11 +56,10 @@ export class KernelLocks implements Locks {
       return await open(this.#path, WRITE, 0o666);
     } catch (error) {
       throwIfShort(error, `cannot open the store's locks ("${this.#path}")`);
-      const errno = errnoOf(error);
       throw new StoreError(
         'STORE_NOT_WRITABLE',
         `the store cannot be written to: ${reasonOf(error)} ("${this.#path}")`,
-        { path: this.#path, ...(errno === undefined ? {} : { errno }) },
+        { path: this.#path, errno: errnoOf(error) },
         error,
       );
     }

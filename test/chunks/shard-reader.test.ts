@@ -7,6 +7,7 @@ import { StripeReader } from '../../src/chunks/stripe-reader.ts';
 import type { OfflineDisk } from '../../src/disks/disk-set.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk } from '../support/faulty-disk.ts';
+import { StoreError, type ErrorDetails, type Fault } from '../../src/errors.ts';
 import { parityFile, type ParityEntry } from '../../src/metadata/meta.ts';
 import { stripesOf } from '../../src/metadata/stripes.ts';
 import { makeDisks } from '../disks/make-disks.ts';
@@ -307,6 +308,44 @@ describe('looking whether a chunk is there', () => {
   });
 });
 
+describe('the fault of an error about a chunk', () => {
+  /** A disk error as some disk may make it: without a system's code. */
+  const silent = (details: ErrorDetails): StoreError => new StoreError('DISK_IO', 'disk "disk2" failed', details);
+  const faults: [Fault, string, (disk: Disk, file: string) => void][] = [
+    ['missing', 'a file that is not there', (_, file) => rmSync(file)],
+    ['damaged', 'other bytes', (_, file) => writeFileSync(file, Buffer.alloc(5000))],
+    ['damaged', 'too few bytes', (_, file) => truncateSync(file, 4999)],
+    ['too-long', 'more bytes than there is memory for', (_, file) => appendFileSync(file, Buffer.alloc(50_000))],
+    [
+      'blocked',
+      'a file in the place of its folder',
+      (_, file) => {
+        rmSync(dirname(file), { recursive: true });
+        writeFileSync(dirname(file), 'x');
+      },
+    ],
+    [
+      'offline',
+      'a disk that does not answer',
+      (disk) => (disk.read = () => Promise.reject(silent({ fault: 'offline' }))),
+    ],
+    ['unreadable', 'a disk that fails and does not say why', (disk) => (disk.read = () => Promise.reject(silent({})))],
+  ];
+
+  it.each(faults)('is "%s" for %s, and its code goes by that', async (fault, _, harm) => {
+    const test = await prepare();
+    harm(test.diskOf(1), test.fileOf(1));
+    const code = fault === 'damaged' || fault === 'too-long' ? 'CHUNK_DAMAGED' : 'CHUNK_UNAVAILABLE';
+    await expect(test.read(1)).rejects.toMatchObject({ code, details: { fault, disk: 'disk2', chunk: 1 } });
+  });
+
+  it('is "offline" where the disk is not among those at hand', async () => {
+    const test = await prepare();
+    const failure = { code: 'CHUNK_UNAVAILABLE', details: { fault: 'offline' } };
+    await expect(test.read(1, [test.diskOf(0)])).rejects.toMatchObject(failure);
+  });
+});
+
 describe('an error about parity', () => {
   it('names the row and the chunks that it protects, and has no number of a chunk', async () => {
     const test = await prepare();
@@ -319,7 +358,7 @@ describe('an error about parity', () => {
     expect(error).toMatchObject({
       code: 'CHUNK_UNAVAILABLE',
       message: `parity 1 of chunks 0-1 of my-bucket/folder/demo.txt on disk "disk2" is missing (${FOLDER}/000000.parity1)`,
-      details: { disk: 'disk2', path: `${FOLDER}/000000.parity1`, errno: 'ENOENT' },
+      details: { disk: 'disk2', path: `${FOLDER}/000000.parity1`, fault: 'missing' },
     });
     expect((error as { details: object }).details).not.toHaveProperty('chunk');
   });

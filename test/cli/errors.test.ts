@@ -218,7 +218,17 @@ const SITUATIONS: Situation[] = [
       return cli.download('my-bucket/k', '-o', '-');
     },
     code: 4,
-    says: /^bytes 0-6 of my-bucket\/k cannot be read: chunk 0 of my-bucket\/k on disk "disk\d" is missing \(/,
+    says: /^bytes 0-6 of my-bucket\/k cannot be read: chunk 0 of my-bucket\/k on disk "disk\d" is missing \(.*\n {2}upload the object again, or bring the file back/,
+  },
+  {
+    what: 'a chunk whose disk is away',
+    run: (cli) => {
+      const [disk = ''] = path.relative(cli.root, chunkOf(cli)).split(path.sep);
+      renameSync(path.join(cli.root, disk), cli.path('away'));
+      return cli.download('my-bucket/k', '-o', '-');
+    },
+    code: 4,
+    says: /^bytes 0-6 of my-bucket\/k cannot be read: chunk 0 .* is out of reach: the disk is missing .*\n {2}bring the disk back/,
   },
   {
     what: 'metas that are damaged on all disks',

@@ -54,7 +54,7 @@ export function describeClearing(test: DiskTest): void {
     const { disk } = test;
     skip(!disk.capabilities.folders, "where there are no folders, a file is in nobody's way");
     await test.publish(`${AREA}/place`, Buffer.from('x'));
-    const failure = { code: 'DISK_IO', details: { disk: disk.name, errno: 'ENOTDIR' } };
+    const failure = { code: 'DISK_IO', details: { disk: disk.name, fault: 'blocked' } };
     await expect(disk.makeFolder(`${AREA}/place`)).rejects.toMatchObject(failure);
     await expect(disk.read(`${AREA}/place/file`)).rejects.toMatchObject(failure);
     await expect(disk.stat(`${AREA}/place/file`)).rejects.toMatchObject(failure);

@@ -21,6 +21,18 @@ describe('the error of a disk', () => {
     expect(error.message).toContain(cause.message);
   });
 
+  it.each([
+    ['ENOENT', 'missing'],
+    ['EFBIG', 'too-long'],
+    ['ENOTDIR', 'blocked'],
+    ['EACCES', 'closed'],
+    ['EIO', undefined],
+    ['ENOSPC', undefined],
+  ])('that is %s is the fault "%s"', (errno, fault) => {
+    const cause = Object.assign(new Error(`${errno}: from the system`), { code: errno });
+    expect(diskError('disk7', 'read', 'chunks/x', cause).details.fault).toBe(fault);
+  });
+
   it.each(['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR'])(
     'is none of the disk where it is %s: that is said of the process',
     (errno) => {

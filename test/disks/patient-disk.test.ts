@@ -66,7 +66,7 @@ const refused = (promise: Promise<unknown>): Promise<unknown> =>
   );
 const silent = {
   code: 'DISK_IO',
-  details: { disk: 'disk2' },
+  details: { disk: 'disk2', fault: 'offline' },
   message: expect.stringContaining('disk "disk2" does not answer') as string,
 };
 

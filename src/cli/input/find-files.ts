@@ -82,10 +82,5 @@ async function* walk(
 function badSource(file: string, cause: unknown): StoreError {
   const errno = errnoOf(cause);
   const reason = errno === 'ENOENT' ? 'there is no such file' : reasonOf(cause);
-  return new StoreError(
-    'BAD_SOURCE',
-    `cannot read "${file}": ${reason}`,
-    { path: file, ...(errno === undefined ? {} : { errno }) },
-    cause,
-  );
+  return new StoreError('BAD_SOURCE', `cannot read "${file}": ${reason}`, { path: file, errno }, cause);
 }

@@ -52,7 +52,7 @@ function hintFor({ code, details }: StoreError): string | undefined {
   // The same code for the store's folder and for a disk's: one begins with --root, the other does not.
   if (code === 'BAD_ROOT' && details.disk !== undefined) return 'a disk begins as an empty folder';
   // The disk is there; it is the file that is not, or can't be read.
-  if (code === 'CHUNK_UNAVAILABLE' && details.errno !== undefined)
+  if (code === 'CHUNK_UNAVAILABLE' && details.fault !== 'offline')
     return 'upload the object again, or bring the file back from a backup; "store verify" tells what else is lost';
   return ANSWERS[code].hint;
 }

@@ -19,7 +19,7 @@ export class Rebuilt {
 
   readonly add = (chunk: ChunkEntry, reason: StoreError): void => {
     this.#count++;
-    if (isSlow(reason)) this.#slow++;
+    if (reason.details.fault === 'slow') this.#slow++;
     this.#disks.add(chunk.disk);
     this.#parent?.add(chunk, reason);
   };
@@ -35,8 +35,4 @@ export class Rebuilt {
     const slow = this.#slow === 0 ? '' : ` (${this.#slow} of them merely slow to come)`;
     return `${what} of ${from} ${verb} rebuilt from parity on the way${slow}; "store heal" mends what is wrong`;
   }
-}
-
-function isSlow({ details }: StoreError): boolean {
-  return details.errno === 'ETIMEDOUT';
 }

@@ -1,6 +1,6 @@
 import { describeBytes } from '../../chunks/loss.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
-import type { StoreError } from '../../errors.ts';
+import type { Fault, StoreError } from '../../errors.ts';
 import type { LockSession } from '../../locks/locks.ts';
 import { metaKind } from '../../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
@@ -159,7 +159,8 @@ export class Diagnosis {
         disk: shard.disk,
         path: `${this.#meta.directory}/${shard.file}`,
       } as const;
-      if (fault !== undefined) this.#problems.push({ ...common, state: stateOf(fault), reason: fault.message });
+      if (fault !== undefined)
+        this.#problems.push({ ...common, state: STATES[fault.details.fault ?? 'unreadable'], reason: fault.message });
       else if (mustLeave(this.#context, shard)) {
         this.#problems.push({
           ...common,
@@ -286,8 +287,14 @@ function badCopy(copy: Copy<unknown>): Pick<Problem, 'state' | 'reason'> | undef
   return { state: copy.bytes === undefined ? 'unreadable' : 'damaged', reason: copy.error.message };
 }
 
-function stateOf(fault: StoreError): Problem['state'] {
-  if (fault.code === 'CHUNK_DAMAGED') return 'damaged';
-  if (fault.details.errno === 'ENOENT') return 'missing';
-  return fault.details.errno === undefined ? 'offline' : 'unreadable';
-}
+/** How a shard with a fault is. */
+const STATES: Record<Fault, Problem['state']> = {
+  missing: 'missing',
+  damaged: 'damaged',
+  'too-long': 'damaged',
+  blocked: 'unreadable',
+  closed: 'unreadable',
+  offline: 'offline',
+  slow: 'unreadable',
+  unreadable: 'unreadable',
+};

@@ -166,7 +166,7 @@ class Healing {
       } catch (error) {
         // What else is wrong with it, the walk will tell.
         if (!isDiskFault(error)) throw error;
-        if (error.details.errno !== 'ENOTDIR') continue;
+        if (error.details.fault !== 'blocked') continue;
         // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
         this.#block(disk, {
           path: 'all buckets',

@@ -64,7 +64,7 @@ export async function findBlocks(copies: readonly Copy<unknown>[], path: string)
 async function findBlock(copy: Copy<unknown>, path: string): Promise<Block | undefined> {
   const { disk } = copy;
   if (copy.state !== 'bad' || copy.bytes !== undefined) return undefined;
-  if (copy.error.details.errno === 'ENOTDIR') return { disk, isAbove: true };
+  if (copy.error.details.fault === 'blocked') return { disk, isAbove: true };
   return (await look(disk, path))?.isFile === false ? { disk, isAbove: false } : undefined;
 }
 
@@ -78,7 +78,7 @@ async function look(disk: Disk, path: string): Promise<FileStat | undefined> {
 
 /** Opens the copy, or a folder above it, where it may not be read, and tells whether that was so. What is no file stays. */
 async function open(copy: Copy<unknown>, path: string, obstacles: Obstacles): Promise<boolean> {
-  if (copy.state !== 'bad' || copy.error.details.errno !== 'EACCES') return false;
+  if (copy.state !== 'bad' || copy.error.details.fault !== 'closed') return false;
   return (await look(copy.disk, path))?.isFile !== false && obstacles.clear(copy.disk, path);
 }
 
