@@ -1,4 +1,13 @@
-/** The library: `ObjectStore` and the types of what goes into it and comes out. */
+/**
+ * The library: `ObjectStore` and the types of what goes into it and comes out.
+ * @example
+ * try {
+ *   await store.head('my-bucket', 'nobody.txt');
+ * } catch (error) {
+ *   if (!isStoreError(error, 'NO_SUCH_KEY')) throw error;
+ *   console.log(error.message, error.details.key);
+ * }
+ */
 export { ObjectStore, type OpenOptions } from './store/object-store.ts';
 export type { WaitOptions } from './store/members/attendance.ts';
 export { callsUnderWay } from './concurrency/call-gate.ts';

@@ -66,6 +66,7 @@ export class ObjectStore {
   /**
    * Opens the store in the folder `root`.
    * @throws STORE_NOT_FOUND, BAD_ROOT, STORE_DAMAGED, UNKNOWN_FORMAT, BAD_REDUNDANCY; with `create`, what `init` throws
+   * @example const store = await ObjectStore.open('storage_nodes', { create: true });
    */
   static async open(root: string, options: OpenOptions = {}): Promise<ObjectStore> {
     const { concurrency = DEFAULT_CONCURRENCY } = options;
@@ -91,7 +92,11 @@ export class ObjectStore {
     return new ObjectStore(members, concurrency);
   }
 
-  /** Makes a store in the folder `root`. @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, BAD_REDUNDANCY, STORE_NOT_WRITABLE, DISK_FULL */
+  /**
+   * Makes a store in the folder `root`.
+   * @throws STORE_EXISTS, BAD_ROOT, BAD_DISK_NAME, BAD_REDUNDANCY, STORE_NOT_WRITABLE, DISK_FULL
+   * @example const store = await ObjectStore.init('safe', { disks: 6, redundancy: '4+2' });
+   */
   static async init(root: string, options: InitOptions = {}): Promise<ObjectStore> {
     await initStore(path.resolve(root), options);
     return ObjectStore.open(root, options.waiting);
@@ -100,6 +105,9 @@ export class ObjectStore {
   /**
    * Stores an object: all of it, in one step, or nothing.
    * @throws NO_SUCH_BUCKET, BAD_KEY, BAD_SOURCE, SOURCE_CHANGED, KEY_COLLISION, TOO_FEW_DISKS_TO_WRITE, DISK_FULL, …
+   * @example
+   * await store.put('my-bucket', 'photo.jpg', '/tmp/photo.jpg');
+   * await store.put('my-bucket', 'hello.txt', Buffer.from('hello'), { contentType: 'text/plain', redundancy: '1+1' });
    */
   put(bucket: string, key: string, source: PutSource, options: PutOptions = {}): Promise<PutResult> {
     return put(this.#context, bucket, key, source, options);
@@ -110,12 +118,19 @@ export class ObjectStore {
    * meanwhile; it must be read to its end or destroyed.
    * @throws NO_SUCH_KEY, NO_SUCH_BUCKET, BAD_RANGE, CHUNK_UNAVAILABLE, TOO_FEW_DISKS_TO_READ, META_DAMAGED; the body
    *   fails with CHUNK_DAMAGED or CHUNK_UNAVAILABLE
+   * @example
+   * const { meta, body } = await store.get('my-bucket', 'hello.txt', { range: { from: 0, to: 3 } });
+   * for await (const bytes of body) console.log(meta.contentType, String(bytes));
    */
   get(bucket: string, key: string, options: GetOptions = {}): Promise<GetResult> {
     return get(this.#context, bucket, key, options);
   }
 
-  /** Reads an object, or a range of it, into a file that appears when it is whole. @throws what `get` throws, TARGET_IO */
+  /**
+   * Reads an object, or a range of it, into a file that appears when it is whole.
+   * @throws what `get` throws, TARGET_IO
+   * @example const { size } = await store.getToFile('my-bucket', 'photo.jpg', 'copies/photo.jpg');
+   */
   getToFile(bucket: string, key: string, file: string, options: GetOptions = {}): Promise<ObjectMeta> {
     return getToFile(this.#context, bucket, key, file, options);
   }
@@ -129,19 +144,30 @@ export class ObjectStore {
     return readObjectMeta(this.#context, view, bucket, key, allowStale);
   }
 
-  /** The objects of a bucket in the UTF-8 byte order of their keys. @throws NO_SUCH_BUCKET, META_DAMAGED */
+  /**
+   * The objects of a bucket in the UTF-8 byte order of their keys.
+   * @throws NO_SUCH_BUCKET, META_DAMAGED
+   * @example for await (const { key, size } of store.list('my-bucket', { prefix: 'hel' })) console.log(key, size);
+   */
   list(bucket: string, options: ListOptions & { folders: true }): AsyncIterableIterator<Listed>;
   list(bucket: string, options?: ListOptions & { folders?: false }): AsyncIterableIterator<ListedObject>;
   list(bucket: string, options: ListOptions = {}): AsyncIterableIterator<Listed> {
     return list(this.#context, bucket, options);
   }
 
-  /** Deletes an object. @throws NO_SUCH_KEY, NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, … */
+  /**
+   * Deletes an object.
+   * @throws NO_SUCH_KEY, NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, …
+   * @example await store.delete('my-bucket', 'hello.txt');
+   */
   delete(bucket: string, key: string, options: DeleteOptions = {}): Promise<void> {
     return deleteObject(this.#context, bucket, key, options);
   }
 
-  /** @throws BUCKET_EXISTS, BAD_BUCKET_NAME, BAD_REDUNDANCY */
+  /**
+   * @throws BUCKET_EXISTS, BAD_BUCKET_NAME, BAD_REDUNDANCY
+   * @example await store.createBucket('archive', { redundancy: '2+1' });
+   */
   createBucket(bucket: string, options: CreateBucketOptions = {}): Promise<void> {
     return createBucket(this.#context, bucket, options);
   }
@@ -166,17 +192,29 @@ export class ObjectStore {
     return usage(this.#context, options);
   }
 
-  /** Reads everything, or with `quick` looks for it, and tells what is not as it should be. @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_READ */
+  /**
+   * Reads everything, or with `quick` looks for it, and tells what is not as it should be.
+   * @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_READ
+   * @example const { degraded, lost } = await store.verify({ onObject: ({ key, state }) => console.log(key, state) });
+   */
   verify(options: VerifyOptions = {}): Promise<HealthReport> {
     return verify(this.#context, options);
   }
 
-  /** Brings everything back to where it should be, whole, and tells what is left to say. @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, … */
+  /**
+   * Brings everything back to where it should be, whole, and tells what is left to say.
+   * @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, …
+   * @example const { rebuilt, failed } = await store.heal({ rate: 50 * 1024 * 1024 });
+   */
   heal(options: HealOptions = {}): Promise<HealReport> {
     return heal(this.#context, options);
   }
 
-  /** Adds the empty or missing folder `folder` as a disk. @throws DISK_EXISTS, BAD_DISK_NAME, BAD_ROOT, … */
+  /**
+   * Adds the empty or missing folder `folder` as a disk.
+   * @throws DISK_EXISTS, BAD_DISK_NAME, BAD_ROOT, …
+   * @example await store.addDisk('disk4', '/mnt/new');
+   */
   addDisk(name: string, folder: string, options: DiskOptions = {}): Promise<void> {
     return addDisk(this.#context, name, folder, options);
   }
@@ -184,12 +222,19 @@ export class ObjectStore {
   /**
    * Accepts an empty or missing folder, at the disk's place or a new one, as the disk of that name. Resolves to whether
    * there is something to heal: not where the folder is the disk itself, moved by hand. @throws NO_SUCH_DISK, DISK_EXISTS, BAD_ROOT
+   * @example if (await store.replaceDisk('disk2', '/mnt/other')) await store.heal();
    */
   replaceDisk(name: string, folder?: string, options: ReplaceOptions = {}): Promise<boolean> {
     return replaceDisk(this.#context, name, folder, options);
   }
 
-  /** Moves everything off a disk and puts nothing more on it; a disk that is lost is made up for from the others. @throws NO_SUCH_DISK, DISK_NEEDED */
+  /**
+   * Moves everything off a disk and puts nothing more on it; a disk that is lost is made up for from the others.
+   * @throws NO_SUCH_DISK, DISK_NEEDED
+   * @example
+   * const { failed } = await store.drainDisk('disk1');
+   * if (failed.length === 0) await store.removeDisk('disk1');
+   */
   async drainDisk(name: string, options: MoveOptions = {}): Promise<MoveReport> {
     await setDraining(this.#context, name, false, options);
     return moveAll(this.#context, options, (view) => Relocation.of(this.#context, view));
@@ -227,7 +272,10 @@ export class ObjectStore {
     if (failure !== undefined) throw new StoreError('DISK_IO', failure);
   }
 
-  /** Reclaims what operations that died have left behind; never what one that is at work uses. */
+  /**
+   * Reclaims what operations that died have left behind; never what one that is at work uses.
+   * @example const { leftoverBytes, kept } = await store.gc({ dryRun: true });
+   */
   gc(options: GcOptions = {}): Promise<GcReport> {
     return gc(this.#context, options);
   }
