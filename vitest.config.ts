@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** Every call of many commands is struck once: these take longer than all others together. */
-const FAULTS = ['crash', 'care-crash', 'io-errors', 'care-errors', 'power-loss/power-loss'].map(
-  (name) => `test/faults/${name}.test.ts`,
-);
+/**
+ * What starts real programs again and again, strikes or kills them, mounts file systems or makes tens of thousands of
+ * files: it takes longer than all others together. The folders are slow as a whole, elsewhere a file's name says so.
+ */
+const SLOW = ['test/faults/**/*.test.ts', 'test/torture/**/*.test.ts', 'test/**/*.slow.test.ts'];
 
 export default defineConfig({
   test: {
@@ -15,8 +16,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'all but faults', include: ['test/**/*.test.ts'], exclude: FAULTS } },
-      { extends: true, test: { name: 'faults', include: FAULTS } },
+      { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: SLOW } },
+      { extends: true, test: { name: 'slow', include: SLOW } },
     ],
   },
 });
