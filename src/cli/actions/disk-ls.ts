@@ -74,9 +74,8 @@ function describeFailing(disk: string, folders: readonly UnreadableFolder[]): st
   const [first, ...more] = folders;
   if (first === undefined) return [];
   const rest = more.length === 0 ? '' : ` (and ${plural(more.length, 'more folder')})`;
-  return [
-    `${first.reason}${rest}; "store heal" mends what it can, "store disk replace ${disk} <path of an empty folder>" replaces a failing disk`,
-  ];
+  const replace = `"store disk replace ${disk} <path of an empty folder>" replaces a failing disk`;
+  return [`${first.reason}${rest}; "store heal" mends what it can, ${replace}`];
 }
 
 const HEAD = ['disk', 'state', 'capacity', 'free', 'used here', 'share', 'objects', 'chunks', 'path'];

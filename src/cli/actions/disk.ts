@@ -61,7 +61,8 @@ export async function runDiskReplace(
   }
   if (aside !== undefined)
     await printWarning(
-      `the folder of the old disk is ${aside} now, and no part of the store any more; it may be deleted once the store is healed`,
+      `the folder of the old disk is ${aside} now, and no part of the store any more; ` +
+        'it may be deleted once the store is healed',
       io,
     );
   if (!isNew) return EXIT.done;
@@ -76,13 +77,9 @@ export async function runDiskRemove(name: string, options: CommonOptions, io: Io
   const place = placeOf(store, name);
   const disk = (await store.disks()).find((candidate) => candidate.disk === name);
   await store.removeDisk(name, { signal: io.signal });
+  const folder = disk?.state.status === 'missing' ? '' : `; ${place} is no longer part of the store and may be deleted`;
   if (options.json === true) await io.stdout.json({ disk: name, path: place, removed: true });
-  else
-    await io.stdout.line(
-      printable(
-        `removed disk "${name}"${disk?.state.status === 'missing' ? '' : `; ${place} is no longer part of the store and may be deleted`}`,
-      ),
-    );
+  else await io.stdout.line(printable(`removed disk "${name}"${folder}`));
   return EXIT.done;
 }
 

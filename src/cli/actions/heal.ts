@@ -82,7 +82,8 @@ function describeDone(report: HealReport): string[] {
     lines.push(`moved ${plural(moved, 'chunk')} (${formatBytes(movedBytes)}) to other disks, each read back`);
   if (settled > 0) lines.push(`brought the copies of ${plural(settled, 'document')} into step`);
   for (const path of setAside.slice(0, SHOWN)) lines.push(`something stood in the way; it is ${path} now`);
-  if (setAside.length > SHOWN) lines.push(`… and ${plural(setAside.length - SHOWN, 'thing')} more (--json tells all)`);
+  const more = setAside.length - SHOWN;
+  if (more > 0) lines.push(`… and ${plural(more, 'thing')} more (--json tells all)`);
   lines.push(...describeSweep(report, 'removed'));
   for (const disk of joined) lines.push(`disk "${disk}" has got all metas, and counts from now on`);
   return lines.length === 0 ? [nothing(report)] : lines;

@@ -216,8 +216,8 @@ async function report(
 }
 
 function describeUnwritten({ meta, unwritten }: PutResult): string {
-  const name = `${meta.bucket}/${meta.key}`;
-  return `${name} is not yet fully protected: ${plural(unwritten.length, 'chunk')} had no disk to go to; "store heal" mends that`;
+  const lack = `${plural(unwritten.length, 'chunk')} had no disk to go to`;
+  return `${meta.bucket}/${meta.key} is not yet fully protected: ${lack}; "store heal" mends that`;
 }
 
 /** Once for all: objects that a lost disk takes with it, and how to change that. */

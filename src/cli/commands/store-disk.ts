@@ -27,7 +27,8 @@ export function diskCommand(run: Run): Command {
   disk.addCommand(
     command(
       'replace',
-      'Accept an empty folder in place of a disk that is lost or failing, and heal the store. A disk that was moved by hand is accepted as it is.',
+      'Accept an empty folder in place of a disk that is lost or failing, and heal the store. ' +
+        'A disk that was moved by hand is accepted as it is.',
       [
         'store disk replace disk2                  the folder at its place is empty, or gone',
         'store disk replace disk2 /mnt/new         at another place from now on',
@@ -38,7 +39,8 @@ export function diskCommand(run: Run): Command {
       .argument('[path]', 'where it is; where it was if not given')
       .option(
         '--failing',
-        'the disk answers, and a look at it finds nothing wrong, but it is failing: replace it all the same. What can be read only with it must be moved off before ("store disk drain")',
+        'the disk answers, and a look at it finds nothing wrong, but it is failing: replace it all the same. ' +
+          'What can be read only with it must be moved off before ("store disk drain")',
       )
       .option('--no-heal', 'only accept it; "store heal" heals it later')
       .addOption(takeStaleOption())

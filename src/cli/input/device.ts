@@ -6,8 +6,8 @@ import { errnoOf, throwIfAborted } from '../../errors.ts';
 const PAUSE_MS = 50;
 
 /**
- * Opens something that stands there and must stay, such as a device or FIFO, for writing. A FIFO waits for its reader, but not
- * in a call that could not be given up. @throws ABORTED, a system error
+ * Opens something that stands there and must stay, such as a device or FIFO, for writing. A FIFO waits for its reader,
+ * but not in a call that could not be given up. @throws ABORTED, a system error
  */
 export async function openDevice(file: string, signal: AbortSignal | undefined): Promise<WriteStream> {
   for (;;) {

@@ -12,7 +12,7 @@ export interface FindOptions {
   root: string | undefined;
 }
 
-/** The files that the arguments stand for. Links are followed; a folder that a link leads back into is not entered twice. */
+/** The files that arguments stand for. Links are followed; a folder that one leads back into is not entered twice. */
 export async function* findFiles(names: readonly string[], options: FindOptions): AsyncGenerator<Found> {
   for (const name of names) {
     let stats;

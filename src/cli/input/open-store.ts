@@ -10,7 +10,7 @@ export function openStore(options: CommonOptions, io: Io, more: OpenOptions = {}
   return ObjectStore.open(options.root, { ...more, ...waitOptions(options, io) });
 }
 
-/** How a command waits for disks and other commands: it says so, and no longer than it has to once it is interrupted. */
+/** How a command waits for disks and others: it says so, and waits no longer than it has to once it is interrupted. */
 export function waitOptions({ quiet }: CommonOptions, io: Io): WaitOptions {
   watchCalls(callsUnderWay);
   const said = new Set<string>();

@@ -1,7 +1,7 @@
 import { parseRedundancy } from '../../index.ts';
 import { plural } from '../terminal/format.ts';
 
-/** What an option says, once it is certain that it can be understood: before anything is made. @throws BAD_REDUNDANCY */
+/** What an option says, once it is certain that it makes sense: before anything is made. @throws BAD_REDUNDANCY */
 export function checkedRedundancy(text: string | undefined): string | undefined {
   if (text !== undefined) parseRedundancy(text);
   return text;

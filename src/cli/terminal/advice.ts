@@ -14,7 +14,8 @@ export async function printAdvice(store: ObjectStore, report: HealthReport, io: 
   }
   for (const disk of new Set(report.unreadable.map((folder) => folder.disk))) {
     await printNote(
-      `disk "${disk}" is there, but cannot read all of its folders: "store heal" mends what it can; if the disk is failing, "store disk replace ${disk} <path of an empty folder>"`,
+      `disk "${disk}" is there, but cannot read all of its folders: "store heal" mends what it can; ` +
+        `if the disk is failing, "store disk replace ${disk} <path of an empty folder>"`,
       io,
     );
   }

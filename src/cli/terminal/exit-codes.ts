@@ -66,7 +66,9 @@ export const ANSWERS: Record<ErrorCode, Answer> = {
   },
   TOO_FEW_DISKS_TO_READ: {
     exit: EXIT.unavailable,
-    hint: 'bring disks back; if they are lost, "download", "store heal" and "store disk replace" take --allow-stale: what is left may be old',
+    hint:
+      'bring disks back; if they are lost, "download", "store heal" and "store disk replace" take --allow-stale: ' +
+      'what is left may be old',
   },
   TOO_FEW_DISKS_TO_WRITE: { exit: EXIT.notWritable, hint: 'bring disks back' },
   STORE_NOT_WRITABLE: { exit: EXIT.notWritable },

@@ -4,7 +4,7 @@ import { formatBytes, formatDuration, formatRate, plural, printable } from './fo
 import type { Io } from './io.ts';
 import { LaterLines } from './later-lines.ts';
 
-/** Names of files, ranges of bytes and groups of problems that are shown of an object; where there are more, their number. */
+/** Files, ranges of bytes and groups of problems that are shown of an object; where there are more, their number. */
 const SHOWN_NAMES = 3;
 const SHOWN_RANGES = 8;
 const SHOWN_GROUPS = 12;
@@ -17,7 +17,7 @@ export interface HealthFormat {
   quick: boolean;
 }
 
-/** Tells of objects as they are looked at: with JSON of each, otherwise of those that are not whole; and in the end of all. */
+/** Tells of objects as they are looked at: with JSON of each, otherwise of those not whole; and in the end of all. */
 export class HealthPrinter {
   readonly #io: Io;
   readonly #format: HealthFormat;
@@ -77,8 +77,9 @@ export function describeHealth(health: ObjectHealth): string[] {
   const end = state === 'lost' ? describeLoss(health) : `survives ${survives} more`;
   const groups = groupProblems(health.problems);
   const more = groups.length - SHOWN_GROUPS;
+  const name = printable(bucket === '' ? 'the horizon of the store' : `${bucket}/${key}`);
   return [
-    `${state.padEnd(STATE_WIDTH)}  ${printable(bucket === '' ? 'the horizon of the store' : `${bucket}/${key}`)}${state === 'whole' ? '' : `  ${end}`}`,
+    `${state.padEnd(STATE_WIDTH)}  ${name}${state === 'whole' ? '' : `  ${end}`}`,
     ...groups.slice(0, SHOWN_GROUPS).map((line) => `  ${line}`),
     ...(more > 0 ? [`  … and ${more} more groups of problems`] : []),
   ];

@@ -13,7 +13,10 @@ const NONE: Progress = { add: () => undefined, setTotal: () => undefined, stop: 
 
 const BAR_SIZE = 24;
 
-/** A bar on a terminal, with rate and time left; elsewhere, or when told to be quiet, nothing. @param total Bytes to come, if known. */
+/**
+ * A bar on a terminal, with rate and time left; elsewhere, or when told to be quiet, nothing.
+ * @param total bytes to come, if known
+ */
 export async function startProgress(
   stderr: Output,
   label: string,

@@ -30,9 +30,10 @@ export class Rebuilt {
     const what = plural(this.#count, 'chunk');
     const from = [...this.#disks].sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).join(', ');
     const verb = this.#count === 1 ? 'was' : 'were';
+    const rebuilt = `${verb} rebuilt from parity on the way`;
     if (this.#slow === this.#count)
-      return `${what} ${verb} rebuilt from parity on the way, because ${from} ${this.#disks.size === 1 ? 'is' : 'are'} slow to answer`;
+      return `${what} ${rebuilt}, because ${from} ${this.#disks.size === 1 ? 'is' : 'are'} slow to answer`;
     const slow = this.#slow === 0 ? '' : ` (${this.#slow} of them merely slow to come)`;
-    return `${what} of ${from} ${verb} rebuilt from parity on the way${slow}; "store heal" mends what is wrong`;
+    return `${what} of ${from} ${rebuilt}${slow}; "store heal" mends what is wrong`;
   }
 }
