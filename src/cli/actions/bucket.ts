@@ -19,8 +19,8 @@ export async function runBucketCreate(
   const redundancy = checkedRedundancy(options.redundancy);
   return forEach(buckets, options, io, { create: true, redundancy }, async (store, bucket) => {
     await store.createBucket(bucket, { redundancy, signal: io.signal });
-    if (options.json === true) await io.stdout.json({ bucket, created: true, redundancy });
-    else await io.stdout.line(`created ${bucket}${redundancy === undefined ? '' : `  ${redundancy}`}`);
+    const own = redundancy === undefined ? '' : `  ${redundancy}`;
+    await io.stdout.result(options, { bucket, created: true, redundancy }, `created ${bucket}${own}`);
   });
 }
 
@@ -28,7 +28,7 @@ export async function runBucketCreate(
 export function runBucketRemove(buckets: readonly string[], options: CommonOptions, io: Io): Promise<number> {
   return forEach(buckets, options, io, {}, async (store, bucket) => {
     await store.deleteBucket(bucket, { signal: io.signal });
-    await (options.json === true ? io.stdout.json({ bucket, deleted: true }) : io.stdout.line(`deleted ${bucket}`));
+    await io.stdout.result(options, { bucket, deleted: true }, `deleted ${bucket}`);
   });
 }
 

@@ -22,8 +22,8 @@ export async function runDiskAdd(name: string, folder: string, options: CommonOp
   const store = await openStore(options, io);
   const place = path.resolve(notEmpty(folder));
   await store.addDisk(name, place, { signal: io.signal });
-  if (options.json === true) await io.stdout.json({ disk: name, path: place, added: true });
-  else await io.stdout.line(printable(`added disk "${name}" in ${place}`));
+  const words = printable(`added disk "${name}" in ${place}`);
+  await io.stdout.result(options, { disk: name, path: place, added: true }, words);
   await printNote('new chunks go there too; "store rebalance" moves some of the old ones', io);
   return EXIT.done;
 }
@@ -46,19 +46,10 @@ export async function runDiskReplace(
     signal: io.signal,
   });
   const place = placeOf(store, name);
-  if (options.json === true) {
-    await io.stdout.json({
-      type: 'disk',
-      disk: name,
-      path: place,
-      replaced: isNew,
-      ...(aside === undefined ? {} : { aside }),
-    });
-  } else if (isNew) {
-    await io.stdout.line(printable(`accepted ${place} as the new disk "${name}"`));
-  } else {
-    await io.stdout.line(printable(`found disk "${name}" in ${place}, its new place; it keeps all that is on it`));
-  }
+  const words = isNew
+    ? `accepted ${place} as the new disk "${name}"`
+    : `found disk "${name}" in ${place}, its new place; it keeps all that is on it`;
+  await io.stdout.result(options, { type: 'disk', disk: name, path: place, replaced: isNew, aside }, printable(words));
   if (aside !== undefined)
     await printWarning(
       `the folder of the old disk is ${aside} now, and no part of the store any more; ` +
@@ -78,8 +69,8 @@ export async function runDiskRemove(name: string, options: CommonOptions, io: Io
   const disk = (await store.disks()).find((candidate) => candidate.disk === name);
   await store.removeDisk(name, { signal: io.signal });
   const folder = disk?.state.status === 'missing' ? '' : `; ${place} is no longer part of the store and may be deleted`;
-  if (options.json === true) await io.stdout.json({ disk: name, path: place, removed: true });
-  else await io.stdout.line(printable(`removed disk "${name}"${folder}`));
+  const words = printable(`removed disk "${name}"${folder}`);
+  await io.stdout.result(options, { disk: name, path: place, removed: true }, words);
   return EXIT.done;
 }
 

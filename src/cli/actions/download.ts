@@ -14,7 +14,7 @@ import { parseAddress } from '../input/address.ts';
 import { openDevice } from '../input/device.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, UsageError } from '../terminal/failure.ts';
-import { formatSummary, formatTransfer, printable } from '../terminal/format.ts';
+import { formatSummary, formatTransfer, printable, speedOf } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { LaterLines } from '../terminal/later-lines.ts';
 import { openStore } from '../input/open-store.ts';
@@ -86,18 +86,15 @@ async function downloadOne(
   const total = isQuiet || range !== undefined ? undefined : (await store.head(bucket, key, common)).size;
   const progress = await startProgress(io.stderr, printable(key), total, isQuiet);
   try {
-    const onBytes = progress.add;
-    let meta: ObjectMeta;
     let bytes = 0;
-    const count = (read: number): void => {
+    const onBytes = (read: number): void => {
       bytes += read;
-      onBytes(read);
+      progress.add(read);
     };
-    if (target.kind === 'stream') {
-      meta = await copyToDevice(store, bucket, key, file, { ...common, onBytes: count });
-    } else {
-      meta = await store.getToFile(bucket, key, file, { ...common, onBytes: count });
-    }
+    const meta =
+      target.kind === 'stream'
+        ? await copyToDevice(store, bucket, key, file, { ...common, onBytes })
+        : await store.getToFile(bucket, key, file, { ...common, onBytes });
     progress.stop();
     await report(meta, file, { bytes, milliseconds: performance.now() - began, rebuilt: rebuilt.count }, options, io);
     await noteRebuilt(rebuilt, options, io);
@@ -243,19 +240,8 @@ async function report(
 ): Promise<void> {
   const { bucket, key, version, size, contentType } = meta;
   if (options.json === true) {
-    const bytesPerSecond = Math.round((bytes / Math.max(milliseconds, 1)) * 1000);
-    await io.stdout.json({
-      bucket,
-      key,
-      version,
-      size,
-      contentType,
-      file,
-      bytes,
-      rebuilt,
-      seconds: milliseconds / 1000,
-      bytesPerSecond,
-    });
+    const speed = speedOf(bytes, milliseconds);
+    await io.stdout.json({ bucket, key, version, size, contentType, file, bytes, rebuilt, ...speed });
   } else if (options.quiet !== true) {
     await io.stdout.line(
       `${printable(`${bucket}/${key}`)} → ${printable(file)}  ${formatTransfer(bytes, milliseconds)}`,

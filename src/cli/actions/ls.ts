@@ -32,7 +32,7 @@ export async function runList(address: string | undefined, options: ListCommandO
       : store.list(place.bucket, { ...listOptions, folders: true });
   for await (const entry of entries) {
     if (io.stdout.broken || io.signal.aborted) break;
-    await (options.json === true ? io.stdout.json(toJson(place.bucket, entry)) : io.stdout.line(toLine(entry)));
+    await io.stdout.result(options, toJson(place.bucket, entry), toLine(entry));
   }
   if (io.signal.aborted) return EXIT.interrupted;
   return damaged === 0 ? EXIT.done : EXIT.unavailable;
@@ -43,9 +43,8 @@ export async function runBucketList(options: ListCommandOptions, io: Io): Promis
   const store = await openStore(options, io);
   for (const { bucket, createdAt, redundancy } of await store.listBuckets(options)) {
     const own = redundancy === undefined ? '' : `  ${redundancy}`;
-    await (options.json === true
-      ? io.stdout.json({ bucket, createdAt, redundancy })
-      : io.stdout.line(`${formatTime(createdAt)}  ${bucket}${own}`));
+    const words = `${formatTime(createdAt)}  ${bucket}${own}`;
+    await io.stdout.result(options, { bucket, createdAt, redundancy }, words);
   }
   return EXIT.done;
 }

@@ -24,11 +24,8 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
   if (options.cancel === true) {
     const wasDraining = store.document.disks.some((disk) => disk.name === name && disk.role === 'draining');
     await store.cancelDrain(name, { signal: io.signal });
-    if (options.json === true) await io.stdout.json({ disk: name, draining: false });
-    else
-      await io.stdout.line(
-        printable(wasDraining ? `disk "${name}" takes chunks again` : `disk "${name}" was not being drained`),
-      );
+    const words = `disk "${name}" ${wasDraining ? 'takes chunks again' : 'was not being drained'}`;
+    await io.stdout.result(options, { disk: name, draining: false }, printable(words));
     return EXIT.done;
   }
   const total = io.stderr.isTerminal
@@ -38,12 +35,9 @@ export async function runDiskDrain(name: string, options: DrainCommandOptions, i
     store.drainDisk(name, { rate: options.rate, signal: io.signal, onBytes: progress.add }),
   );
   const isEmpty = report.failed.length === 0;
-  if (options.json === true) {
-    await io.stdout.json({ disk: name, drained: isEmpty, ...report });
-  } else {
-    const isDone = isEmpty ? `; "store disk remove ${name}" can follow` : `; not all could be moved`;
-    await io.stdout.line(printable(`moved ${describeMoved(report, ` off disk "${name}"`)}${isDone}`));
-  }
+  const next = isEmpty ? `"store disk remove ${name}" can follow` : 'not all could be moved';
+  const words = printable(`moved ${describeMoved(report, ` off disk "${name}"`)}; ${next}`);
+  await io.stdout.result(options, { disk: name, drained: isEmpty, ...report }, words);
   return finish(report, io);
 }
 
@@ -53,10 +47,9 @@ export async function runRebalance(options: MoveCommandOptions, io: Io): Promise
   const report = await withProgress(io, 'rebalance', undefined, (progress) =>
     store.rebalance({ rate: options.rate, signal: io.signal, onBytes: progress.add }),
   );
-  if (options.json === true) await io.stdout.json(report);
-  else if (report.moved === 0 && report.failed.length === 0)
-    await io.stdout.line('nothing to move: every disk has its share');
-  else await io.stdout.line(`moved ${describeMoved(report, '')}`);
+  const isEven = report.moved === 0 && report.failed.length === 0;
+  const words = isEven ? 'nothing to move: every disk has its share' : `moved ${describeMoved(report, '')}`;
+  await io.stdout.result(options, report, words);
   return finish(report, io);
 }
 

@@ -33,9 +33,7 @@ export async function runRemove(addresses: readonly string[], options: RemoveCom
       await printError(error, io);
       return;
     }
-    await (options.json === true
-      ? io.stdout.json({ bucket, key, deleted: true })
-      : io.stdout.line(`deleted ${printable(`${bucket}/${key}`)}`));
+    await io.stdout.result(options, { bucket, key, deleted: true }, `deleted ${printable(`${bucket}/${key}`)}`);
   };
 
   for (const { bucket, key } of places) {

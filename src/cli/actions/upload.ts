@@ -3,7 +3,7 @@ import { checkBucketName, checkKey, isStoreError, type ObjectStore, type PutResu
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, printWarning, UsageError } from '../terminal/failure.ts';
 import { findFiles, identityOf, type Found } from '../input/find-files.ts';
-import { formatSummary, formatTransfer, plural, printable } from '../terminal/format.ts';
+import { formatSummary, formatTransfer, plural, printable, speedOf } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { LaterLines } from '../terminal/later-lines.ts';
 import { openStore } from '../input/open-store.ts';
@@ -188,21 +188,9 @@ async function report(
   if (unwritten.length > 0) await printWarning(describeUnwritten(result), io);
   if (options.json === true) {
     const { bucket, key, version, size, contentType, redundancy } = meta;
-    const bytesPerSecond = Math.round((size / Math.max(milliseconds, 1)) * 1000);
     const protection = { redundancy, parity: meta.parity.length, unwritten: unwritten.length };
-    await io.stdout.json({
-      bucket,
-      key,
-      version,
-      size,
-      contentType,
-      chunks,
-      ...protection,
-      seconds: milliseconds / 1000,
-      bytesPerSecond,
-      offline,
-      failed,
-    });
+    const object = { bucket, key, version, size, contentType, chunks, ...protection };
+    await io.stdout.json({ ...object, ...speedOf(size, milliseconds), offline, failed });
   } else if (options.quiet !== true) {
     const spread = Object.entries(chunks)
       .sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))

@@ -29,6 +29,12 @@ export function formatTransfer(bytes: number, milliseconds: number): string {
   return `${formatBytes(bytes)}  ${formatDuration(milliseconds)}  ${formatRate(bytes, milliseconds)}`;
 }
 
+/** The same for programs. */
+export function speedOf(bytes: number, milliseconds: number): { seconds: number; bytesPerSecond: number } {
+  const bytesPerSecond = Math.round((bytes / Math.max(milliseconds, 1)) * 1000);
+  return { seconds: milliseconds / 1000, bytesPerSecond };
+}
+
 /** The last line of a command over several files. */
 export function formatSummary(files: number, bytes: number, failed: number, milliseconds: number): string {
   const end = failed === 0 ? '' : `  ${failed} failed`;

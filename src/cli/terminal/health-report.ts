@@ -1,6 +1,6 @@
 import type { HealthReport, ObjectHealth, Problem, UnreadableFolder } from '../../index.ts';
 import { EXIT } from './exit-codes.ts';
-import { formatBytes, formatDuration, formatRate, plural, printable } from './format.ts';
+import { formatBytes, formatDuration, formatRate, plural, printable, speedOf } from './format.ts';
 import type { Io } from './io.ts';
 import { LaterLines } from './later-lines.ts';
 
@@ -49,8 +49,7 @@ export class HealthPrinter {
   async total(report: HealthReport, more: object = {}): Promise<void> {
     const milliseconds = performance.now() - this.#began;
     if (this.#format.json) {
-      const bytesPerSecond = Math.round((report.bytes / Math.max(milliseconds, 1)) * 1000);
-      await this.#io.stdout.json({ type: 'total', ...report, ...more, seconds: milliseconds / 1000, bytesPerSecond });
+      await this.#io.stdout.json({ type: 'total', ...report, ...more, ...speedOf(report.bytes, milliseconds) });
     } else {
       for (const line of describeUnreadable(report.unreadable)) await this.#io.stdout.line(line);
       await this.#io.stdout.line(formatTotal(report, this.#format.quick, milliseconds));

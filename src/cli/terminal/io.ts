@@ -54,4 +54,9 @@ export class Output {
   json(value: unknown): Promise<void> {
     return this.line(JSON.stringify(value));
   }
+
+  /** Writes a result: for programs as a line of JSON, for people in words. */
+  result({ json }: { json?: true }, value: object, words: string): Promise<void> {
+    return json === true ? this.json(value) : this.line(words);
+  }
 }
