@@ -1,17 +1,7 @@
 import * as path from 'node:path';
-import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import pMap from 'p-map';
-import {
-  isStoreError,
-  type ObjectStore,
-  StoreError,
-  type ByteRange,
-  type GetOptions,
-  type ObjectMeta,
-} from '../../index.ts';
+import { isStoreError, type ObjectStore, StoreError, type ByteRange, type ObjectMeta } from '../../index.ts';
 import { parseAddress } from '../input/address.ts';
-import { openDevice } from '../input/device.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, UsageError } from '../terminal/failure.ts';
 import { formatSummary, formatTransfer, printable, speedOf } from '../terminal/format.ts';
@@ -21,7 +11,9 @@ import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { Rebuilt } from '../terminal/rebuilt.ts';
-import { resolveTarget, targetBelow, targetError, type Target } from '../input/target.ts';
+import { parseRange } from '../input/range.ts';
+import { resolveTarget, targetBelow, type Target } from '../input/target.ts';
+import { copyToDevice, copyToOutput } from './copy.ts';
 
 export interface DownloadOptions extends CommonOptions {
   output?: string;
@@ -49,16 +41,6 @@ export async function runDownload(address: string, options: DownloadOptions, io:
   const store = await openStore(options, io, { concurrency: options.concurrency });
   if (isMany) return downloadMany(store, bucket, options.prefix ?? key ?? '', options, io);
   return downloadOne(store, bucket, key ?? '', range, options, io);
-}
-
-/** @throws UsageError */
-function parseRange(text: string): ByteRange {
-  const match = /^(\d*)-(\d*)$/.exec(text);
-  const [from, to] = [match?.[1], match?.[2]].map((end) => (end === undefined || end === '' ? undefined : Number(end)));
-  if (match === null || (from === undefined && to === undefined)) {
-    throw new UsageError(`bad range "${text}": ranges are like 0-99, 100- or -100`);
-  }
-  return { from, to };
 }
 
 async function downloadOne(
@@ -169,59 +151,6 @@ async function downloadMany(
   }
   await noteRebuilt(rebuiltInAll, options, io);
   return failed === 0 ? EXIT.done : EXIT.failed;
-}
-
-/** Writes an object to a stream, in order and no faster than it takes. */
-async function copyTo(
-  store: ObjectStore,
-  bucket: string,
-  key: string,
-  open: () => Promise<Writable> | Writable,
-  options: GetOptions,
-  end: boolean,
-): Promise<ObjectMeta> {
-  const { meta, body } = await store.get(bucket, key, options);
-  // While what it goes to is being opened, nobody else listens; the pipeline tells of it.
-  body.on('error', () => undefined);
-  try {
-    await pipeline(body, await open(), { end });
-  } catch (error) {
-    body.destroy();
-    if (options.signal?.aborted === true) throw new StoreError('ABORTED', 'interrupted', {}, error);
-    throw error;
-  }
-  return meta;
-}
-
-/** The same to something that stands there and must stay, such as a device or FIFO. @throws TARGET_IO */
-async function copyToDevice(
-  store: ObjectStore,
-  bucket: string,
-  key: string,
-  file: string,
-  options: GetOptions,
-): Promise<ObjectMeta> {
-  try {
-    return await copyTo(store, bucket, key, () => openDevice(file, options.signal), options, true);
-  } catch (error) {
-    if (isStoreError(error)) throw error;
-    throw targetError(file, error);
-  }
-}
-
-/** The same to standard output: whoever closes the pipe has had enough. */
-async function copyToOutput(
-  store: ObjectStore,
-  bucket: string,
-  key: string,
-  options: GetOptions,
-  io: Io,
-): Promise<void> {
-  try {
-    await copyTo(store, bucket, key, () => io.stdout.stream, options, false);
-  } catch (error) {
-    if (isStoreError(error) || !io.stdout.broken) throw error;
-  }
 }
 
 interface Transfer {

@@ -1,8 +1,8 @@
 import pMap from 'p-map';
-import { checkBucketName, checkKey, isStoreError, type ObjectStore, type PutResult } from '../../index.ts';
+import { checkBucketName, isStoreError, type ObjectStore, type PutResult } from '../../index.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
-import { printError, printNote, printWarning, UsageError } from '../terminal/failure.ts';
-import { findFiles, identityOf, type Found } from '../input/find-files.ts';
+import { printError, printNote, printWarning } from '../terminal/failure.ts';
+import { findJobs, type Job } from '../input/upload-jobs.ts';
 import { formatSummary, formatTransfer, plural, printable, speedOf } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { LaterLines } from '../terminal/later-lines.ts';
@@ -23,13 +23,6 @@ export interface UploadOptions extends CommonOptions {
 
 /** Files on their way at once; each has chunks of its own in flight. */
 const FILES_AT_ONCE = 4;
-
-interface Job {
-  /** A path, or undefined for standard input. */
-  path: string | undefined;
-  key: string;
-  size: number | undefined;
-}
 
 /** Uploads files into a bucket, and tells the exit code. A file that fails does not stop the others. */
 export async function runUpload(
@@ -91,58 +84,14 @@ export async function runUpload(
   }
   await lines.flush();
   if (io.signal.aborted) return EXIT.interrupted;
-  if (isSingle) {
-    if (failed.length > 0) throw failed[0];
-    await noteUnprotected(done, store, options, io);
-    return EXIT.done;
-  }
+  if (isSingle && failed.length > 0) throw failed[0];
   const failedCount = failed.length + failures.length;
-  if (options.quiet !== true && options.json !== true) {
+  if (!isSingle && options.quiet !== true && options.json !== true) {
     const bytes = done.reduce((sum, { meta }) => sum + meta.size, 0);
     await io.stdout.line(formatSummary(done.length, bytes, failedCount, performance.now() - began));
   }
   await noteUnprotected(done, store, options, io);
   return failedCount === 0 ? EXIT.done : EXIT.failed;
-}
-
-async function findJobs(
-  files: readonly string[],
-  options: UploadOptions,
-): Promise<{ jobs: Job[]; failures: Extract<Found, { error: unknown }>[] }> {
-  const prefix = options.prefix ?? '';
-  const fromInput = files.includes('-');
-  if (options.key !== undefined && (files.length > 1 || options.recursive === true))
-    throw new UsageError('--key goes with one file');
-  if (fromInput && (files.length > 1 || options.key === undefined))
-    throw new UsageError('- (standard input) stands alone and needs --key');
-  if (fromInput) {
-    const key = prefix + (options.key ?? '');
-    checkKey(key);
-    return { jobs: [{ path: undefined, key, size: undefined }], failures: [] };
-  }
-  const jobs: Job[] = [];
-  const failures: Extract<Found, { error: unknown }>[] = [];
-  const keys = new Map<string, string>();
-  const root = await identityOf(options.root).catch(() => undefined);
-  for await (const found of findFiles(files, { recursive: options.recursive === true, prefix, root })) {
-    if ('error' in found) {
-      failures.push(found);
-      continue;
-    }
-    const key = options.key === undefined ? found.key : prefix + options.key;
-    const other = keys.get(key);
-    if (other !== undefined)
-      throw new UsageError(`"${other}" and "${found.path}" would have one key, ${JSON.stringify(key)}`);
-    keys.set(key, found.path);
-    try {
-      checkKey(key);
-      jobs.push({ path: found.path, key, size: found.size });
-    } catch (error) {
-      if (!isStoreError(error)) throw error;
-      failures.push({ path: found.path, error });
-    }
-  }
-  return { jobs, failures };
 }
 
 async function upload(
