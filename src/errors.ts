@@ -146,3 +146,9 @@ export function throwIfShort(error: unknown, what: string): void {
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new StoreError('ABORTED', 'interrupted', {}, signal.reason);
 }
+
+/** What has to be there; anything else would go on with the wrong bytes or names. @throws TypeError, for a slip of the program */
+export function must<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new TypeError(`there is no ${what}`);
+  return value;
+}

@@ -1,3 +1,5 @@
+import { must } from '../errors.ts';
+
 /** Disks whose room differs by less than this share of the largest count as equal. */
 const EQUAL_SHARE = 0.2;
 
@@ -41,14 +43,15 @@ function areEqual(weights: readonly number[]): boolean {
 /** For each disk the share of stripes that it takes part in: at most 1, `count` in sum, otherwise in proportion. */
 function sharesOf(weights: readonly number[], count: number): number[] {
   const shares = weights.map(() => 0);
+  const weightOf = (index: number): number => must(weights[index], 'weight');
   let open = weights.map((_, index) => index);
   let left = count;
   for (;;) {
-    const sum = open.reduce((total, index) => total + (weights[index] ?? 0), 0);
-    const full = open.filter((index) => (weights[index] ?? 0) * left >= sum);
+    const sum = open.reduce((total, index) => total + weightOf(index), 0);
+    const full = open.filter((index) => weightOf(index) * left >= sum);
     if (full.length === 0 || full.length === open.length) {
       for (const index of open)
-        shares[index] = sum === 0 ? left / open.length : Math.min(1, ((weights[index] ?? 0) * left) / sum);
+        shares[index] = sum === 0 ? left / open.length : Math.min(1, (weightOf(index) * left) / sum);
       return shares;
     }
     for (const index of full) shares[index] = 1;

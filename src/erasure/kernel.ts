@@ -1,4 +1,5 @@
 import type { WasmMemory } from '../memory/aligned.ts';
+import { must } from '../errors.ts';
 import { multiply } from './gf256.ts';
 import { KERNEL_BINARY } from './kernel-binary.ts';
 
@@ -49,7 +50,7 @@ export class Kernel {
     chosen: (coefficient: number) => boolean,
   ): number {
     for (const [index, source] of sources.entries()) {
-      const coefficient = coefficients[index] ?? 0;
+      const coefficient = must(coefficients[index], 'coefficient');
       if (source === undefined || !chosen(coefficient)) continue;
       this.#view.setUint32(term, source, true);
       this.#view.setUint32(term + 4, coefficient * TABLE_SIZE, true);

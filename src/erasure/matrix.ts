@@ -1,3 +1,4 @@
+import { must } from '../errors.ts';
 import { inverse, multiply } from './gf256.ts';
 import { addMultiple } from './reference.ts';
 import { MAX_SHARDS } from './shape.ts';
@@ -62,9 +63,9 @@ function invert(matrix: readonly Uint8Array[]): Uint8Array[] {
   for (let column = 0; column < size; column++) {
     const found = rows.findIndex((row, index) => index >= column && row[column] !== 0);
     const pivot = new Uint8Array(2 * size);
-    addMultiple(pivot, rowAt(rows, found), inverse(rowAt(rows, found)[column] ?? 0));
+    addMultiple(pivot, rowAt(rows, found), inverse(must(rowAt(rows, found)[column], 'coefficient')));
     rows.splice(found, 1);
-    for (const row of rows) addMultiple(row, pivot, row[column] ?? 0);
+    for (const row of rows) addMultiple(row, pivot, must(row[column], 'coefficient'));
     rows.splice(column, 0, pivot);
   }
   return rows.map((row) => row.subarray(size));

@@ -1,3 +1,4 @@
+import { must } from '../errors.ts';
 import { productsOf } from './gf256.ts';
 import { checkMultiple, checkShape } from './shape.ts';
 
@@ -24,9 +25,10 @@ export function combine(
 ): void {
   checkShape(matrix, inputs, outputs);
   outputs.forEach((output, row) => {
+    const coefficients = must(matrix[row], 'row');
     output.fill(0);
     inputs.forEach((input, column) => {
-      addMultiple(output, input.subarray(0, output.length), matrix[row]?.[column] ?? 0);
+      addMultiple(output, input.subarray(0, output.length), must(coefficients[column], 'coefficient'));
     });
   });
 }

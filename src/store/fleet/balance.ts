@@ -1,6 +1,7 @@
 import type { Disk } from '../../disks/disk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { Rooms } from '../../disks/rooms.ts';
+import { must } from '../../errors.ts';
 import { CHUNK_SIZE } from '../../metadata/meta.ts';
 import { shardsOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -55,7 +56,7 @@ export class Balance extends Relocation {
     const all = sizes.reduce((sum, size) => sum + size, 0);
     const inUse = disks.reduce((sum, { name }) => sum + (used.get(name) ?? 0), 0);
     const above = new Map(
-      disks.map(({ name }, index) => [name, (used.get(name) ?? 0) - (inUse * (sizes[index] ?? 0)) / (all || 1)]),
+      disks.map(({ name }, index) => [name, (used.get(name) ?? 0) - (inUse * must(sizes[index], 'size')) / (all || 1)]),
     );
     return new Balance(context, disks, rooms, above, Math.max(CHUNK_SIZE / 2, (inUse / disks.length) * TOLERANCE));
   }
