@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { StoreError } from '../errors.ts';
 
 /** Bytes that are hashed here before other threads are worth their start. */
 const WARM_UP = 8 * 1024 * 1024;
@@ -18,26 +19,42 @@ const PROGRAM = `
   const { hash } = require('node:crypto');
   const { parentPort } = require('node:worker_threads');
   parentPort.on('message', ({ memory, from, length }) => {
-    parentPort.postMessage(hash('sha256', new Uint8Array(memory, from, length), 'hex'));
+    const sha256 = hash('sha256', new Uint8Array(memory, from, length), 'hex');
+    parentPort.postMessage({ sha256, memory }, memory instanceof SharedArrayBuffer ? [] : [memory]);
   });
 `;
 
-/** A thread that hashes bytes in shared memory, in the order in which they are given to it. */
+/** Bytes and their SHA-256. */
+export interface Hashed {
+  sha256: string;
+  bytes: Uint8Array;
+}
+
+interface Job {
+  resolve: (hashed: Hashed) => void;
+  /** The thread has ended. */
+  abandon: () => void;
+  from: number;
+  length: number;
+}
+
+/** A thread that hashes bytes, in the order in which they are given to it. It shares their memory, or has it meanwhile. */
 class HashThread {
   readonly #worker = new Worker(PROGRAM, { eval: true, execArgv: [], env: {} });
-  readonly #waiting: { bytes: Uint8Array; resolve: (sha256: string) => void }[] = [];
+  readonly #waiting: Job[] = [];
   #isBroken = false;
 
   constructor() {
     // It must not keep the process alive while there is nothing to do.
     this.#worker.unref();
-    this.#worker.on('message', (sha256: string) => {
-      this.#waiting.shift()?.resolve(sha256);
+    this.#worker.on('message', ({ sha256, memory }: { sha256: string; memory: ArrayBufferLike }) => {
+      const job = this.#waiting.shift();
+      job?.resolve({ sha256, bytes: new Uint8Array(memory, job.from, job.length) });
       if (this.#waiting.length === 0) this.#worker.unref();
     });
     const stop = (): void => {
       this.#isBroken = true;
-      for (const { bytes, resolve } of this.#waiting.splice(0)) resolve(sha256Now(bytes));
+      for (const { abandon } of this.#waiting.splice(0)) abandon();
     };
     this.#worker.on('error', stop);
     this.#worker.on('exit', stop);
@@ -47,11 +64,17 @@ class HashThread {
     return !this.#isBroken && this.#waiting.length < QUEUE;
   }
 
-  sha256(bytes: Uint8Array): Promise<string> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ bytes, resolve });
+  hash(bytes: Uint8Array): Promise<Hashed> {
+    return new Promise((resolve, reject) => {
+      const { buffer: memory, byteOffset: from, length } = bytes;
+      const isShared = memory instanceof SharedArrayBuffer;
+      const abandon = (): void => {
+        if (isShared) resolve(hashNow(bytes));
+        else reject(new StoreError('OUT_OF_RESOURCES', 'a thread that computes checksums has ended'));
+      };
+      this.#waiting.push({ resolve, abandon, from, length });
       this.#worker.ref();
-      this.#worker.postMessage({ memory: bytes.buffer, from: bytes.byteOffset, length: bytes.length });
+      this.#worker.postMessage({ memory, from, length }, isShared ? [] : [memory]);
     });
   }
 }
@@ -62,7 +85,7 @@ let hashed = 0;
 
 /** A free thread, a new one if need be; undefined where this thread does best itself. */
 function freeThread(bytes: Uint8Array): HashThread | undefined {
-  if (bytes.length < LEAST_BYTES || !(bytes.buffer instanceof SharedArrayBuffer)) return undefined;
+  if (bytes.length < LEAST_BYTES) return undefined;
   hashed += bytes.length;
   if (hashed <= WARM_UP) return undefined;
   const free = threads.find(({ isFree }) => isFree);
@@ -84,11 +107,25 @@ export function sha256Now(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex');
 }
 
+function hashNow(bytes: Uint8Array): Hashed {
+  return { sha256: sha256Now(bytes), bytes };
+}
+
 /**
  * SHA-256 (FIPS 180-4) in hex; never rejects. Large buffers of `alignedBuffers` are hashed by other threads and by this one
  * side by side: hashing takes longer than everything else that is done with a chunk. The bytes must stay as they are until
  * it resolves, unless nobody uses the result.
  */
-export function sha256(bytes: Uint8Array): Promise<string> {
-  return freeThread(bytes)?.sha256(bytes) ?? Promise.resolve(sha256Now(bytes));
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const thread = bytes.buffer instanceof SharedArrayBuffer ? freeThread(bytes) : undefined;
+  return thread === undefined ? sha256Now(bytes) : (await thread.hash(bytes)).sha256;
+}
+
+/**
+ * The same of bytes whose memory is the caller's alone: if it is not shared, it is moved to another thread and back, without
+ * a copy. So the caller goes on with the bytes that come back, and never uses the old ones again.
+ * @throws OUT_OF_RESOURCES where that thread ends with them
+ */
+export async function sha256Moving(bytes: Uint8Array): Promise<Hashed> {
+  return freeThread(bytes)?.hash(bytes) ?? hashNow(bytes);
 }

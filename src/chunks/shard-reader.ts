@@ -3,7 +3,7 @@ import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
 import { isDiskFault, isStoreError, StoreError, type ErrorDetails, type Fault, type Perhaps } from '../errors.ts';
 import { isParity, nameShard, type ShardEntry } from '../metadata/stripes.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
-import { sha256 } from './sha256.ts';
+import { sha256, sha256Moving } from './sha256.ts';
 
 /** What an error may say beside which shard it is about. */
 type Facts = Perhaps<Pick<ErrorDetails, 'expected' | 'found' | 'errno'>>;
@@ -66,7 +66,17 @@ export class ShardReader {
 
   /** Compares bytes with the shard's SHA-256. @throws CHUNK_DAMAGED */
   async check(shard: ShardEntry, bytes: Uint8Array): Promise<void> {
-    const found = await sha256(bytes);
+    this.#compare(shard, await sha256(bytes));
+  }
+
+  /** The same of bytes whose memory is the caller's alone: they may come back in another place. @throws CHUNK_DAMAGED, OUT_OF_RESOURCES */
+  async checkMoving(shard: ShardEntry, own: Buffer): Promise<Buffer> {
+    const { sha256, bytes } = await sha256Moving(own);
+    this.#compare(shard, sha256);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  #compare(shard: ShardEntry, found: string): void {
     if (found === shard.sha256) return;
     throw this.error('damaged', shard, 'is damaged: its SHA-256 does not match', {
       expected: shard.sha256,

@@ -1,4 +1,4 @@
-import { isDiskFault, type StoreError } from '../errors.ts';
+import { isDiskFault, must, type StoreError } from '../errors.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
 import { shardNumber, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
@@ -47,14 +47,14 @@ export class StripeInspector {
     const width = this.#stripe.chunks.length;
     const sources = [...this.#whole.keys()].slice(0, width);
     const outputs = shards.map(({ size }) => this.#take(size).subarray(0, size));
-    const numbers = [sources, shards].map((list) => list.map((shard) => shardNumber(this.#stripe, shard)));
+    const numberOf = (shard: ShardEntry): number => shardNumber(this.#stripe, shard);
     combine(
-      recoveryMatrix(width, numbers[0] ?? [], numbers[1] ?? []),
+      recoveryMatrix(width, sources.map(numberOf), shards.map(numberOf)),
       sources.map((shard) => this.bytesOf(shard)),
       outputs,
     );
     const checks = shards.map(async (shard, index) => {
-      const bytes = outputs[index] ?? Buffer.alloc(0);
+      const bytes = must(outputs[index], 'computed shard');
       await this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
     });
@@ -67,13 +67,16 @@ export class StripeInspector {
     for (const buffer of this.#taken.splice(0)) this.#buffers.give(buffer);
   }
 
+  /** What is not whole gives its buffer back: so never are there more than the stripe has shards. */
   async #look(shard: ShardEntry): Promise<void> {
-    const buffer = this.#take(shard.size + 1);
+    const buffer = this.#buffers.take(shard.size + 1);
     try {
       const bytes = await this.#reader.read(shard, { buffer, direct: true });
       await this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
+      this.#taken.push(buffer);
     } catch (error) {
+      this.#buffers.give(buffer);
       if (!isDiskFault(error)) throw error;
       this.faults.set(shard, error);
     }

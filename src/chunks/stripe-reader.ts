@@ -2,16 +2,9 @@ import type { DiskView } from '../disks/disk-set.ts';
 import { isDiskFault, type StoreError } from '../errors.ts';
 import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import { shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
-import type { Buffers } from '../memory/buffer-pool.ts';
 import { lossError } from './loss.ts';
 import { ShardReader } from './shard-reader.ts';
-import { StripeRun } from './stripe-run.ts';
-
-export interface StripeReaderOptions {
-  buffers: Buffers;
-  /** Told of each chunk that was computed from parity instead of read, and why. */
-  onRebuilt?: ((chunk: ChunkEntry, reason: StoreError) => void) | undefined;
-}
+import { StripeRun, type StripeRunOptions } from './stripe-run.ts';
 
 /**
  * Reads chunks of one object version, stripe by stripe, and hands out only bytes that match their SHA-256. Where a chunk
@@ -20,9 +13,9 @@ export interface StripeReaderOptions {
 export class StripeReader {
   readonly #meta: ObjectMeta;
   readonly #shards: ShardReader;
-  readonly #options: StripeReaderOptions;
+  readonly #options: StripeRunOptions;
 
-  constructor(meta: ObjectMeta, view: DiskView, options: StripeReaderOptions) {
+  constructor(meta: ObjectMeta, view: DiskView, options: StripeRunOptions) {
     this.#meta = meta;
     this.#shards = new ShardReader(meta, view);
     this.#options = options;
@@ -36,6 +29,12 @@ export class StripeReader {
       return;
     const reasons = shards.filter((shard) => !this.#shards.isOnline(shard)).map((shard) => this.#offlineReason(shard));
     throw lossError(this.#meta, stripe, lost, reasons);
+  }
+
+  /** Bytes of memory that reading these chunks takes at most: all of the stripe may be read, and what parity can make up for be computed. */
+  cost(stripe: Stripe, wanted: readonly ChunkEntry[]): number {
+    const most = stripe.parity.length === 0 ? wanted : [...shardsOf(stripe), ...wanted.slice(0, stripe.parity.length)];
+    return most.reduce((sum, { size }) => sum + this.#options.buffers.cost(size + 1), 0);
   }
 
   /**

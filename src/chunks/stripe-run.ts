@@ -1,11 +1,17 @@
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
-import { isDiskFault, StoreError } from '../errors.ts';
+import { isDiskFault, must, StoreError } from '../errors.ts';
+import type { Buffers } from '../memory/buffer-pool.ts';
 import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
 import { isParity, shardNumber, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
 import { lossError } from './loss.ts';
 import type { ShardReader } from './shard-reader.ts';
-import type { StripeReaderOptions } from './stripe-reader.ts';
+
+export interface StripeRunOptions {
+  buffers: Buffers;
+  /** Told of each chunk that was computed from parity instead of read, and why. */
+  onRebuilt?: ((chunk: ChunkEntry, reason: StoreError) => void) | undefined;
+}
 
 type ShardState =
   | { state: 'idle' }
@@ -20,7 +26,7 @@ export class StripeRun {
   readonly #stripe: Stripe;
   readonly #wanted: readonly ChunkEntry[];
   readonly #shards: ShardReader;
-  readonly #options: StripeReaderOptions;
+  readonly #options: StripeRunOptions;
   readonly #states = new Map<ShardEntry, ShardState>();
   readonly #buffers: Buffer[] = [];
   #isOver = false;
@@ -34,7 +40,7 @@ export class StripeRun {
     stripe: Stripe,
     wanted: readonly ChunkEntry[],
     shards: ShardReader,
-    options: StripeReaderOptions,
+    options: StripeRunOptions,
   ) {
     this.#meta = meta;
     this.#stripe = stripe;
@@ -84,10 +90,10 @@ export class StripeRun {
 
   async #readShard(shard: ShardEntry, onLate: (() => void) | undefined): Promise<ShardState> {
     try {
-      const bytes = await this.#fetch(shard, onLate);
+      let bytes = await this.#fetch(shard, onLate);
       // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
       const isVerified = !isParity(shard) && this.#wanted.includes(shard);
-      if (isVerified && !this.#isOver) await this.#shards.check(shard, bytes);
+      if (isVerified && !this.#isOver) bytes = await this.#check(shard, bytes);
       return { state: 'good', bytes, isVerified };
     } catch (error) {
       if (isDiskFault(error)) return { state: 'bad', error };
@@ -111,6 +117,13 @@ export class StripeRun {
     } finally {
       for (const buffer of taken) buffers.give(buffer);
     }
+  }
+
+  /** Only the run's own buffers may be moved: a disk may give bytes of its own. */
+  async #check(shard: ShardEntry, bytes: Buffer): Promise<Buffer> {
+    if (this.#buffers.some(({ buffer }) => buffer === bytes.buffer)) return this.#shards.checkMoving(shard, bytes);
+    await this.#shards.check(shard, bytes);
+    return bytes;
   }
 
   /** Looks at what has come, and does what follows from it. */
@@ -170,34 +183,45 @@ export class StripeRun {
     for (const [shard, state] of this.#states) {
       if (state.state === 'good' && sources.length < stripe.chunks.length) sources.push({ shard, bytes: state.bytes });
     }
-    const outputs = missing.map(({ size }) => {
-      const buffer = this.#options.buffers.take(size);
-      this.#buffers.push(buffer);
-      return buffer.subarray(0, size);
-    });
-    const numbers = [sources.map(({ shard }) => shard), missing].map((shards) =>
-      shards.map((shard) => shardNumber(stripe, shard)),
-    );
+    const taken = missing.map(({ size }) => this.#options.buffers.take(size));
+    this.#buffers.push(...taken);
+    const outputs = missing.map((chunk, index) => ({
+      chunk,
+      bytes: must(taken[index], 'buffer').subarray(0, chunk.size),
+    }));
+    const numberOf = (shard: ShardEntry): number => shardNumber(stripe, shard);
     combine(
-      recoveryMatrix(stripe.chunks.length, numbers[0] ?? [], numbers[1] ?? []),
+      recoveryMatrix(
+        stripe.chunks.length,
+        sources.map(({ shard }) => numberOf(shard)),
+        missing.map(numberOf),
+      ),
       sources.map(({ bytes }) => bytes),
-      outputs,
+      outputs.map(({ bytes }) => bytes),
     );
+    let computed: { chunk: ChunkEntry; bytes: Buffer }[];
     try {
-      await Promise.all(missing.map((chunk, index) => this.#shards.check(chunk, outputs[index] ?? Buffer.alloc(0))));
+      computed = await Promise.all(
+        outputs.map(async ({ chunk, bytes }) => ({ chunk, bytes: await this.#check(chunk, bytes) })),
+      );
     } catch (error) {
       if (!isDiskFault(error) || !(await this.#dropDamagedSources(sources))) throw error;
+      if (this.#isOver) return;
+      for (const buffer of taken) {
+        this.#buffers.splice(this.#buffers.indexOf(buffer), 1);
+        this.#options.buffers.give(buffer);
+      }
       this.#isRecovering = false;
       this.#advance();
       return;
     }
     if (this.#isOver) return;
-    missing.forEach((chunk, index) => {
+    for (const { chunk, bytes } of computed) {
       const state = this.#states.get(chunk);
       const late = this.#shards.error('slow', chunk, 'is slow to come');
       this.#options.onRebuilt?.(chunk, state?.state === 'bad' ? state.error : late);
-      this.#states.set(chunk, { state: 'good', bytes: outputs[index] ?? Buffer.alloc(0), isVerified: true });
-    });
+      this.#states.set(chunk, { state: 'good', bytes, isVerified: true });
+    }
     this.#done();
   }
 
@@ -208,7 +232,7 @@ export class StripeRun {
       const state = this.#states.get(shard);
       if (state?.state !== 'good' || state.isVerified) continue;
       try {
-        await this.#shards.check(shard, bytes);
+        state.bytes = await this.#check(shard, bytes);
         state.isVerified = true;
       } catch (error) {
         if (!isDiskFault(error)) throw error;
@@ -222,7 +246,7 @@ export class StripeRun {
   #done(): void {
     const chunks = this.#wanted.map((chunk) => {
       const state = this.#states.get(chunk);
-      return state?.state === 'good' ? state.bytes : Buffer.alloc(0);
+      return must(state?.state === 'good' ? state.bytes : undefined, `chunk ${chunk.order}, which was found`);
     });
     this.#isOver = true;
     this.#resolve(chunks);

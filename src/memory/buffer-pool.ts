@@ -14,6 +14,8 @@ const SMALL = 64 * 1024;
 export interface Buffers {
   /** A buffer of at least `size` bytes, of any content. */
   take(size: number): Buffer;
+  /** Bytes that such a buffer keeps from others. */
+  cost(size: number): number;
   /** Gives a buffer back. Nobody may use it afterwards. */
   give(buffer: Buffer): void;
 }
@@ -21,13 +23,13 @@ export interface Buffers {
 /** Buffers of their own for bytes that go to somebody who keeps them. */
 export const freshBuffers: Buffers = {
   take: (size) => Buffer.allocUnsafeSlow(size),
+  cost: (size) => size,
   give: () => undefined,
 };
 
 /**
  * Chunk-sized buffers that are used again, fit for direct I/O. Fresh memory costs a page fault for every 4 KiB that is
- * touched, which would be a good part of the time that a chunk takes. The callers bound their number: each asks for as
- * many as it has chunks in flight.
+ * touched, which would be a good part of the time that a chunk takes. The callers bound their number, by a budget.
  */
 export class BufferPool implements Buffers {
   /** More than a chunk, so that one read tells a chunk that is too long from one that is right. */
@@ -40,9 +42,13 @@ export class BufferPool implements Buffers {
   }
 
   take(size: number): Buffer {
-    if (size <= SMALL || size > this.#size) return Buffer.allocUnsafe(size);
+    if (!this.#isPooled(size)) return Buffer.allocUnsafe(size);
     if (this.#free.length === 0) this.#free.push(...alignedBuffers(SLAB, this.#size));
     return this.#free.pop() ?? Buffer.allocUnsafe(size);
+  }
+
+  cost(size: number): number {
+    return this.#isPooled(size) ? this.#size : size;
   }
 
   give(buffer: Buffer): void {
@@ -51,5 +57,9 @@ export class BufferPool implements Buffers {
     const free = untilFree(buffer);
     if (free === undefined) this.#free.push(buffer);
     else void free.then(() => this.#free.push(buffer));
+  }
+
+  #isPooled(size: number): boolean {
+    return size > SMALL && size <= this.#size;
   }
 }

@@ -94,6 +94,28 @@ test('bytes that no other thread can see are hashed here', async () => {
   expect(made.threads).toBe(0);
 });
 
+test('bytes in memory of their own go to the threads and come back, with their SHA-256', async () => {
+  const all = Array.from({ length: 40 }, (_, index) => seededBytes(MIB, index));
+  const [hashes, contents] = [all.map(expected), all.map((bytes) => Buffer.from(bytes))];
+  // Parts of a memory, like a chunk that was read into a buffer with a byte to spare.
+  const hashed = await Promise.all(all.map((bytes) => module.sha256Moving(bytes)));
+  expect(hashed.map(({ sha256 }) => sha256)).toEqual(hashes);
+  expect(hashed.every(({ bytes }, index) => contents[index]?.equals(bytes) === true)).toBe(true);
+  expect(made.answers).toBeGreaterThan(0);
+  expect(all.filter(({ length }) => length === 0)).toHaveLength(made.answers);
+});
+
+test('a thread that ends with bytes that were moved to it is a shortage, and no damage', async () => {
+  made.real = false;
+  cores.number = 2;
+  for (const bytes of filled(8)) await module.sha256(bytes);
+  const moved = module.sha256Moving(seededBytes(MIB, 1));
+  made.fakes[0]?.emit('error', new Error('out of memory'));
+  await expect(moved).rejects.toMatchObject({ code: 'OUT_OF_RESOURCES' });
+  const bytes = seededBytes(MIB, 2);
+  expect(await module.sha256Moving(bytes)).toEqual({ sha256: expected(bytes), bytes });
+});
+
 test('where no thread can be started, all is hashed here, and it is not tried again', async () => {
   made.mayStart = false;
   const buffers = filled(30);
@@ -125,7 +147,7 @@ test('a thread keeps the process alive as long as it has something to do, and no
   const [thread] = made.fakes as (EventEmitter & { ref: () => void; unref: () => void })[];
   expect(thread?.ref).toHaveBeenCalledTimes(1);
   expect(thread?.unref).toHaveBeenCalledTimes(1);
-  thread?.emit('message', 'its hash');
+  thread?.emit('message', { sha256: 'its hash', memory: bytes.buffer });
   expect(await last).toBe('its hash');
   expect(thread?.unref).toHaveBeenCalledTimes(2);
 });

@@ -7,6 +7,7 @@ import { sha256 } from '../../src/chunks/sha256.ts';
 import { StripeReader } from '../../src/chunks/stripe-reader.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { alignedBuffers } from '../../src/memory/aligned.ts';
+import { freshBuffers } from '../../src/memory/buffer-pool.ts';
 import { shardsOf, type ShardEntry } from '../../src/metadata/stripes.ts';
 import { patient } from '../disks/patient.ts';
 import { Dice } from '../support/shards.ts';
@@ -24,15 +25,14 @@ vi.mock('node:worker_threads', async (original) => {
     #turn: Promise<void> = Promise.resolve();
     ref = vi.fn();
     unref = vi.fn();
-    postMessage({ memory, from, length }: { memory: SharedArrayBuffer; from: number; length: number }): void {
+    postMessage(job: { memory: ArrayBufferLike; from: number; length: number }, moved: ArrayBuffer[]): void {
       thread.hashes++;
+      const { memory, from, length } = structuredClone(job, { transfer: moved });
       this.#turn = this.#turn.then(thread.delay).then(() => {
-        this.emit(
-          'message',
-          createHash('sha256')
-            .update(new Uint8Array(memory, from, length))
-            .digest('hex'),
-        );
+        const sha256 = createHash('sha256')
+          .update(new Uint8Array(memory, from, length))
+          .digest('hex');
+        this.emit('message', { sha256, memory });
       });
     }
   }
@@ -80,10 +80,16 @@ test('a chunk that has come and is being hashed is not taken for late, nor its d
   expect(onRebuilt).not.toHaveBeenCalled();
 });
 
-test(
-  'whenever reads and hashes come, with as many losses as there is parity for, the bytes are right and every buffer comes back',
+/** Buffers that can be moved to a thread and back, and are nobody else's. */
+class FreshPool extends CountingPool {
+  override take = (size: number): Buffer => freshBuffers.take(size);
+  override give = (): void => undefined;
+}
+
+test.each([CountingPool, FreshPool])(
+  'whenever reads and hashes come, with as many losses as there is parity for, the bytes are right and every buffer comes back: %o',
   { timeout: 60_000 },
-  async () => {
+  async (Pool) => {
     const dice = new Dice();
     thread.delay = () => turns(dice.roll(20));
     thread.hashes = 0;
@@ -105,7 +111,7 @@ test(
         );
         const { online } = await object.disks(lost);
         for (const disk of online) delayReads(disk, () => turns(dice.roll(dice.roll(3) === 0 ? 40 : 2)));
-        const pool = new CountingPool();
+        const pool = new Pool();
         const reader = new StripeReader(
           object.meta,
           { online: online.map((disk) => patient(disk, { late: 1 })), offline: [] },

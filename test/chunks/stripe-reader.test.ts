@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { StripeReader, type StripeReaderOptions } from '../../src/chunks/stripe-reader.ts';
+import { StripeReader } from '../../src/chunks/stripe-reader.ts';
+import type { StripeRunOptions } from '../../src/chunks/stripe-run.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { isStoreError, type StoreError } from '../../src/errors.ts';
 import { CHUNK_SIZE, type ChunkEntry } from '../../src/metadata/meta.ts';
@@ -22,7 +23,7 @@ async function read(
   object: SampleObject,
   online: Disk[],
   wanted: readonly ChunkEntry[],
-  options: Partial<StripeReaderOptions> = {},
+  options: Partial<StripeRunOptions> = {},
 ): Promise<Outcome> {
   const pool = new CountingPool();
   const rebuilt: [ChunkEntry, string][] = [];
