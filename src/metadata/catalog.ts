@@ -14,6 +14,7 @@ export function bucketFolder(bucket: string): string {
 export function metaKind(bucket: string, key: string): DocumentKind<Meta> {
   return {
     path: `${bucketFolder(bucket)}/${keyToPath(key).join('/')}`,
+    within: bucketFolder(bucket),
     schema: metaSchema,
     name: `${bucket}/${key}`,
     nameOf: (meta) => `${meta.bucket}/${meta.key}`,
@@ -24,6 +25,7 @@ export function metaKind(bucket: string, key: string): DocumentKind<Meta> {
 export function bucketKind(bucket: string): DocumentKind<BucketDocument> {
   return {
     path: `${bucketFolder(bucket)}/${BUCKET_FILE}`,
+    within: bucketFolder(bucket),
     schema: bucketSchema,
     name: bucket,
     nameOf: (document) => document.bucket,

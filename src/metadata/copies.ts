@@ -18,6 +18,8 @@ export type ValidCopy<T> = Extract<Copy<T>, { state: 'valid' }>;
 /** How to read and recognise a kind of document. */
 export interface DocumentKind<T> {
   path: string;
+  /** Folder that must be there; those below it come and go with what is in them. */
+  within: string;
   schema: v.GenericSchema<unknown, T>;
   /** The name that the document must carry. */
   name: string;

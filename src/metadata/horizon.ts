@@ -24,10 +24,8 @@ export function makeHorizon(version: string): Horizon {
 /** How to find and recognise the horizon on a disk. */
 export const horizonKind: DocumentKind<Horizon> = {
   path: 'horizon.json',
+  within: '.',
   schema: horizonSchema,
   name: NAME,
   nameOf: () => NAME,
 };
-
-/** The folder that the horizon lies in: the disk itself. */
-export const HORIZON_FOLDER = '.';

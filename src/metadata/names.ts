@@ -1,5 +1,11 @@
 import { StoreError } from '../errors.ts';
 
+/** Where an object is: `bucket/key`. */
+export interface Address {
+  bucket: string;
+  key: string;
+}
+
 /** Longest key, in bytes of UTF-8, as in S3. */
 export const MAX_KEY_BYTES = 1024;
 

@@ -1,5 +1,5 @@
 import type { Disk, StagedFile } from '../disks/disk.ts';
-import { isDiskFault, isStoreError, type StoreError } from '../errors.ts';
+import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
 import type { Copy } from './copies.ts';
 
 export interface PublishOptions {
@@ -12,7 +12,7 @@ export interface PublishOptions {
   /** So many disks must hold the document for it to count. */
   quorum: number;
   /** Called before what has been shown is taken back. */
-  beforeUndo?: (() => Promise<void>) | undefined;
+  beforeUndo: () => Promise<void>;
 }
 
 /** A disk that could not take a document, and why. */
@@ -22,18 +22,34 @@ export interface DiskFailure {
 }
 
 /**
- * A write that did not reach its quorum. `undone`: every disk is again as it was; otherwise some disk may still show
- * the new document, so whatever that one refers to must stay.
+ * A write that did not reach its quorum, with the error of the disk that is worst off. `undone`: every disk is again as it
+ * was; otherwise some disk may still show the new document.
  */
-export class PublishError extends Error {
-  readonly failures: DiskFailure[];
+export class PublishError extends StoreError {
+  readonly path: string;
+  readonly quorum: number;
+  readonly failures: readonly DiskFailure[];
   readonly undone: boolean;
 
-  constructor(failures: DiskFailure[], undone: boolean) {
-    super('too few disks took the document');
+  constructor(
+    { path, quorum }: Pick<PublishOptions, 'path' | 'quorum'>,
+    failures: readonly DiskFailure[],
+    undone: boolean,
+  ) {
+    const errors = failures.map(({ error }) => error);
+    const worst = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
+    if (worst === undefined) super('TOO_FEW_DISKS_TO_WRITE', `a write needs ${quorum} disks`, { expected: quorum });
+    else super(worst.code, `too few disks took the write (${quorum} must): ${worst.message}`, worst.details, worst);
+    this.path = path;
+    this.quorum = quorum;
     this.failures = failures;
     this.undone = undone;
   }
+}
+
+/** Whether a write that failed may have left the document under `path` on some disk, so that whatever it refers to must stay. */
+export function mayShow(error: unknown, path: string): boolean {
+  return error instanceof PublishError && error.path === path && !error.undone;
 }
 
 /**
@@ -67,7 +83,7 @@ export async function publish(
   const shortage = failures.find(({ error }) => !isDiskFault(error))?.error;
   if (staged.length < quorum || shortage !== undefined) {
     await Promise.all(staged.map(({ file }) => file.discard().catch(() => undefined)));
-    throw shortage ?? new PublishError(failures, true);
+    throw shortage ?? new PublishError(options, failures, true);
   }
 
   let published = 0;
@@ -86,13 +102,13 @@ export async function publish(
     }),
   );
   if (published >= quorum) return failures;
-  await options.beforeUndo?.();
+  await options.beforeUndo();
   const undone = await Promise.all(touched.map((copy) => putBack(copy, options)));
-  throw new PublishError(failures, undone.every(Boolean));
+  throw new PublishError(options, failures, undone.every(Boolean));
 }
 
 /** Makes a disk's copy what it was, and tells whether that worked. */
-export async function putBack(copy: Copy<unknown>, options: Omit<PublishOptions, 'quorum'>): Promise<boolean> {
+export async function putBack(copy: Copy<unknown>, options: PublishOptions): Promise<boolean> {
   try {
     if (copy.state === 'absent') {
       await copy.disk.remove(options.path, options);

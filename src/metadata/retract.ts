@@ -22,7 +22,7 @@ export async function retract(
     if ((await options.areAllOnline()) && (await unlinkAll(copies, options)) && (await options.areAllOnline())) return;
     await publish(copies, await makeTombstone(), options);
   } catch (error) {
-    await options.beforeUndo?.();
+    await options.beforeUndo();
     await Promise.all(copies.map((copy) => putBack(copy, options)));
     throw error;
   }

@@ -110,7 +110,7 @@ export class ObjectStore {
    * await store.put('my-bucket', 'hello.txt', Buffer.from('hello'), { contentType: 'text/plain', redundancy: '1+1' });
    */
   put(bucket: string, key: string, source: PutSource, options: PutOptions = {}): Promise<PutResult> {
-    return put(this.#context, bucket, key, source, options);
+    return put(this.#context, { bucket, key }, source, options);
   }
 
   /**
@@ -141,7 +141,7 @@ export class ObjectStore {
     checkKey(key);
     const allowStale = options.allowStale ?? false;
     const view = await this.#context.lookForReading(allowStale);
-    return readObjectMeta(this.#context, view, bucket, key, allowStale);
+    return readObjectMeta(this.#context, view, { bucket, key }, allowStale);
   }
 
   /**

@@ -4,7 +4,7 @@ import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { metaKind } from '../../src/metadata/catalog.ts';
 import { newestCopy, readCopies } from '../../src/metadata/copies.ts';
 import { formatDocument } from '../../src/metadata/document.ts';
-import { publish, PublishError, type PublishOptions } from '../../src/metadata/publish.ts';
+import { mayShow, publish, PublishError, type PublishOptions } from '../../src/metadata/publish.ts';
 import { deferred } from '../disks/deferred.ts';
 import { makeDisks } from '../disks/make-disks.ts';
 import { LATER, objectMeta, VERSION } from './sample-meta.ts';
@@ -12,7 +12,14 @@ import { LATER, objectMeta, VERSION } from './sample-meta.ts';
 const kind = metaKind('my-bucket', 'folder/demo.txt');
 const OLD = Buffer.from(formatDocument(objectMeta({ key: 'folder/demo.txt', version: VERSION })));
 const NEW = Buffer.from(formatDocument(objectMeta({ key: 'folder/demo.txt', version: LATER })));
-const OPTIONS: PublishOptions = { path: kind.path, within: 'buckets/my-bucket', id: 'id', durable: true, quorum: 2 };
+const OPTIONS: PublishOptions = {
+  path: kind.path,
+  within: kind.within,
+  id: 'id',
+  durable: true,
+  quorum: 2,
+  beforeUndo: () => Promise.resolve(),
+};
 
 const full: PlannedFault['effect'] = { kind: 'fail', errno: 'ENOSPC' };
 const broken: PlannedFault['effect'] = { kind: 'fail', errno: 'EIO' };
@@ -117,6 +124,10 @@ describe('publishing a document', () => {
       ]);
       const error = await failure(publish(test.copies, NEW, OPTIONS));
       expect(error.undone).toBe(true);
+      expect(mayShow(error, kind.path)).toBe(false);
+      // A disk that is full says less than one that is broken.
+      expect(error).toMatchObject({ code: 'DISK_IO', details: { disk: 'disk2' } });
+      expect(error.message).toContain('too few disks took the write (2 must)');
       expect(error.failures.map((entry) => [entry.disk.name, entry.error.code]).sort()).toEqual([
         ['disk1', 'DISK_FULL'],
         ['disk2', 'DISK_IO'],
@@ -175,6 +186,23 @@ describe('publishing a document', () => {
     }
   }
 
+  it('tells that something is taken back before it is, and only then', async () => {
+    const strike = (operation: 'stage' | 'publish'): PlannedFault => ({ operation, effect: broken });
+    const told: string[][] = [];
+    const work = async (faults: PlannedFault[][]): Promise<unknown> => {
+      const test = await prepare([0, 1, 2], faults);
+      const beforeUndo = async (): Promise<void> => {
+        told.push(await test.held());
+      };
+      return publish(test.copies, NEW, { ...OPTIONS, beforeUndo }).catch((error: unknown) => error);
+    };
+    await work([[], [strike('publish')], []]);
+    await work([[strike('stage')], [strike('stage')], []]);
+    expect(told).toEqual([]);
+    await work([[strike('publish')], [strike('publish')], []]);
+    expect(told).toEqual([['old', 'old', 'new']]);
+  });
+
   it('says that it was not undone when a disk could not be put back, whatever stood in the way', async () => {
     const strike: PlannedFault = { operation: 'publish', effect: broken };
     const ways: PlannedFault[] = [
@@ -185,6 +213,8 @@ describe('publishing a document', () => {
       const test = await prepare([0, 1, 2], [[strike], [strike], [way]]);
       const error = await failure(publish(test.copies, NEW, OPTIONS));
       expect(error.undone).toBe(false);
+      expect(mayShow(error, kind.path)).toBe(true);
+      expect(mayShow(error, 'horizon.json')).toBe(false);
       expect(await test.held()).toEqual(['old', 'old', 'new']);
       await test.expectNothingStaged();
       test.expectFired();

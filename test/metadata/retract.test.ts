@@ -15,10 +15,11 @@ const TOMBSTONE = Buffer.from(formatDocument(tombstone()));
 const makeTombstone = (): Promise<Buffer> => Promise.resolve(TOMBSTONE);
 const OPTIONS = {
   path: kind.path,
-  within: 'buckets/my-bucket',
+  within: kind.within,
   id: 'id',
   durable: true,
   quorum: 2,
+  beforeUndo: () => Promise.resolve(),
   areAllOnline: () => Promise.resolve(true),
 };
 

@@ -5,7 +5,6 @@ import { errnoOf, isStoreError, reasonOf, StoreError, throwIfShort } from '../..
 import { syncFolderNow } from '../../files/calls.ts';
 import { checkDiskName } from '../../metadata/names.ts';
 import { parseRedundancy } from '../../metadata/redundancy.ts';
-import { withWriter } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { faultOf, refuseLosing } from './failing-disk.ts';
 import { changeWhenComplete, joinDisks } from '../health/joining.ts';
@@ -83,9 +82,7 @@ export async function addDisk(
     ),
   );
   const failed: string[] = [];
-  await withWriter(context, { signal: options.signal }, (writer) =>
-    joinDisks(context, writer, { failed, allowStale: false }),
-  );
+  await joinDisks(context, { failed, allowStale: false, signal: options.signal });
   // Somebody else's heal may have done it before us.
   await members.refresh();
   if (members.disks.roleOf(name) === 'joining') {
@@ -262,29 +259,23 @@ export async function removeDisk(context: StoreContext, name: string, options: D
   if (findDisk(members.document, name).role !== 'draining')
     refuse(`it has not been drained; "store disk drain ${name}" moves everything off it`);
   await refuseNeeded(context, name, options);
-  await withWriter(context, { signal: options.signal }, async (writer) => {
-    const failed: string[] = [];
-    const isDone = await changeWhenComplete(
-      context,
-      writer,
-      { failed, allowStale: false },
-      async (document, having) => {
-        const disk = findDisk(document, name);
-        if (disk.role !== 'draining') refuse('it is not being drained any more');
-        // Every read of the n - 1 disks must meet one that has all metas.
-        const voters = having.filter((other) => other.name !== name && context.disks.isVoter(other)).length;
-        const needed = writeQuorumOf(document.disks.length - 1);
-        if (voters < needed) refuse(`${needed} other disks must be online and have all metas; ${voters} are`);
-        const { onDisk } = await survey(context, name, options.signal);
-        if (onDisk > 0) refuse(`it still holds chunks (${onDisk}); "store disk drain ${name}" moves them off`);
-        if (path.resolve(members.root, disk.path) !== path.join(members.root, name))
-          await new Made().clear(path.join(members.root, name));
-        await syncFolderNow(members.root);
-        return { ...document, disks: document.disks.filter((other) => other.name !== name) };
-      },
-    );
-    if (!isDone) refuse(inShort(failed));
+  const failed: string[] = [];
+  const complete = { failed, allowStale: false, signal: options.signal };
+  const isDone = await changeWhenComplete(context, complete, async (document, having) => {
+    const disk = findDisk(document, name);
+    if (disk.role !== 'draining') refuse('it is not being drained any more');
+    // Every read of the n - 1 disks must meet one that has all metas.
+    const voters = having.filter((other) => other.name !== name && context.disks.isVoter(other)).length;
+    const needed = writeQuorumOf(document.disks.length - 1);
+    if (voters < needed) refuse(`${needed} other disks must be online and have all metas; ${voters} are`);
+    const { onDisk } = await survey(context, name, options.signal);
+    if (onDisk > 0) refuse(`it still holds chunks (${onDisk}); "store disk drain ${name}" moves them off`);
+    if (path.resolve(members.root, disk.path) !== path.join(members.root, name))
+      await new Made().clear(path.join(members.root, name));
+    await syncFolderNow(members.root);
+    return { ...document, disks: document.disks.filter((other) => other.name !== name) };
   });
+  if (!isDone) refuse(inShort(failed));
 }
 
 /** Checks that the store can do without a disk, and returns what checks it again as far as that is quick. @throws DISK_NEEDED */

@@ -1,8 +1,8 @@
 import { Budget } from '../../concurrency/budget.ts';
 import { Throttle } from '../../concurrency/throttle.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';
-import { withWriter } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
+import { Operation } from '../protocol/operation.ts';
 import { mend } from '../health/mend.ts';
 import type { Relocation } from '../health/relocation.ts';
 import { forEachKey } from '../protocol/scope.ts';
@@ -33,7 +33,7 @@ export async function moveAll(
   options: MoveOptions,
   makePolicy: (view: DiskView) => Promise<Relocation>,
 ): Promise<MoveReport> {
-  return withWriter(context, { signal: options.signal }, async ({ view }) => {
+  return Operation.run(context, { signal: options.signal }, async ({ view }) => {
     const report: MoveReport = { moved: 0, movedBytes: 0, failed: [] };
     const { signal, onBytes } = options;
     const common = {

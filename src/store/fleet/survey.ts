@@ -40,7 +40,7 @@ export async function survey(context: StoreContext, disk: string, signal: AbortS
   const look = async (bucket: string, key: string): Promise<void> => {
     throwIfAborted(signal);
     try {
-      const meta = await readObjectMeta(context, view, bucket, key, false);
+      const meta = await readObjectMeta(context, view, { bucket, key });
       for (const shard of [...meta.chunks, ...meta.parity]) {
         if (shard.disk !== disk) continue;
         found.onDisk++;

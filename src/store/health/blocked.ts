@@ -1,7 +1,6 @@
 import type { Disk } from '../../disks/disk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { StoreError } from '../../errors.ts';
-import type { Writer } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import type { Obstacles } from './obstacles.ts';
@@ -28,6 +27,7 @@ export interface UnblockOptions {
   allowStale: boolean;
   /** Makes the folders that every disk has. */
   makeFolders: (disk: Disk) => Promise<void>;
+  signal?: AbortSignal | undefined;
 }
 
 type Role = StoreDocument['disks'][number]['role'];
@@ -40,12 +40,11 @@ type Role = StoreDocument['disks'][number]['role'];
  */
 export async function unblock(
   context: StoreContext,
-  writer: Writer,
   disk: Disk,
   documents: readonly BlockedDocument[],
   options: UnblockOptions,
 ): Promise<string[]> {
-  const { obstacles, allowStale } = options;
+  const { obstacles } = options;
   const why = whyFoldersStay(documents, options);
   const stays = why === undefined ? [] : [`disk "${disk.name}": ${why}`];
   // A document in whose place something stands, and that nobody knows for sure, shows as its object's problem.
@@ -53,12 +52,12 @@ export async function unblock(
     ({ folder, isVouchedFor }) => isVouchedFor && (folder === undefined || why === undefined),
   );
   if (todo.length === 0) return stays;
-  const role = await suspend(context, writer, disk, allowStale);
+  const role = await suspend(context, disk, options);
   for (const { folder } of todo) while (folder !== undefined && (await obstacles.clear(disk, `${folder}/`)));
   await options.makeFolders(disk);
   let isWhole = true;
   for (const { settle } of todo) isWhole = (await settle()) !== undefined && isWhole;
-  const isBack = role === 'joining' || (isWhole && (await resume(context, writer, disk, role, todo, allowStale)));
+  const isBack = role === 'joining' || (isWhole && (await resume(context, { disk, role }, todo, options)));
   if (!isBack && !options.isWhole)
     stays.push(`disk "${disk.name}" is joining, until a heal of the whole store has brought it all metas`);
   return stays;
@@ -79,7 +78,7 @@ function whyFoldersStay(
 }
 
 /** Lets a disk count no more among those that answer, and gives back its role. @throws TOO_FEW_DISKS_TO_READ where too few others would */
-async function suspend(context: StoreContext, { signal }: Writer, disk: Disk, allowStale: boolean): Promise<Role> {
+async function suspend(context: StoreContext, disk: Disk, { allowStale, signal }: UnblockOptions): Promise<Role> {
   let role: Role;
   await context.members.change(context.locks, signal, async (document) => {
     const { disks: set } = context;
@@ -105,11 +104,9 @@ async function suspend(context: StoreContext, { signal }: Writer, disk: Disk, al
  */
 async function resume(
   context: StoreContext,
-  { signal }: Writer,
-  disk: Disk,
-  role: Role,
+  { disk, role }: { disk: Disk; role: Role },
   documents: readonly BlockedDocument[],
-  allowStale: boolean,
+  { allowStale, signal }: UnblockOptions,
 ): Promise<boolean> {
   const changed = await context.members.change(context.locks, signal, async (document) => {
     const view = await context.disks.look();

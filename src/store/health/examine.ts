@@ -11,7 +11,7 @@ import type { ObjectMeta } from '../../metadata/meta.ts';
 import { stripesOf, type ShardEntry } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { Diagnosis, healthOfDocument, isGone, readQuietCopies, withoutMeta, type ObjectHealth } from './diagnosis.ts';
-import { openVersion } from '../protocol/open-version.ts';
+import { openVersion, type OpenVersion } from '../protocol/open-version.ts';
 
 export interface ExamineOptions {
   /** Look only whether files are there and as long as they should be. */
@@ -33,9 +33,9 @@ export async function examine(
   key: string,
   options: ExamineOptions,
 ): Promise<ObjectHealth | undefined> {
-  let held: Awaited<ReturnType<typeof openVersion>>;
+  let held: OpenVersion;
   try {
-    held = await openVersion(context, bucket, key, false, options.signal);
+    held = await openVersion(context, bucket, key, { signal: options.signal });
   } catch (error) {
     return healthWithoutMeta(context, bucket, key, error);
   }

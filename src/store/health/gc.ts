@@ -8,11 +8,11 @@ import { bucketFolder } from '../../metadata/catalog.ts';
 import { readKeyLevel } from '../../metadata/key-tree.ts';
 import { CHUNKS_FOLDER, SET_ASIDE } from '../../metadata/meta.ts';
 import { isVersion } from '../../metadata/version.ts';
-import { withWriter, type Writer } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import { judgeFailures, UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
-import { settleBucket, settleKey, type Settled } from './settle.ts';
+import { Operation } from '../protocol/operation.ts';
+import { Settler, type Settled } from './settle.ts';
 import { bucketFolders } from '../protocol/walk.ts';
 
 export interface GcOptions {
@@ -53,14 +53,14 @@ const AT_ONCE = 16;
  * met may come back when the power goes, the disks are flushed between the walk and the first removal.
  */
 export async function gc(context: StoreContext, options: GcOptions): Promise<GcReport> {
-  return withWriter(context, { signal: options.signal }, (writer) =>
-    new Sweep(context, writer, options.dryRun ?? false).run(),
+  return Operation.run(context, { signal: options.signal }, (operation) =>
+    new Sweep(operation, options.dryRun ?? false).run(),
   );
 }
 
 class Sweep {
-  readonly #context: StoreContext;
-  readonly #writer: Writer;
+  readonly #operation: Operation;
+  readonly #settler: Settler;
   readonly #dryRun: boolean;
   readonly #report: GcReport = {
     leftoverChunks: 0,
@@ -90,15 +90,16 @@ class Sweep {
   /** Set where copies could not be brought into step, so that it is unknown what they will refer to. */
   #isUnsettled = false;
 
-  constructor(context: StoreContext, writer: Writer, dryRun: boolean) {
-    this.#context = context;
-    this.#writer = writer;
+  constructor(operation: Operation, dryRun: boolean) {
+    const { context, view, signal } = operation;
+    this.#operation = operation;
+    this.#settler = new Settler(context, view, { dryRun, mend: false, signal });
     this.#dryRun = dryRun;
   }
 
   async run(): Promise<GcReport> {
-    const { offline } = this.#writer.view;
-    this.#stamp = await this.#writer.session.stamp();
+    const { offline } = this.#operation.view;
+    this.#stamp = await this.#operation.session.stamp();
     await this.#removeStaged();
     await this.#findIdleVersions();
     await this.#walkBuckets();
@@ -107,7 +108,7 @@ class Sweep {
     const away = this.#lost === undefined ? offline : [...offline, this.#lost];
     if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
     if (this.#report.kept.length === 0 && this.#folders.size > 0 && !this.#dryRun) {
-      this.#report.kept.push(...(await flushDisks(this.#context, this.#writer.view.online)));
+      this.#report.kept.push(...(await flushDisks(this.#operation.context, this.#operation.view.online)));
     }
     if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
     if (this.#wasTakenBack)
@@ -116,7 +117,7 @@ class Sweep {
   }
 
   async #removeStaged(): Promise<void> {
-    for (const disk of this.#writer.view.online) {
+    for (const disk of this.#operation.view.online) {
       for (const { name } of await this.#list(disk, STAGING_FOLDER)) {
         if (this.#isIdle(name) && (await this.#remove(disk, STAGING_FOLDER, name))) this.#report.stagedFiles++;
       }
@@ -137,14 +138,14 @@ class Sweep {
   /** Nobody is at work on the id now; and since every operation mints its own, nobody will be. */
   #isIdle(id: string): boolean {
     const name = lockName.version(id);
-    if (id === this.#writer.id || !this.#writer.session.tryLock(name, 'exclusive')) return false;
-    this.#writer.session.unlock(name);
+    if (id === this.#operation.id || !this.#operation.session.tryLock(name, 'exclusive')) return false;
+    this.#operation.session.unlock(name);
     return true;
   }
 
   async #findIdleVersions(): Promise<void> {
     const busy = new Set<string>();
-    for (const disk of this.#writer.view.online) {
+    for (const disk of this.#operation.view.online) {
       for (const { name, isFolder } of await this.#list(disk, CHUNKS_FOLDER)) {
         if (!isVersion(name) || busy.has(name)) continue;
         const folder = `${CHUNKS_FOLDER}/${name}`;
@@ -165,29 +166,24 @@ class Sweep {
   }
 
   async #walkBuckets(): Promise<void> {
-    const { online } = this.#writer.view;
-    for (const bucket of await bucketFolders(this.#context, this.#writer.view, this.#rules)) {
+    const { online } = this.#operation.view;
+    for (const bucket of await bucketFolders(this.#operation.context, this.#operation.view, this.#rules)) {
       await this.#walk(bucket, bucketFolder(bucket), '', online);
-      await this.#settle(() =>
-        settleBucket(this.#context, this.#writer, bucket, { dryRun: this.#dryRun, mend: false }),
-      );
+      await this.#settle(() => this.#settler.bucket(bucket));
     }
   }
 
   async #walk(bucket: string, folder: string, base: string, disks: readonly Disk[]): Promise<void> {
-    const { online } = this.#writer.view;
+    const { online } = this.#operation.view;
     const { nodes, parts, failures } = await readKeyLevel(disks, folder, base);
-    judgeFailures(this.#context.disks, this.#writer.view, failures, this.#rules);
+    judgeFailures(this.#operation.context.disks, this.#operation.view, failures, this.#rules);
     // A disk that has gone meanwhile reads as if it were empty.
-    this.#lost ??= (await this.#context.disks.look()).offline.find(({ disk }) =>
+    this.#lost ??= (await this.#operation.context.disks.look()).offline.find(({ disk }) =>
       online.some(({ name }) => name === disk),
     );
     const keys = nodes.filter((node) => node.folder === undefined);
     await forEachAtOnce(keys, AT_ONCE, ({ name }) =>
-      this.#settle(
-        () => settleKey(this.#context, this.#writer, bucket, name, { dryRun: this.#dryRun, mend: false }),
-        failures.length > 0,
-      ),
+      this.#settle(() => this.#settler.key(bucket, name), failures.length > 0),
     );
     const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
     for (const node of below) await this.#walk(bucket, node.folder, node.name, node.disks);
@@ -204,7 +200,7 @@ class Sweep {
 
   /** @param isKept the folder's failure is a reason to keep leftovers already: that of each key in it would be one too many */
   async #settle(settle: () => Promise<Settled>, isKept = false): Promise<void> {
-    throwIfAborted(this.#writer.signal);
+    throwIfAborted(this.#operation.signal);
     let settled: Settled;
     try {
       settled = await settle();
@@ -230,16 +226,16 @@ class Sweep {
   }
 
   async #removeLeftover(folder: string, disks: Map<Disk, Set<string>>): Promise<void> {
-    throwIfAborted(this.#writer.signal);
+    throwIfAborted(this.#operation.signal);
     const lock = lockName.version(folder.slice(CHUNKS_FOLDER.length + 1));
     // A reader may have come to this version since it was found idle, and lost it to a newer one while it reads.
-    if (!this.#writer.session.tryLock(lock, 'exclusive')) {
+    if (!this.#operation.session.tryLock(lock, 'exclusive')) {
       this.#report.inUse++;
       return;
     }
     try {
       // A commit holds what it replaces, so with this lock held every such commit has ended, one way or the other.
-      if ((await this.#writer.session.stamp()) !== this.#stamp) {
+      if ((await this.#operation.session.stamp()) !== this.#stamp) {
         this.#wasTakenBack = true;
         return;
       }
@@ -259,7 +255,7 @@ class Sweep {
         }
       }
     } finally {
-      this.#writer.session.unlock(lock);
+      this.#operation.session.unlock(lock);
     }
   }
 

@@ -3,12 +3,12 @@ import { Budget } from '../../concurrency/budget.ts';
 import { Throttle } from '../../concurrency/throttle.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
+import type { DiskView } from '../../disks/disk-set.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { horizonKind } from '../../metadata/horizon.ts';
 import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
 import { unblock, type BlockedDocument } from './blocked.ts';
-import { withWriter, type Writer } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineBucket, examineHorizon } from './examine.ts';
 import { flushDisks } from '../protocol/flush.ts';
@@ -19,9 +19,10 @@ import { joinDisks } from './joining.ts';
 import { DISK_FOLDERS } from '../members/make-disk.ts';
 import { mend, type Mended } from './mend.ts';
 import { Obstacles } from './obstacles.ts';
+import { Operation } from '../protocol/operation.ts';
 import { Relocation } from './relocation.ts';
 import { bucketsOf, mapKeys, type Scope } from '../protocol/scope.ts';
-import { settleBucket, settleHorizon, settleKey, type Settled, type SettleOptions } from './settle.ts';
+import { Settler, type Settled, type SettleOptions } from './settle.ts';
 
 export interface HealOptions extends Scope {
   /** Look and report, change nothing. */
@@ -84,12 +85,12 @@ const AT_ONCE = 4;
  * @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE, STORE_NOT_WRITABLE, ABORTED
  */
 export async function heal(context: StoreContext, options: HealOptions): Promise<HealReport> {
-  return withWriter(context, { signal: options.signal }, async (writer) => new Healing(context, writer, options).run());
+  return Operation.run(context, { signal: options.signal }, ({ view }) => new Healing(context, view, options).run());
 }
 
 class Healing {
   readonly #context: StoreContext;
-  readonly #writer: Writer;
+  readonly #view: DiskView;
   readonly #options: HealOptions;
   readonly #tally = new Tally();
   readonly #budget = new Budget(BUFFERS);
@@ -105,9 +106,9 @@ class Healing {
   /** Objects that are hurt, by address. */
   readonly #hurt = new Map<string, Hurt>();
 
-  constructor(context: StoreContext, writer: Writer, options: HealOptions) {
+  constructor(context: StoreContext, view: DiskView, options: HealOptions) {
     this.#context = context;
-    this.#writer = writer;
+    this.#view = view;
     this.#options = options;
     this.#rules = {
       allowStale: options.allowStale,
@@ -135,7 +136,7 @@ class Healing {
     if (join) await this.#join(this.#failed);
     const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
     this.#failed.push(...(swept?.failed ?? []));
-    if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#writer.view.online)));
+    if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#view.online)));
     return {
       ...this.#tally.report(this.#unreadable.all()),
       ...this.#done,
@@ -147,13 +148,13 @@ class Healing {
   }
 
   async #join(failed: string[]): Promise<void> {
-    const options = { failed, allowStale: this.#options.allowStale ?? false, obstacles: this.#obstacles };
-    this.#joined.push(...(await joinDisks(this.#context, this.#writer, options)));
+    const { allowStale = false, signal } = this.#options;
+    this.#joined.push(...(await joinDisks(this.#context, { failed, allowStale, obstacles: this.#obstacles, signal })));
   }
 
   /** A disk that has its mark, but has lost the folders of every disk, can take nothing. */
   async #makeDiskFolders(): Promise<void> {
-    for (const disk of this.#writer.view.online) {
+    for (const disk of this.#view.online) {
       for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) while (await this.#obstacles.clear(disk, `${folder}/`));
       try {
         for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) await disk.makeFolder(folder);
@@ -186,10 +187,10 @@ class Healing {
 
   /** Brings metas into step, and looks which objects lack something. */
   async #settleAll(): Promise<void> {
-    const { view } = this.#writer;
-    await this.#settle(horizonKind.path, (writer, how) => settleHorizon(this.#context, writer, how));
+    const view = this.#view;
+    await this.#settle(horizonKind.path, (settler) => settler.horizon());
     for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
-      await this.#settle(bucketKind(bucket).path, (writer, how) => settleBucket(this.#context, writer, bucket, how));
+      await this.#settle(bucketKind(bucket).path, (settler) => settler.bucket(bucket));
     }
     let total = 0;
     const quick = {
@@ -206,9 +207,7 @@ class Healing {
       this.#options,
       async (bucket, key) => {
         throwIfAborted(this.#options.signal);
-        await this.#settle(metaKind(bucket, key).path, (writer, how) =>
-          settleKey(this.#context, writer, bucket, key, how),
-        );
+        await this.#settle(metaKind(bucket, key).path, (settler) => settler.key(bucket, key));
         return examine(this.#context, bucket, key, quick);
       },
       this.#rules,
@@ -222,18 +221,14 @@ class Healing {
   }
 
   get #settling(): SettleOptions {
-    const { dryRun = false, allowStale } = this.#options;
-    return { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles };
+    const { dryRun = false, allowStale, signal } = this.#options;
+    return { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles, signal };
   }
 
-  async #settle(
-    path: string,
-    settle: (writer: Writer, how: SettleOptions) => Promise<Settled>,
-  ): Promise<Settled | undefined> {
-    const writer = this.#writer;
+  async #settle(path: string, settle: (settler: Settler) => Promise<Settled>): Promise<Settled | undefined> {
     const how = this.#settling;
     try {
-      const settled = await settle(writer, how);
+      const settled = await settle(new Settler(this.#context, this.#view, how));
       const { outcome, blocked, isVouchedFor } = settled;
       if (outcome !== 'agreed' || (how.dryRun && isVouchedFor && blocked.length > 0)) this.#done.settled++;
       for (const { disk, isAbove } of blocked) {
@@ -242,7 +237,7 @@ class Healing {
           folder: isAbove ? dirname(path) : undefined,
           isVouchedFor,
           settle: () => this.#settle(path, settle),
-          look: (view) => settle({ ...writer, view }, { ...how, dryRun: true, obstacles: undefined }),
+          look: (view) => settle(new Settler(this.#context, view, { ...how, dryRun: true, obstacles: undefined })),
         });
       }
       return settled;
@@ -260,15 +255,16 @@ class Healing {
   async #unblock(isWhole: boolean): Promise<void> {
     const blocked = [...this.#blocked];
     this.#blocked.clear();
-    const { dryRun = false, allowStale = false } = this.#options;
+    const { dryRun = false, allowStale = false, signal } = this.#options;
     const makeFolders = async (disk: Disk): Promise<void> => {
       for (const folder of DISK_FOLDERS) await disk.makeFolder(folder);
       await disk.syncFolder('.');
     };
-    const options = { obstacles: this.#obstacles, isWhole, isIncomplete: this.#isIncomplete, allowStale, makeFolders };
+    const [obstacles, isIncomplete] = [this.#obstacles, this.#isIncomplete];
+    const options = { obstacles, isWhole, isIncomplete, allowStale, makeFolders, signal };
     for (const [disk, documents] of dryRun ? [] : blocked) {
       try {
-        this.#failed.push(...(await unblock(this.#context, this.#writer, disk, documents, options)));
+        this.#failed.push(...(await unblock(this.#context, disk, documents, options)));
       } catch (error) {
         this.#fail(error);
       }
@@ -276,7 +272,7 @@ class Healing {
   }
 
   async #mendAll(): Promise<void> {
-    const { view } = this.#writer;
+    const view = this.#view;
     // What could not be listed before may be able to be now.
     this.#unreadable = new UnreadableFolders();
     const work = await this.#makeWork();
@@ -310,7 +306,7 @@ class Healing {
     };
     if (this.#options.dryRun === true)
       return (bucket, key) => examine(context, bucket, key, { quick: false, budget, signal, onBytes });
-    const relocate = await Relocation.of(context, this.#writer.view);
+    const relocate = await Relocation.of(context, this.#view);
     const options = { budget, throttle, relocate, movesOnly: false, signal, onBytes };
     return async (bucket, key) => {
       throwIfAborted(signal);
@@ -337,7 +333,7 @@ class Healing {
 
   /** Makes way for the chunks that could not be read or written; tells whether it may work now. */
   async #clearChunks(health: ObjectHealth | undefined): Promise<boolean> {
-    const { online } = this.#writer.view;
+    const { online } = this.#view;
     let isCleared = false;
     for (const { part, disk: name, path, state } of health?.problems ?? []) {
       const disk = online.find((candidate) => candidate.name === name);

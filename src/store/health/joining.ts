@@ -1,13 +1,12 @@
 import type { Disk } from '../../disks/disk.ts';
 import { describeOffline } from '../../disks/disk-set.ts';
-import { isDiskFault } from '../../errors.ts';
-import type { Writer } from '../protocol/commit.ts';
+import { isDiskFault, throwIfAborted } from '../../errors.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
 import type { Obstacles } from './obstacles.ts';
 import { bucketsOf, forEachKey } from '../protocol/scope.ts';
-import { settleBucket, settleHorizon, settleKey, type SettleOptions, type Settled } from './settle.ts';
+import { Settler, type SettleOptions, type Settled } from './settle.ts';
 import type { StoreDocument } from '../members/store-document.ts';
 
 /** How often metas that a commit has kept from some disk meanwhile are brought into step again. */
@@ -20,20 +19,21 @@ export interface CompleteOptions {
   allowStale: boolean;
   /** Takes what is no file out of the place of metas of joining disks; if not given, it stays, and they don't join. */
   obstacles?: Obstacles | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * Makes the joining disks that are there full members: they must have every meta that was ever acknowledged.
  * @returns the names of the disks that have joined
  */
-export async function joinDisks(context: StoreContext, writer: Writer, options: CompleteOptions): Promise<string[]> {
+export async function joinDisks(context: StoreContext, options: CompleteOptions): Promise<string[]> {
   const view = await context.lookForWriting();
   const joining = context.disks.disks.filter((disk) => !context.disks.isVoter(disk));
   const away = view.offline.filter(({ disk }) => joining.some(({ name }) => name === disk));
   if (away.length > 0) options.failed.push(`${describeOffline(away)}, so it cannot join`);
   if (joining.length === away.length) return [];
   let joined: string[] = [];
-  await changeWhenComplete(context, writer, options, async (document, having) => {
+  await changeWhenComplete(context, options, async (document, having) => {
     joined = having.filter((disk) => !context.disks.isVoter(disk)).map(({ name }) => name);
     const disks = document.disks.map(({ role, ...disk }) =>
       role === undefined || joined.includes(disk.name) ? disk : { ...disk, role },
@@ -49,20 +49,20 @@ export async function joinDisks(context: StoreContext, writer: Writer, options: 
  */
 export async function changeWhenComplete(
   context: StoreContext,
-  writer: Writer,
-  { failed, allowStale, obstacles }: CompleteOptions,
+  { failed, allowStale, obstacles, signal }: CompleteOptions,
   change: (document: StoreDocument, having: readonly Disk[]) => Promise<StoreDocument>,
 ): Promise<boolean> {
   for (let tries = 1; ; tries++) {
-    const { problems } = await walkMetas(context, writer, { dryRun: false, mend: true, allowStale, obstacles });
+    throwIfAborted(signal);
+    const { problems } = await walkMetas(context, { dryRun: false, mend: true, allowStale, obstacles, signal });
     if (problems.length > 0) {
       failed.push(...problems);
       return false;
     }
     // What is left to write back when commits are kept out is little then.
     await flushDisks(context, (await context.disks.look()).online);
-    const changed = await context.members.change(context.locks, writer.signal, async (document) => {
-      const walk = await walkMetas(context, writer, { dryRun: true, mend: true, allowStale });
+    const changed = await context.members.change(context.locks, signal, async (document) => {
+      const walk = await walkMetas(context, { dryRun: true, mend: true, allowStale, signal });
       // The new quorums rest on what has been seen here.
       const unflushed = walk.problems.length === 0 ? await flushDisks(context, walk.having) : [];
       failed.push(...unflushed);
@@ -79,7 +79,6 @@ export async function changeWhenComplete(
 /** Brings all metas into step, or looks whether they are; says what is in the way, and which disks were there all the while. */
 async function walkMetas(
   context: StoreContext,
-  writer: Writer,
   options: SettleOptions,
 ): Promise<{ problems: string[]; having: Disk[] }> {
   const problems: string[] = [];
@@ -98,8 +97,8 @@ async function walkMetas(
   // Only R voters together know of all that was ever acknowledged.
   await context.lookForReading(options.allowStale);
   const view = await context.lookForWriting();
-  const walker = { ...writer, view };
-  await note(() => settleHorizon(context, walker, options));
+  const settler = new Settler(context, view, options);
+  await note(() => settler.horizon());
   const unreadable = new UnreadableFolders();
   // Which metas a folder holds that can't be listed, or lacks, is not known.
   const rules: WalkRules = {
@@ -107,15 +106,8 @@ async function walkMetas(
     onUnreadable: unreadable.add,
     onTooFew: ({ message }) => problems.push(message),
   };
-  for (const bucket of await bucketsOf(context, view, {}, rules))
-    await note(() => settleBucket(context, walker, bucket, options));
-  await forEachKey(
-    context,
-    view,
-    {},
-    (bucket, key) => note(() => settleKey(context, walker, bucket, key, options)),
-    rules,
-  );
+  for (const bucket of await bucketsOf(context, view, {}, rules)) await note(() => settler.bucket(bucket));
+  await forEachKey(context, view, {}, (bucket, key) => note(() => settler.key(bucket, key)), rules);
   problems.unshift(...unreadable.reasons());
   await context.confirm(view, options.allowStale);
   const { online } = await context.disks.look();

@@ -4,17 +4,18 @@ import { runWorkers } from '../../concurrency/workers.ts';
 import type { Disk } from '../../disks/disk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { isDiskFault, isStoreError, StoreError, throwIfAborted } from '../../errors.ts';
-import { lockName, type LockSession } from '../../locks/locks.ts';
+import { lockName } from '../../locks/locks.ts';
 import { metaKind } from '../../metadata/catalog.ts';
 import { newestCopy } from '../../metadata/copies.ts';
 import { compareAge } from '../../metadata/document.ts';
 import { directoryId, isTombstone, makeObjectMeta, type ObjectMeta } from '../../metadata/meta.ts';
+import type { Address } from '../../metadata/names.ts';
+import { mayShow } from '../../metadata/publish.ts';
 import { stripesOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
-import { mintId } from '../../metadata/version.ts';
 import { mintVersion } from '../protocol/clock.ts';
-import { lockForCommit, publishMeta, UncertainCommitError, type Writer } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { readObjectMeta } from '../protocol/documents.ts';
+import { Operation } from '../protocol/operation.ts';
 import { healthWithoutMeta } from './examine.ts';
 import { Diagnosis, isGone, readQuietCopies, type ObjectHealth } from './diagnosis.ts';
 import { StripeMender, type MendedStripe, type MendOptions } from './mend-stripe.ts';
@@ -51,42 +52,29 @@ const AT_ONCE = 8;
  * and only then, and only if nobody is reading, it is removed from the old one; what stays is a leftover, which `gc` finds.
  */
 export async function mend(context: StoreContext, bucket: string, key: string, options: MendOptions): Promise<Mended> {
-  const session = await context.locks.open('write');
-  try {
-    const id = mintId();
-    await session.lock(lockName.version(id), 'shared');
-    const view = await context.lookForWriting();
-    const writer: Writer = { session, id, view, durable: context.durability === 'fsync', signal: options.signal };
+  return Operation.run(context, { signal: options.signal }, async (operation) => {
     const mended: Mended = { health: undefined, rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, failed: [] };
     let meta: ObjectMeta;
     try {
-      meta = await holdAlone(context, session, view, bucket, key, options.signal);
+      meta = await holdAlone(operation, { bucket, key });
     } catch (error) {
       return { ...mended, health: await healthWithoutMeta(context, bucket, key, error) };
     }
     // Who mended it before us may have given up a call to a disk, and we have waited for its lock.
-    writer.view = await context.disks.narrow(view);
-    return await new Mending(context, writer, meta, options, mended).run();
-  } finally {
-    await session.close();
-  }
+    const view = await context.disks.narrow(operation.view);
+    return new Mending({ operation, view, meta, options, mended }).run();
+  });
 }
 
 /** Locks the newest version against removal and against other menders. */
-async function holdAlone(
-  context: StoreContext,
-  session: LockSession,
-  view: DiskView,
-  bucket: string,
-  key: string,
-  signal: AbortSignal | undefined,
-): Promise<ObjectMeta> {
+async function holdAlone(operation: Operation, address: Address): Promise<ObjectMeta> {
+  const { context, session, view, signal } = operation;
   for (;;) {
-    const meta = await holdVersion(context, session, view, bucket, key, false, signal);
+    const meta = await holdVersion(context, address, operation);
     const [version, mending] = [lockName.version(directoryId(meta)), lockName.mend(directoryId(meta))];
     await session.lock(mending, 'exclusive', signal);
     // Another mender may have moved chunks, or another upload have come, while we waited.
-    const now = await readObjectMeta(context, view, bucket, key, false);
+    const now = await readObjectMeta(context, view, address);
     if (now.version === meta.version) return now;
     session.unlock(mending);
     session.unlock(version);
@@ -95,7 +83,9 @@ async function holdAlone(
 
 class Mending {
   readonly #context: StoreContext;
-  readonly #writer: Writer;
+  readonly #operation: Operation;
+  /** The disks, looked at since the version is held. */
+  readonly #view: DiskView;
   readonly #options: MendOptions;
   readonly #mended: Mended;
   readonly #folder: ShardFolder;
@@ -103,13 +93,15 @@ class Mending {
   #faults = new Map<string, StoreError>();
   readonly #repaired: ShardEntry[] = [];
 
-  constructor(context: StoreContext, writer: Writer, meta: ObjectMeta, options: MendOptions, mended: Mended) {
-    this.#context = context;
-    this.#writer = writer;
+  constructor(work: { operation: Operation; view: DiskView; meta: ObjectMeta; options: MendOptions; mended: Mended }) {
+    const { operation, view, meta, options, mended } = work;
+    this.#context = operation.context;
+    this.#operation = operation;
+    this.#view = view;
     this.#meta = meta;
     this.#options = options;
     this.#mended = mended;
-    this.#folder = new ShardFolder(meta.directory, writer.view.online, writer.durable);
+    this.#folder = new ShardFolder(meta.directory, view.online, operation.durable);
   }
 
   async run(): Promise<Mended> {
@@ -118,10 +110,10 @@ class Mending {
     for (let first = 0; first < stripes.length; first += batch)
       await this.#mendBatch(stripes.slice(first, first + batch));
     await this.#folder.removeSetAside(this.#options.movesOnly ? this.#repaired : this.#faultless());
-    const { session, view } = this.#writer;
+    const view = this.#view;
     const { bucket, key } = this.#meta;
     const copies = await readQuietCopies(
-      session,
+      this.#operation.session,
       view,
       metaKind(bucket, key),
       lockName.key(bucket, key),
@@ -137,7 +129,7 @@ class Mending {
   }
 
   async #mendBatch(stripes: readonly Stripe[]): Promise<void> {
-    const reader = new ShardReader(this.#meta, this.#writer.view);
+    const reader = new ShardReader(this.#meta, this.#view);
     const mender = new StripeMender(this.#context, this.#meta, reader, this.#folder, this.#options);
     const done: MendedStripe[] = [];
     const waiting = stripes.values();
@@ -181,63 +173,65 @@ class Mending {
 
   /** Says in the meta where chunks are now, and removes them where they were. Tells whether it could. */
   async #commitMoves(moves: ReadonlyMap<ShardEntry, Disk>): Promise<boolean> {
-    const { session } = this.#writer;
     const { bucket, key } = this.#meta;
     const before = [...moves.keys()];
     const after = [...moves].map(([{ file }, { name }]) => ({ file, disk: name }));
-    // By file: a batch before has made other entries of the same shards.
-    const disks = new Map(after.map(({ file, disk }) => [file, disk]));
-    // What has been moved when it is interrupted stays moved.
-    const writer: Writer = { ...this.#writer, signal: undefined };
     try {
-      const copies = await lockForCommit(this.#context, writer, bucket, key);
-      const newest = newestCopy(copies)?.document;
-      if (newest === undefined || isTombstone(newest) || compareAge(newest, this.#meta) !== 0) {
-        // Overwritten or deleted meanwhile: nobody needs it any more.
+      // What has been moved when it is interrupted stays moved, so this has no signal; and its locks go with it.
+      const meta = await Operation.run(this.#context, { view: this.#view }, (operation) =>
+        this.#publishMoves(operation, moves),
+      );
+      if (meta === undefined) {
         await this.#removeIfIdle(after);
         return false;
       }
-      const lost = [...moves.values()].find(
-        (disk) => !writer.view.online.includes(disk) || !this.#context.members.takesChunks(disk),
-      );
-      if (lost !== undefined)
-        throw new StoreError('DISK_IO', `disk "${lost.name}" has gone, or is being drained, meanwhile`, {
-          disk: lost.name,
-        });
-      const place = <T extends ShardEntry>(shard: T): T => ({ ...shard, disk: disks.get(shard.file) ?? shard.disk });
-      const { checksum, ...content } = this.#meta;
-      const meta = makeObjectMeta({
-        ...content,
-        revision: await mintVersion(this.#context, writer, copies),
-        chunks: this.#meta.chunks.map(place),
-        parity: this.#meta.parity.map(place),
-      });
-      // Who has walked over the metas before has seen the chunks in their old places, and must know even if we die now.
-      await session.mark();
-      await publishMeta(this.#context, writer, copies, meta);
       this.#meta = meta;
     } catch (error) {
-      if (!isStoreError(error) && !(error instanceof UncertainCommitError)) throw error;
+      if (!isStoreError(error)) throw error;
       // Where some disk may show the new meta, the chunks stay in both places.
-      if (isStoreError(error)) await this.#removeIfIdle(after);
-      if (isStoreError(error) && !isDiskFault(error)) throw error;
+      if (!mayShow(error, metaKind(bucket, key).path)) {
+        await this.#removeIfIdle(after);
+        if (!isDiskFault(error)) throw error;
+      }
       this.#mended.failed.push(`the chunks of ${bucket}/${key} could not be moved: ${error.message}`);
       return false;
-    } finally {
-      session.unlock(lockName.key(bucket, key));
-      session.unlock(lockName.bucket(bucket));
-      session.unlock(lockName.disks());
     }
     await this.#removeIfIdle(before);
     return true;
   }
 
+  /** The new meta; undefined where the version has been overwritten or deleted meanwhile, so that nobody needs it any more. */
+  async #publishMoves(operation: Operation, moves: ReadonlyMap<ShardEntry, Disk>): Promise<ObjectMeta | undefined> {
+    const locked = await operation.lockKey(this.#meta.bucket, this.#meta.key);
+    const newest = newestCopy(locked.copies)?.document;
+    if (newest === undefined || isTombstone(newest) || compareAge(newest, this.#meta) !== 0) return undefined;
+    const { members } = this.#context;
+    const isGone = (disk: Disk): boolean => !locked.view.online.includes(disk) || !members.takesChunks(disk);
+    const gone = [...moves.values()].find(isGone)?.name;
+    if (gone !== undefined)
+      throw new StoreError('DISK_IO', `disk "${gone}" has gone, or is being drained, meanwhile`, { disk: gone });
+    // By file: a batch before has made other entries of the same shards.
+    const disks = new Map([...moves].map(([{ file }, { name }]) => [file, name]));
+    const place = <T extends ShardEntry>(shard: T): T => ({ ...shard, disk: disks.get(shard.file) ?? shard.disk });
+    const { checksum, ...content } = this.#meta;
+    const meta = makeObjectMeta({
+      ...content,
+      revision: await mintVersion(operation, locked),
+      chunks: this.#meta.chunks.map(place),
+      parity: this.#meta.parity.map(place),
+    });
+    // Who has walked over the metas before has seen the chunks in their old places, and must know even if we die now.
+    await operation.session.mark();
+    await operation.publish(locked, meta);
+    return meta;
+  }
+
   /** Removes files that the meta does not name. Whoever reads the version may be on the way to them: then they are left to `gc`. */
   async #removeIfIdle(shards: readonly { file: string; disk: string }[]): Promise<void> {
-    const { session } = this.#writer;
+    const { session } = this.#operation;
     const name = lockName.version(directoryId(this.#meta));
     if (!session.tryLock(name, 'exclusive')) return;
-    const disks = this.#writer.view.online.filter((disk) => shards.some((shard) => shard.disk === disk.name));
+    const disks = this.#view.online.filter((disk) => shards.some((shard) => shard.disk === disk.name));
     await removeChunks(disks, this.#meta.directory, shards);
     await session.lock(name, 'shared');
   }

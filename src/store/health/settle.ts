@@ -1,17 +1,16 @@
 import { dirname } from 'node:path/posix';
-import { isDiskFault } from '../../errors.ts';
-import { lockName, type LockMode } from '../../locks/locks.ts';
 import type { Disk } from '../../disks/disk.ts';
+import type { DiskView } from '../../disks/disk-set.ts';
+import { lockName } from '../../locks/locks.ts';
 import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
 import { compareAge, type VersionedDocument } from '../../metadata/document.ts';
-import { HORIZON_FOLDER, horizonKind, type Horizon } from '../../metadata/horizon.ts';
-import { directoryId, isTombstone, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
-import { publish } from '../../metadata/publish.ts';
-import { mintId } from '../../metadata/version.ts';
-import { makeBucketFolder, objectVersions, quorumError, throwAsDiskError, type Writer } from '../protocol/commit.ts';
+import { horizonKind, type Horizon } from '../../metadata/horizon.ts';
+import { isTombstone, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
+import { PublishError } from '../../metadata/publish.ts';
 import type { StoreContext } from '../protocol/context.ts';
+import { Operation, type Locked } from '../protocol/operation.ts';
 import { findBlocks, readOpenCopies, type Block, type Obstacles } from './obstacles.ts';
 
 /** What became of one key's or bucket's copies. */
@@ -39,124 +38,16 @@ export interface SettleOptions {
    * stays. Any other disk would say meanwhile that there is no such document, and be believed.
    */
   obstacles?: Obstacles | undefined;
+  signal?: AbortSignal | undefined;
 }
 
-/**
- * Ends what a commit that died began: all disks that are there get the newest of a key's metas, because a reader may
- * have seen it already. A tombstone goes when all n disks have it, and with it what it was there to outlive.
- */
-export async function settleKey(
-  context: StoreContext,
-  writer: Writer,
-  bucket: string,
-  key: string,
-  { dryRun, mend, allowStale, obstacles }: SettleOptions,
-): Promise<Settled> {
-  const kind = metaKind(bucket, key);
-  const rules: Rules<Meta> = { isDeleted: isTombstone, mend, allowStale, obstacles };
-  const first = await judge(context, await readOpenCopies(writer.view.online, kind, obstacles), writer, kind, rules);
-  if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
-  if (dryRun) return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
-  return locked(
-    context,
-    writer,
-    [
-      [lockName.bucket(bucket), 'shared'],
-      [lockName.key(bucket, key), 'exclusive'],
-    ],
-    async (own) => {
-      // Should this be taken back, the older versions count again: gc must not take them for dead meanwhile.
-      const versions = objectVersions(await readCopies(own.view.online, kind));
-      for (const meta of versions) await own.session.lock(lockName.version(directoryId(meta)), 'shared', own.signal);
-      const again = await settle(context, own, bucketFolder(bucket), kind, rules);
-      return { ...again, live: again.shown.filter(isObject) };
-    },
-  );
+/** A kind of document, and what decides whether one says "deleted". */
+interface Settling<T> extends DocumentKind<T> {
+  isDeleted: (document: T) => boolean;
 }
 
-/** The same for a bucket's document; an empty folder that is no bucket goes too. */
-export async function settleBucket(
-  context: StoreContext,
-  writer: Writer,
-  bucket: string,
-  { dryRun, mend, allowStale, obstacles }: SettleOptions,
-): Promise<Settled> {
-  const kind = bucketKind(bucket);
-  const rules: Rules<BucketDocument> = {
-    isDeleted: (document) => document.deleted === true,
-    mend,
-    allowStale,
-    obstacles,
-  };
-  const first = await judge(context, await readOpenCopies(writer.view.online, kind, obstacles), writer, kind, rules);
-  const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
-  if (dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
-  return locked(context, writer, [[lockName.bucket(bucket), 'exclusive']], async (own) => {
-    const disks = own.view.online.filter((disk) => !first.blocked.some((block) => block.disk === disk));
-    // Where that fails, so does what is to be put into it, which then says so.
-    if (isBucket) {
-      await Promise.all(
-        disks.map((disk) =>
-          makeBucketFolder(disk, bucket, own.durable).catch((error: unknown) => {
-            if (!isDiskFault(error)) throw error;
-          }),
-        ),
-      );
-    }
-    const again = await settle(context, own, bucketFolder(bucket), kind, rules);
-    if (!isBucket && again.problem === undefined)
-      await Promise.all(disks.map((disk) => disk.removeFolder(bucketFolder(bucket))));
-    return { ...again, live: [] };
-  });
-}
-
-/** The same for the store's horizon. A disk that is to count in reads must have it, because the quorums of before were of other disks. */
-export async function settleHorizon(
-  context: StoreContext,
-  writer: Writer,
-  { dryRun, mend, allowStale, obstacles }: SettleOptions,
-): Promise<Settled> {
-  const rules: Rules<Horizon> = { isDeleted: () => false, mend, allowStale, obstacles };
-  const first = await judge(
-    context,
-    await readOpenCopies(writer.view.online, horizonKind, obstacles),
-    writer,
-    horizonKind,
-    rules,
-  );
-  if (dryRun || first.outcome === 'agreed') return { ...first, live: [] };
-  return locked(context, writer, [[lockName.clock(), 'exclusive']], async (own) => ({
-    ...(await settle(context, own, HORIZON_FOLDER, horizonKind, rules)),
-    live: [],
-  }));
-}
-
-function isObject(meta: Meta): meta is ObjectMeta {
-  return !isTombstone(meta);
-}
-
-/** Runs `work` with the locks of a commit, in a session of its own: many keys are settled side by side. */
-async function locked<T>(
-  context: StoreContext,
-  writer: Writer,
-  locks: readonly (readonly [name: string, mode: LockMode])[],
-  work: (writer: Writer) => Promise<T>,
-): Promise<T> {
-  const { signal } = writer;
-  const session = await context.locks.open('write');
-  try {
-    const id = mintId();
-    await session.lock(lockName.version(id), 'shared');
-    await context.lockDisks({ ...writer, session });
-    for (const [name, mode] of locks) await session.lock(name, mode, signal);
-    return await work({ ...writer, session, id, view: await context.disks.narrow(writer.view) });
-  } finally {
-    await session.close();
-  }
-}
-
-interface Judged<T> {
-  outcome: Settled['outcome'];
+/** What has to be done about a document's copies. */
+interface Judged<T> extends Omit<Settled, 'live'> {
   /** The documents that disks show. */
   shown: T[];
   /** The newest of them, or none. */
@@ -164,112 +55,159 @@ interface Judged<T> {
   behind: Copy<T>[];
   /** The disks among those of `behind` on which something stands in the place of the document. */
   replaced: Disk[];
-  problem?: string;
-  blocked: Block[];
-  isVouchedFor: boolean;
 }
 
-/** What decides about the copies of a kind of document. */
-interface Rules<T> {
-  isDeleted: (document: T) => boolean;
-  mend: boolean;
-  allowStale: boolean | undefined;
-  obstacles: Obstacles | undefined;
-}
+/**
+ * Brings documents into step on the disks of a view. Each is looked at first, and where there is something to do, once more
+ * with the locks of a commit, in an operation of its own: many are settled side by side.
+ */
+export class Settler {
+  readonly #context: StoreContext;
+  readonly #view: DiskView;
+  readonly #options: SettleOptions;
 
-/** Says what has to be done about a document's copies. */
-async function judge<T extends VersionedDocument>(
-  { disks }: StoreContext,
-  copies: readonly Copy<T>[],
-  { view }: Writer,
-  { path }: DocumentKind<T>,
-  { isDeleted, mend, allowStale, obstacles }: Rules<T>,
-): Promise<Judged<T>> {
-  const shown = copies.flatMap((copy) => (copy.state === 'valid' ? [copy.document] : []));
-  const bad = copies.filter((copy) => copy.state === 'bad');
-  const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length;
-  // What a damaged copy said is unknown. Where R others answer, one of them knows of all that was ever acknowledged; a
-  // copy that a later program wrote stays as it is.
-  const first = bad.find(({ error }) => error.code === 'UNKNOWN_FORMAT') ?? bad[0];
-  const isVouchedFor = answers >= disks.readQuorum || (allowStale === true && newestCopy(copies) !== undefined);
-  // What stands in the place of a folder concerns more than this document: whoever asked decides about it.
-  const blocks = await findBlocks(copies, path);
-  const canClear = ({ disk, isAbove }: Block): boolean => obstacles !== undefined && !isAbove && !disks.isVoter(disk);
-  const blocked = blocks.filter((block) => !canClear(block));
-  const replaced = blocks.filter(canClear).map(({ disk }) => disk);
-  if (first !== undefined && !(mend && isVouchedFor && first.error.code !== 'UNKNOWN_FORMAT')) {
-    return {
-      outcome: 'agreed',
-      shown,
-      newest: shown,
-      behind: [],
-      replaced,
-      problem: first.error.message,
-      blocked,
-      isVouchedFor,
-    };
+  constructor(context: StoreContext, view: DiskView, options: SettleOptions) {
+    this.#context = context;
+    this.#view = view;
+    this.#options = options;
   }
-  const newest = newestCopy(copies)?.document;
-  const mendable = bad.filter((copy) => !blocked.some(({ disk }) => disk === copy.disk));
-  if (newest === undefined)
-    return {
-      outcome: mendable.length === 0 ? 'agreed' : 'settled',
-      shown,
-      newest: [],
-      behind: mendable,
-      replaced,
-      blocked,
-      isVouchedFor,
-    };
-  const stale = copies.filter(
-    (copy) => copy.state === 'absent' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0),
-  );
-  const behind = [...stale, ...mendable];
-  const common = { shown, newest: [newest], behind, replaced, blocked, isVouchedFor };
-  // What is behind an obstacle may come back, as a disk does that is away.
-  if (isDeleted(newest) && view.offline.length === 0 && blocked.length === 0) return { outcome: 'removed', ...common };
-  return { outcome: behind.length === 0 ? 'agreed' : 'settled', ...common };
-}
 
-async function settle<T extends VersionedDocument>(
-  context: StoreContext,
-  writer: Writer,
-  within: string,
-  kind: DocumentKind<T>,
-  rules: Rules<T>,
-): Promise<Judged<T>> {
-  const { view, id, durable } = writer;
-  const copies = await readCopies(view.online, kind);
-  const judged = await judge(context, copies, writer, kind, rules);
-  const newest = newestCopy(copies);
-  if (judged.outcome === 'agreed') return judged;
-  const options = { path: kind.path, within, id, durable, beforeUndo: () => writer.session.mark() };
-  for (const disk of judged.replaced) await rules.obstacles?.clear(disk, kind.path);
-  if (newest === undefined) {
-    // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.
-    for (const { disk } of judged.behind) await disk.remove(kind.path, options);
-    return judged;
+  /**
+   * Ends what a commit that died began: all disks that are there get the newest of a key's metas, because a reader may
+   * have seen it already. A tombstone goes when all n disks have it, and with it what it was there to outlive.
+   */
+  async key(bucket: string, key: string): Promise<Settled> {
+    const kind: Settling<Meta> = { ...metaKind(bucket, key), isDeleted: isTombstone };
+    const first = await this.#look(kind);
+    if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
+    if (this.#options.dryRun)
+      return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
+    return this.#alone(async (operation) => {
+      const view = await operation.lock([lockName.bucket(bucket), 'shared'], [lockName.key(bucket, key), 'exclusive']);
+      const copies = await readCopies(view.online, kind);
+      await operation.keepVersions(copies);
+      const again = await this.#settle(operation, { kind, view, copies });
+      return { ...again, live: again.shown.filter(isObject) };
+    });
   }
-  if (judged.outcome === 'removed') {
-    // Before the first tombstone goes, no disk may get an older copy back when the power goes.
-    for (const { disk, state } of durable ? copies : []) {
-      if (state === 'valid') await disk.syncFolder(dirname(kind.path));
-      else if (state === 'absent') await disk.remove(kind.path, options);
-    }
-    // Older copies first, and what can't be read and may be one: as long as one is left, the tombstones must outlive it.
+
+  /** The same for a bucket's document; an empty folder that is no bucket goes too. */
+  async bucket(bucket: string): Promise<Settled> {
+    const isDeleted = (document: BucketDocument): boolean => document.deleted === true;
+    const kind: Settling<BucketDocument> = { ...bucketKind(bucket), isDeleted };
+    const first = await this.#look(kind);
+    const isBucket = first.shown.length > 0 && first.outcome !== 'removed';
+    if (this.#options.dryRun || (isBucket && first.outcome === 'agreed')) return { ...first, live: [] };
+    return this.#alone(async (operation) => {
+      const view = await operation.lock([lockName.bucket(bucket), 'exclusive']);
+      const disks = view.online.filter((disk) => !first.blocked.some((block) => block.disk === disk));
+      // Where that fails, so does what is to be put into it, which then says so.
+      if (isBucket) await operation.makeBucketFolder(disks, bucket);
+      const again = await this.#settle(operation, { kind, view, copies: await readCopies(view.online, kind) });
+      if (!isBucket && again.problem === undefined)
+        await Promise.all(disks.map((disk) => disk.removeFolder(bucketFolder(bucket))));
+      return { ...again, live: [] };
+    });
+  }
+
+  /** The same for the store's horizon. A disk that is to count in reads must have it, because the quorums of before were of other disks. */
+  async horizon(): Promise<Settled> {
+    const kind: Settling<Horizon> = { ...horizonKind, isDeleted: () => false };
+    const first = await this.#look(kind);
+    if (this.#options.dryRun || first.outcome === 'agreed') return { ...first, live: [] };
+    return this.#alone(async (operation) => {
+      const view = await operation.lock([lockName.clock(), 'exclusive']);
+      const copies = await readCopies(view.online, kind);
+      return { ...(await this.#settle(operation, { kind, view, copies })), live: [] };
+    });
+  }
+
+  /** Says what has to be done about a document's copies, before anything is locked. */
+  async #look<T extends VersionedDocument>(kind: Settling<T>): Promise<Judged<T>> {
+    const copies = await readOpenCopies(this.#view.online, kind, this.#options.obstacles);
+    return this.#judge({ kind, view: this.#view, copies });
+  }
+
+  #alone(work: (operation: Operation) => Promise<Settled>): Promise<Settled> {
+    return Operation.run(this.#context, { view: this.#view, signal: this.#options.signal }, work);
+  }
+
+  async #judge<T extends VersionedDocument>({
+    kind: { path, isDeleted },
+    view,
+    copies,
+  }: Locked<T> & { kind: Settling<T> }): Promise<Judged<T>> {
+    const { disks } = this.#context;
+    const { mend, allowStale, obstacles } = this.#options;
+    const shown = copies.flatMap((copy) => (copy.state === 'valid' ? [copy.document] : []));
+    const bad = copies.filter((copy) => copy.state === 'bad');
+    const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length;
+    // What a damaged copy said is unknown. Where R others answer, one of them knows of all that was ever acknowledged; a
+    // copy that a later program wrote stays as it is.
+    const first = bad.find(({ error }) => error.code === 'UNKNOWN_FORMAT') ?? bad[0];
+    const newest = newestCopy(copies)?.document;
+    const isVouchedFor = answers >= disks.readQuorum || (allowStale === true && newest !== undefined);
+    // What stands in the place of a folder concerns more than this document: whoever asked decides about it.
+    const blocks = await findBlocks(copies, path);
+    const canClear = ({ disk, isAbove }: Block): boolean => obstacles !== undefined && !isAbove && !disks.isVoter(disk);
+    const blocked = blocks.filter((block) => !canClear(block));
+    const replaced = blocks.filter(canClear).map(({ disk }) => disk);
+    const common = { shown, replaced, blocked, isVouchedFor };
+    if (first !== undefined && !(mend && isVouchedFor && first.error.code !== 'UNKNOWN_FORMAT'))
+      return { ...common, outcome: 'agreed', newest: shown, behind: [], problem: first.error.message };
+    const mendable = bad.filter((copy) => !blocked.some(({ disk }) => disk === copy.disk));
     const stale = copies.filter(
-      (copy) => copy.state === 'bad' || (copy.state === 'valid' && !rules.isDeleted(copy.document)),
+      (copy) =>
+        newest !== undefined &&
+        (copy.state === 'absent' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0)),
     );
-    for (const { disk } of stale) await disk.remove(kind.path, options);
-    // A disk that has just gone may hold an older copy, and look as if it held none.
-    if (!(await context.disks.areAllOnline())) return { ...judged, outcome: 'agreed' };
-    for (const { disk, state } of copies) if (state !== 'other') await disk.remove(kind.path, options);
-    return { ...judged, shown: [] };
+    const behind = [...stale, ...mendable];
+    // What is behind an obstacle may come back, as a disk does that is away.
+    const isDone = newest !== undefined && isDeleted(newest) && view.offline.length === 0 && blocked.length === 0;
+    const outcome = isDone ? 'removed' : behind.length === 0 ? 'agreed' : 'settled';
+    return { ...common, outcome, newest: newest === undefined ? [] : [newest], behind };
   }
-  // A disk that can't take it must not keep it from the others.
-  const failures = await publish(judged.behind, newest.bytes, { ...options, quorum: 1 }).catch((error: unknown) =>
-    throwAsDiskError(context, error, judged.behind.length),
-  );
-  if (failures.length > 0) throw quorumError(context, failures, judged.behind.length);
-  return { ...judged, shown: [newest.document] };
+
+  async #settle<T extends VersionedDocument>(
+    operation: Operation,
+    locked: Locked<T> & { kind: Settling<T> },
+  ): Promise<Judged<T>> {
+    const { kind, copies } = locked;
+    const { path, within } = kind;
+    const judged = await this.#judge(locked);
+    const newest = newestCopy(copies);
+    if (judged.outcome === 'agreed') return judged;
+    const { durable } = operation;
+    const remove = ({ disk }: Copy<T>): Promise<void> => disk.remove(path, { within, durable });
+    for (const disk of judged.replaced) await this.#options.obstacles?.clear(disk, path);
+    if (newest === undefined) {
+      // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.
+      for (const copy of judged.behind) await remove(copy);
+      return judged;
+    }
+    if (judged.outcome === 'removed') {
+      // Before the first tombstone goes, no disk may get an older copy back when the power goes.
+      for (const copy of durable ? copies : []) {
+        if (copy.state === 'valid') await copy.disk.syncFolder(dirname(path));
+        else if (copy.state === 'absent') await remove(copy);
+      }
+      // Older copies first, and what can't be read and may be one: as long as one is left, the tombstones must outlive it.
+      const stale = copies.filter(
+        (copy) => copy.state === 'bad' || (copy.state === 'valid' && !kind.isDeleted(copy.document)),
+      );
+      for (const copy of stale) await remove(copy);
+      // A disk that has just gone may hold an older copy, and look as if it held none.
+      if (!(await this.#context.disks.areAllOnline())) return { ...judged, outcome: 'agreed' };
+      for (const copy of copies) if (copy.state !== 'other') await remove(copy);
+      return { ...judged, shown: [] };
+    }
+    const { behind } = judged;
+    const failures = await operation.bring(kind, behind, newest.bytes);
+    if (failures.length > 0) throw new PublishError({ path, quorum: behind.length }, failures, true);
+    return { ...judged, shown: [newest.document] };
+  }
+}
+
+function isObject(meta: Meta): meta is ObjectMeta {
+  return !isTombstone(meta);
 }

@@ -123,6 +123,17 @@ export class Membership {
     }
   }
 
+  /** Keeps the store's disks as they are, until the session is closed: a commit counts its quorum among them. */
+  async hold(session: LockSession, durable: boolean, signal: AbortSignal | undefined): Promise<void> {
+    // The gate is a courtesy: who was stopped in it keeps nobody for ever.
+    const patience = 1.5 * this.#attendance.patience.gate;
+    const isInGate = await session.lockWithin(patience, lockName.disksGate(), 'shared', signal);
+    await session.lock(lockName.disks(), 'shared', signal);
+    if (isInGate) session.unlock(lockName.disksGate());
+    await this.refresh();
+    if (durable) await this.makeDurable();
+  }
+
   /**
    * Who comes now waits at the gate, so that the last of those who are inside leaves one day. But not for long: one of
    * them may wait for a disk, or have been stopped. Then the others go on for a while, before it is tried again.

@@ -1,15 +1,12 @@
 import { isStoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
-import { bucketFolder, metaKind } from '../../metadata/catalog.ts';
 import { agreedDocument, type Copy } from '../../metadata/copies.ts';
-import { formatDocument } from '../../metadata/document.ts';
 import { isTombstone, makeTombstone, type Meta } from '../../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../../metadata/names.ts';
-import { retract } from '../../metadata/retract.ts';
 import { mintVersion } from '../protocol/clock.ts';
-import { lockForCommit, objectVersions, throwAsDiskError, withWriter } from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { noSuchKey } from '../protocol/documents.ts';
+import { Operation } from '../protocol/operation.ts';
 import { reclaim } from '../protocol/reclaim.ts';
 
 export interface DeleteOptions {
@@ -40,26 +37,15 @@ export async function deleteObject(
 ): Promise<void> {
   checkBucketName(bucket);
   checkKey(key);
-  await withWriter(context, options, async (writer) => {
-    const copies = await lockForCommit(context, writer, bucket, key);
-    const { session, id, view, durable } = writer;
-    const wasThere = isThere(context, copies);
-    const options = {
-      path: metaKind(bucket, key).path,
-      within: bucketFolder(bucket),
-      id,
-      durable,
-      quorum: context.disks.writeQuorum,
-      areAllOnline: async () => view.offline.length === 0 && (await context.disks.areAllOnline()),
-      beforeUndo: () => session.mark(),
-    };
-    const tombstone = async (): Promise<Buffer> => {
-      const version = await mintVersion(context, writer, copies);
-      return Buffer.from(formatDocument(makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() })));
-    };
-    await retract(copies, tombstone, options).catch((error: unknown) => throwAsDiskError(context, error));
-    session.unlock(lockName.key(bucket, key));
-    for (const older of objectVersions(copies)) await reclaim(session, view, older);
+  await Operation.run(context, { signal: options.signal }, async (operation) => {
+    const locked = await operation.lockKey(bucket, key);
+    const wasThere = isThere(context, locked.copies);
+    await operation.retract(locked, async () => {
+      const version = await mintVersion(operation, locked);
+      return makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });
+    });
+    operation.session.unlock(lockName.key(bucket, key));
+    await reclaim(operation, locked);
     if (!wasThere) throw noSuchKey(bucket, key);
   });
 }

@@ -31,7 +31,7 @@ export async function openObject(
   buffers: Buffers,
 ): Promise<OpenObject> {
   throwIfAborted(options.signal);
-  const { meta, view, release } = await openVersion(context, bucket, key, options.allowStale ?? false, options.signal);
+  const { meta, view, release } = await openVersion(context, bucket, key, options);
   try {
     const { from, to } = resolveRange(options.range, meta.size);
     const slices = sliceStripes(stripesOf(meta), from, to);

@@ -1,24 +1,19 @@
 import { ChunkWriter } from '../../chunks/chunk-writer.ts';
 import { openSource, type ChunkSource, type PutSource } from '../../chunks/source.ts';
 import { loseShards, type WrittenChunks } from '../../chunks/written-chunks.ts';
-import { describeOffline, type DiskView, type OfflineDisk } from '../../disks/disk-set.ts';
+import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
 import { StoreError, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
+import { metaKind } from '../../metadata/catalog.ts';
 import { CHUNK_SIZE, CHUNKS_FOLDER, makeObjectMeta, type ObjectMeta } from '../../metadata/meta.ts';
-import { checkBucketName, checkKey } from '../../metadata/names.ts';
+import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
+import { mayShow, type DiskFailure } from '../../metadata/publish.ts';
 import { checkRedundancy, parseRedundancy } from '../../metadata/redundancy.ts';
 import type { ShardEntry } from '../../metadata/stripes.ts';
 import { mintVersion } from '../protocol/clock.ts';
-import {
-  lockForCommit,
-  objectVersions,
-  publishMeta,
-  UncertainCommitError,
-  withWriter,
-  type Writer,
-} from '../protocol/commit.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { requireBucket } from '../protocol/documents.ts';
+import { Operation, type LockedKey } from '../protocol/operation.ts';
 import { reclaim } from '../protocol/reclaim.ts';
 import type { Durability } from '../members/store-document.ts';
 
@@ -53,8 +48,7 @@ export interface PutResult {
  */
 export async function put(
   context: StoreContext,
-  bucket: string,
-  key: string,
+  { bucket, key }: Address,
   source: PutSource,
   options: PutOptions,
 ): Promise<PutResult> {
@@ -62,107 +56,117 @@ export async function put(
   checkKey(key);
   if (options.redundancy !== undefined) parseRedundancy(options.redundancy);
   const input = await openSource(source, options.signal);
+  const { durability, signal } = options;
   try {
-    return await withWriter(context, options, (writer) => write(context, writer, bucket, key, input, options));
+    return await Operation.run(context, { durability, signal }, (operation) =>
+      new Upload(operation, { bucket, key }, options).run(input),
+    );
   } finally {
     await input.close();
   }
 }
 
-async function write(
-  context: StoreContext,
-  writer: Writer,
-  bucket: string,
-  key: string,
-  input: ChunkSource,
-  options: PutOptions,
-): Promise<PutResult> {
-  const { id, view, durable, signal } = writer;
-  const settings =
-    (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
-  const { members, concurrency, pool } = context;
-  const redundancy = options.redundancy ?? settings.redundancy ?? members.document.redundancy;
-  const { belong } = members;
-  const chunkWriter = new ChunkWriter(
-    view.online.filter(({ name }) => belong.includes(name)),
-    {
-      id,
-      redundancy: checkRedundancy(redundancy, belong.length),
-      belong,
-      durable,
-      concurrency,
-      pool,
-      signal,
-      onBytes: options.onBytes,
-    },
-  );
-  try {
-    const written = await chunkWriter.write(input);
-    await input.check();
-    const { meta, failures } = await commit(context, writer, { bucket, key, redundancy }, view, written, options);
-    const failed = new Map([...chunkWriter.failures, ...failures.map(({ disk, error }) => [disk, error] as const)]);
-    return {
-      meta,
-      offline: writer.view.offline,
-      failed: [...failed].map(([disk, error]) => ({ disk: disk.name, reason: error.message })),
-      unwritten: written.unwritten,
-    };
-  } catch (error) {
-    if (error instanceof UncertainCommitError) throw error.reason;
-    // A commit that was taken back may have been seen: whoever reads the version finishes on it, and gc removes it later.
-    if (writer.session.tryLock(lockName.version(id), 'exclusive')) await chunkWriter.discard();
-    throw error;
+class Upload {
+  readonly #operation: Operation;
+  readonly #address: Address;
+  readonly #options: PutOptions;
+
+  constructor(operation: Operation, address: Address, options: PutOptions) {
+    this.#operation = operation;
+    this.#address = address;
+    this.#options = options;
   }
-}
 
-async function commit(
-  context: StoreContext,
-  writer: Writer,
-  { bucket, key, redundancy }: { bucket: string; key: string; redundancy: string },
-  began: DiskView,
-  written: WrittenChunks,
-  options: PutOptions,
-): Promise<{ meta: ObjectMeta; failures: Awaited<ReturnType<typeof publishMeta>> }> {
-  const copies = await lockForCommit(context, writer, bucket, key);
-  const { chunks, parity } = written;
-  checkChunkDisks(writer, began, written);
-  const meta = makeObjectMeta({
-    bucket,
-    key,
-    // The last to commit wins, whoever began first: its version must be the newest.
-    version: await mintVersion(context, writer, copies),
-    createdAt: new Date().toISOString(),
-    size: chunks.reduce((sum, chunk) => sum + chunk.size, 0),
-    contentType: options.contentType ?? 'application/octet-stream',
-    chunkSize: CHUNK_SIZE,
-    redundancy,
-    directory: `${CHUNKS_FOLDER}/${writer.id}`,
-    chunks,
-    parity,
-  });
-  throwIfAborted(options.signal);
-  const failures = await publishMeta(context, writer, copies, meta);
-  writer.session.unlock(lockName.key(bucket, key));
-  for (const older of objectVersions(copies)) await reclaim(writer.session, writer.view, older);
-  return { meta, failures };
-}
+  async run(input: ChunkSource): Promise<PutResult> {
+    const { context, session, id, view, durable, signal } = this.#operation;
+    const { bucket, key } = this.#address;
+    const { members, concurrency, pool } = context;
+    const settings =
+      (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
+    const redundancy = this.#options.redundancy ?? settings.redundancy ?? members.document.redundancy;
+    const { belong } = members;
+    const chunkWriter = new ChunkWriter(
+      view.online.filter(({ name }) => belong.includes(name)),
+      {
+        id,
+        redundancy: checkRedundancy(redundancy, belong.length),
+        belong,
+        durable,
+        concurrency,
+        pool,
+        signal,
+        onBytes: this.#options.onBytes,
+      },
+    );
+    try {
+      const written = await chunkWriter.write(input);
+      await input.check();
+      const { meta, offline, failures } = await this.#commit(written, redundancy);
+      const failed = new Map([...chunkWriter.failures, ...failures.map(({ disk, error }) => [disk, error] as const)]);
+      return {
+        meta,
+        offline,
+        failed: [...failed].map(([disk, error]) => ({ disk: disk.name, reason: error.message })),
+        unwritten: written.unwritten,
+      };
+    } catch (error) {
+      // Where some disk may show the meta, its chunks stay. One that was taken back may have been seen: whoever reads the
+      // version finishes on it, and gc removes it later.
+      const isShown = mayShow(error, metaKind(bucket, key).path);
+      if (!isShown && session.tryLock(lockName.version(id), 'exclusive')) await chunkWriter.discard();
+      throw error;
+    }
+  }
 
-/**
- * A disk that took chunks of this upload and is no longer there may not have been the right one. What it took counts as
- * not written. @throws TOO_FEW_DISKS_TO_WRITE where too little of a stripe is left
- */
-function checkChunkDisks({ view, chunksOnly = [] }: Writer, began: DiskView, written: WrittenChunks): void {
-  // The very disks, not those of the same names: one may have been replaced.
-  const online = new Set(
-    [...view.online, ...chunksOnly].filter((disk) => began.online.includes(disk)).map((disk) => disk.name),
-  );
-  const lost = loseShards(written, ({ disk }) => !online.has(disk));
-  if (lost === undefined) return;
-  const reason =
-    view.offline.length === 0 ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed` : describeOffline(view.offline);
-  throw new StoreError(
-    'TOO_FEW_DISKS_TO_WRITE',
-    `a disk went offline during the upload, with chunks of it: ${reason}`,
-    { disk: lost[0]?.disk ?? '', disks: lost.map(({ disk }) => disk) },
-  );
+  async #commit(
+    written: WrittenChunks,
+    redundancy: string,
+  ): Promise<{ meta: ObjectMeta; offline: OfflineDisk[]; failures: DiskFailure[] }> {
+    const { session, id, signal } = this.#operation;
+    const { bucket, key } = this.#address;
+    const locked = await this.#operation.lockKey(bucket, key);
+    this.#loseChunks(written, locked);
+    const { chunks, parity } = written;
+    const meta = makeObjectMeta({
+      bucket,
+      key,
+      // The last to commit wins, whoever began first: its version must be the newest.
+      version: await mintVersion(this.#operation, locked),
+      createdAt: new Date().toISOString(),
+      size: chunks.reduce((sum, chunk) => sum + chunk.size, 0),
+      contentType: this.#options.contentType ?? 'application/octet-stream',
+      chunkSize: CHUNK_SIZE,
+      redundancy,
+      directory: `${CHUNKS_FOLDER}/${id}`,
+      chunks,
+      parity,
+    });
+    throwIfAborted(signal);
+    const failures = await this.#operation.publish(locked, meta);
+    session.unlock(lockName.key(bucket, key));
+    await reclaim(this.#operation, locked);
+    return { meta, offline: locked.view.offline, failures };
+  }
+
+  /**
+   * A disk that took chunks of this upload and is no longer there may not have been the right one. What it took counts as
+   * not written. @throws TOO_FEW_DISKS_TO_WRITE where too little of a stripe is left
+   */
+  #loseChunks(written: WrittenChunks, { view, chunksOnly }: LockedKey): void {
+    const began = this.#operation.view.online;
+    // The very disks, not those of the same names: one may have been replaced.
+    const there = [...view.online, ...chunksOnly].filter((disk) => began.includes(disk));
+    const online = new Set(there.map(({ name }) => name));
+    const lost = loseShards(written, ({ disk }) => !online.has(disk));
+    if (lost === undefined) return;
+    const reason =
+      view.offline.length === 0
+        ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed`
+        : describeOffline(view.offline);
+    throw new StoreError(
+      'TOO_FEW_DISKS_TO_WRITE',
+      `a disk went offline during the upload, with chunks of it: ${reason}`,
+      { disk: lost[0]?.disk ?? '', disks: lost.map(({ disk }) => disk) },
+    );
+  }
 }

@@ -1,8 +1,8 @@
 import type { Disk } from '../../disks/disk.ts';
-import type { DiskView } from '../../disks/disk-set.ts';
+import type { DiskView, OfflineDisk } from '../../disks/disk-set.ts';
 import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { isDiskFault } from '../../errors.ts';
-import { bucketKind } from '../../metadata/catalog.ts';
+import { bucketKind, BUCKETS_FOLDER } from '../../metadata/catalog.ts';
 
 type Stamps = Map<Disk, string>;
 
@@ -43,14 +43,24 @@ export class BucketCache {
     this.#agreed.set(document.bucket, { document, stamps, isDurable: false });
   }
 
-  /** Whether it is known that the folders that lead to the bucket are durable. */
-  isDurable(bucket: string): boolean {
-    return this.#agreed.get(bucket)?.isDurable === true;
-  }
-
-  setDurable(bucket: string): void {
+  /**
+   * Makes durable what leads to the bucket's folder, where that is not known to be: whoever made it may have died before. The
+   * rest is synced with each meta. Tells which disks failed: they take no meta, but may well have their chunks.
+   */
+  async makeDurable({ online }: DiskView, bucket: string): Promise<OfflineDisk[]> {
     const agreed = this.#agreed.get(bucket);
-    if (agreed !== undefined) agreed.isDurable = true;
+    if (agreed?.isDurable === true) return [];
+    const failed: OfflineDisk[] = [];
+    for (const disk of online) {
+      try {
+        for (const folder of ['.', BUCKETS_FOLDER]) await disk.syncFolder(folder);
+      } catch (error) {
+        if (!isDiskFault(error)) throw error;
+        failed.push({ disk: disk.name, state: { status: 'unreadable', reason: error.message } });
+      }
+    }
+    if (agreed !== undefined && failed.length === 0) agreed.isDurable = true;
+    return failed;
   }
 }
 

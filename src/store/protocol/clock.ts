@@ -1,12 +1,11 @@
+import type { DiskView } from '../../disks/disk-set.ts';
 import { StoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
-import { agreedDocument, newestCopy, readCopies, type Copy } from '../../metadata/copies.ts';
-import { formatDocument, type VersionedDocument } from '../../metadata/document.ts';
-import { HORIZON_FOLDER, horizonKind, makeHorizon } from '../../metadata/horizon.ts';
-import { publish } from '../../metadata/publish.ts';
+import { agreedDocument, newestCopy, readCopies } from '../../metadata/copies.ts';
+import type { VersionedDocument } from '../../metadata/document.ts';
+import { horizonKind, makeHorizon } from '../../metadata/horizon.ts';
 import { isVersion, versionAfter, versionBeyond } from '../../metadata/version.ts';
-import { throwAsDiskError, type Writer } from './commit.ts';
-import type { StoreContext } from './context.ts';
+import type { Locked, Operation } from './operation.ts';
 
 /** So far the horizon is moved on at a time: a busy store writes it once in as many milliseconds. */
 const STEP_MS = 10 * 60 * 1000;
@@ -19,18 +18,16 @@ interface Minted {
 
 /**
  * A version that is later than every one minted before it, by anybody, and so than all that any disk can ever show. The
- * caller holds the lock of what it is for. `docs/design.md` has the proof; it rests on locks and quorums, and on no clock.
+ * name that it is for is locked. `docs/design.md` has the proof; it rests on locks and quorums, and on no clock.
  *
- * @param shown what the disks have under the name that the version is for
  * @throws TOO_FEW_DISKS_TO_READ, META_DAMAGED, or the disks' error, where a horizon is needed that can't be read or written
  */
 export async function mintVersion(
-  context: StoreContext,
-  writer: Writer,
-  shown: readonly Copy<VersionedDocument>[],
+  operation: Operation,
+  { view, copies }: Pick<Locked<VersionedDocument>, 'view' | 'copies'>,
 ): Promise<string> {
-  const { session, signal } = writer;
-  const newest = newestCopy(shown)?.document;
+  const { session, signal } = operation;
+  const newest = newestCopy(copies)?.document;
   const atLeast = later(newest?.version, newest?.revision);
   await session.lock(lockName.clock(), 'exclusive', signal);
   try {
@@ -44,7 +41,7 @@ export async function mintVersion(
       version = next;
       return formatNote({ ...known, last: next });
     });
-    return version ?? (await mintBeyond(context, writer, known, atLeast));
+    return version ?? (await mintBeyond(operation, view, known, atLeast));
   } finally {
     session.unlock(lockName.clock());
   }
@@ -55,16 +52,17 @@ export async function mintVersion(
  * @param known what the note says; without it, R disks must answer for the horizon
  */
 async function mintBeyond(
-  context: StoreContext,
-  writer: Writer,
+  operation: Operation,
+  began: DiskView,
   known: Minted | undefined,
   atLeast: string | undefined,
 ): Promise<string> {
   // Who had the clock before may have given up writing the horizon to a disk that hangs.
-  const view = await context.disks.narrow(writer.view);
+  const { disks } = operation.context;
+  const view = await disks.narrow(began);
   const copies = await readCopies(view.online, horizonKind);
   // Beyond it nothing has been minted; a copy that did not reach its quorum says so of more, which does no harm.
-  const agreed = known?.horizon ?? agreedDocument(context.disks, copies, false)?.version;
+  const agreed = known?.horizon ?? agreedDocument(disks, copies, false)?.version;
   const before = known?.last ?? later(agreed, newestCopy(copies)?.document.version);
   const version = versionAfter(later(before, atLeast));
   const horizon = versionBeyond(later(version, agreed) ?? version, STEP_MS);
@@ -72,14 +70,10 @@ async function mintBeyond(
     throw new StoreError('STORE_DAMAGED', 'no later version can be made than those that are there', {
       path: horizonKind.path,
     });
-  const { id, durable } = writer;
-  const options = { path: horizonKind.path, within: HORIZON_FOLDER, id, durable, quorum: context.disks.writeQuorum };
   // What a later program has written is not to be touched.
   const ours = copies.filter((copy) => copy.state !== 'bad' || copy.error.code !== 'UNKNOWN_FORMAT');
-  await publish(ours, Buffer.from(formatDocument(makeHorizon(horizon))), options).catch((error: unknown) =>
-    throwAsDiskError(context, error),
-  );
-  await writer.session.updateNote(() => formatNote({ last: version, horizon }));
+  await operation.publish({ kind: horizonKind, view, copies: ours }, makeHorizon(horizon));
+  await operation.session.updateNote(() => formatNote({ last: version, horizon }));
   return version;
 }
 

@@ -1,7 +1,6 @@
 import { BufferPool } from '../../memory/buffer-pool.ts';
 import type { DiskSet, DiskView } from '../../disks/disk-set.ts';
-import type { Locks, LockSession } from '../../locks/locks.ts';
-import { lockName } from '../../locks/locks.ts';
+import type { Locks } from '../../locks/locks.ts';
 import { CHUNK_SIZE } from '../../metadata/meta.ts';
 import { BucketCache } from './bucket-cache.ts';
 import type { Membership } from '../members/membership.ts';
@@ -49,28 +48,5 @@ export class StoreContext {
   async confirm(view: DiskView, allowStale = false): Promise<void> {
     await this.members.refresh();
     await this.disks.confirm(view, allowStale);
-  }
-
-  /** Begins a commit: until the session is closed, the store's disks stay the same. */
-  async lockDisks({
-    session,
-    durable,
-    signal,
-  }: {
-    session: LockSession;
-    durable: boolean;
-    signal?: AbortSignal | undefined;
-  }): Promise<void> {
-    // The gate is a courtesy: who was stopped in it keeps nobody for ever.
-    const isInGate = await session.lockWithin(
-      1.5 * this.members.attendance.patience.gate,
-      lockName.disksGate(),
-      'shared',
-      signal,
-    );
-    await session.lock(lockName.disks(), 'shared', signal);
-    if (isInGate) session.unlock(lockName.disksGate());
-    await this.members.refresh();
-    if (durable) await this.members.makeDurable();
   }
 }

@@ -4,15 +4,15 @@ import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { agreedDocument, readCopies, type Copy } from '../../metadata/copies.ts';
 import { bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { isTombstone, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
+import type { Address } from '../../metadata/names.ts';
 import type { StoreContext } from './context.ts';
 
 /** The object's meta as R disks vouch for it. @throws NO_SUCH_KEY, NO_SUCH_BUCKET, META_DAMAGED */
 export async function readObjectMeta(
   context: StoreContext,
   view: DiskView,
-  bucket: string,
-  key: string,
-  allowStale: boolean,
+  { bucket, key }: Address,
+  allowStale = false,
 ): Promise<ObjectMeta> {
   const copies = await readCopies(view.online, metaKind(bucket, key));
   // A disk that has just gone has none either.
@@ -47,6 +47,15 @@ export async function requireBucket(
   const { document, copies } = await readBucket(context, view, bucket, allowStale);
   if (document === undefined) throw noSuchBucket(bucket);
   return { document, copies };
+}
+
+/** The object versions among a key's copies, each once. */
+export function objectVersions(copies: readonly Copy<Meta>[]): ObjectMeta[] {
+  const versions = new Map<string, ObjectMeta>();
+  for (const copy of copies) {
+    if (copy.state === 'valid' && !isTombstone(copy.document)) versions.set(copy.document.directory, copy.document);
+  }
+  return [...versions.values()];
 }
 
 export function noSuchBucket(bucket: string): StoreError {

@@ -3,7 +3,7 @@ import type { DiskView } from '../../disks/disk-set.ts';
 import { throwIfAborted } from '../../errors.ts';
 import { lockName, type LockSession } from '../../locks/locks.ts';
 import { directoryId, type ObjectMeta } from '../../metadata/meta.ts';
-import { checkBucketName, checkKey } from '../../metadata/names.ts';
+import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
 import type { StoreContext } from './context.ts';
 import { readObjectMeta } from './documents.ts';
 
@@ -13,6 +13,12 @@ export interface OpenVersion {
   view: DiskView;
   session: LockSession;
   release: () => Promise<void>;
+}
+
+export interface OpenVersionOptions {
+  /** Be content with what any disk says. */
+  allowStale?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 const PAUSE_MS = 2;
@@ -28,15 +34,14 @@ export async function openVersion(
   context: StoreContext,
   bucket: string,
   key: string,
-  allowStale: boolean,
-  signal?: AbortSignal,
+  { allowStale = false, signal }: OpenVersionOptions,
 ): Promise<OpenVersion> {
   checkBucketName(bucket);
   checkKey(key);
   const view = await context.lookForReading(allowStale);
   const session = await context.locks.open('read');
   try {
-    const meta = await holdVersion(context, session, view, bucket, key, allowStale, signal);
+    const meta = await holdVersion(context, { bucket, key }, { session, view, allowStale, signal });
     return { meta, view, session, release: () => session.close() };
   } catch (error) {
     await session.close();
@@ -47,14 +52,10 @@ export async function openVersion(
 /** Finds an object's newest version and locks it, shared, in the session. @throws NO_SUCH_KEY, … */
 export async function holdVersion(
   context: StoreContext,
-  session: LockSession,
-  view: DiskView,
-  bucket: string,
-  key: string,
-  allowStale: boolean,
-  signal: AbortSignal | undefined,
+  address: Address,
+  { session, view, allowStale, signal }: OpenVersionOptions & Pick<OpenVersion, 'session' | 'view'>,
 ): Promise<ObjectMeta> {
-  let meta = await readObjectMeta(context, view, bucket, key, allowStale);
+  let meta = await readObjectMeta(context, view, address, allowStale);
   for (;;) {
     const name = lockName.version(directoryId(meta));
     const held = session.tryLock(name, 'shared');
@@ -62,7 +63,7 @@ export async function holdVersion(
     // Somebody is removing this very version, so a newer one is there or will be in a moment.
     if (!held) await sleep(PAUSE_MS);
     throwIfAborted(signal);
-    const again = await readObjectMeta(context, view, bucket, key, allowStale);
+    const again = await readObjectMeta(context, view, address, allowStale);
     if (held && again.version === meta.version) return again;
     if (held) session.unlock(name);
     meta = again;

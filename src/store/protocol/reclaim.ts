@@ -1,18 +1,21 @@
 import { removeChunks } from '../../chunks/remove-chunks.ts';
-import type { DiskView } from '../../disks/disk-set.ts';
-import { lockName, type LockSession } from '../../locks/locks.ts';
-import { directoryId, type ObjectMeta } from '../../metadata/meta.ts';
+import { lockName } from '../../locks/locks.ts';
+import { directoryId } from '../../metadata/meta.ts';
+import { objectVersions } from './documents.ts';
+import type { LockedKey, Operation } from './operation.ts';
 
 /**
- * Removes the chunks of a version that no meta refers to any more, unless somebody is reading it: then they stay for
- * `gc`, as does everything that can't be removed now.
+ * Removes the chunks of the versions that a commit has replaced, which no meta refers to any more. Those that somebody is
+ * reading stay for `gc`, as does everything that can't be removed now.
  */
-export async function reclaim(session: LockSession, view: DiskView, meta: ObjectMeta): Promise<void> {
-  const name = lockName.version(directoryId(meta));
-  if (!session.tryLock(name, 'exclusive')) return;
-  try {
-    await removeChunks(view.online, meta.directory, [...meta.chunks, ...meta.parity]);
-  } finally {
-    session.unlock(name);
+export async function reclaim({ session }: Operation, { view, copies }: LockedKey): Promise<void> {
+  for (const meta of objectVersions(copies)) {
+    const name = lockName.version(directoryId(meta));
+    if (!session.tryLock(name, 'exclusive')) continue;
+    try {
+      await removeChunks(view.online, meta.directory, [...meta.chunks, ...meta.parity]);
+    } finally {
+      session.unlock(name);
+    }
   }
 }

@@ -92,7 +92,7 @@ test('gc beside a commit that is taken back leaves the version that comes back',
     };
     return faulty;
   });
-  const failing = failure(put(context, 'bucket', 'key', Buffer.from('new'), {}));
+  const failing = failure(put(context, { bucket: 'bucket', key: 'key' }, Buffer.from('new'), {}));
   await shown.opened;
   await store.gc();
   undoing.open();
@@ -121,8 +121,8 @@ test('on a disk that folds case, a key that differs in case alone is refused, an
     disk.stage = (file, bytes, options) => stage(folded(file), bytes, options);
     return disk;
   });
-  await put(context, 'bucket', 'readme', Buffer.from('lower'), {});
-  expect(await failure(put(context, 'bucket', 'README', Buffer.from('upper'), {}))).toMatchObject({
+  await put(context, { bucket: 'bucket', key: 'readme' }, Buffer.from('lower'), {});
+  expect(await failure(put(context, { bucket: 'bucket', key: 'README' }, Buffer.from('upper'), {}))).toMatchObject({
     code: 'KEY_COLLISION',
   });
   expect((await read(store, 'readme')).toString()).toBe('lower');

@@ -4,6 +4,7 @@ import { setDraining } from '../../../src/store/fleet/disks.ts';
 import { gc } from '../../../src/store/health/gc.ts';
 import { moveAll } from '../../../src/store/fleet/move.ts';
 import { Relocation } from '../../../src/store/health/relocation.ts';
+import type { LockSession } from '../../../src/locks/locks.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { contextOf, gate } from '../../support/context.ts';
 import { NOTHING_TO_DO } from '../../support/gc.ts';
@@ -40,8 +41,10 @@ test.each(['ends', 'dies as soon as its metas are there'])(
     const died = gate();
     const open = mover.locks.open.bind(mover.locks);
     if (how !== 'ends') {
+      const sessions: LockSession[] = [];
       mover.locks.open = async (access) => {
         const session = await open(access);
+        sessions.push(session);
         const mark = session.mark.bind(session);
         let isShown = false;
         // A process that dies frees its locks and says no more.
@@ -49,7 +52,7 @@ test.each(['ends', 'dies as soon as its metas are there'])(
           const meta = await store.head('bucket', 'key');
           isShown = meta.revision !== undefined;
           if (!isShown) return mark();
-          await session.close();
+          await Promise.all(sessions.map((held) => held.close()));
           died.open();
           return new Promise<void>(() => undefined);
         };

@@ -148,7 +148,7 @@ test.each(PLACES)(
       { signal: abort.signal },
     ).catch(() => undefined);
     takeAway(store, 'disk2');
-    const outcome = await readObjectMeta(reader, view, 'bucket', 'deep/key', false).then(
+    const outcome = await readObjectMeta(reader, view, { bucket: 'bucket', key: 'deep/key' }).then(
       ({ key }) => key,
       (error: unknown) => error,
     );

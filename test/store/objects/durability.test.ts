@@ -9,7 +9,6 @@ import { replaceDisk } from '../../../src/store/fleet/disks.ts';
 import { gc } from '../../../src/store/health/gc.ts';
 import { heal } from '../../../src/store/health/heal.ts';
 import { joinDisks } from '../../../src/store/health/joining.ts';
-import { withWriter } from '../../../src/store/protocol/commit.ts';
 import { put } from '../../../src/store/objects/put.ts';
 import { contextOf } from '../../support/context.ts';
 import { ObjectStore } from '../../../src/index.ts';
@@ -79,11 +78,11 @@ describe('what a dead operation has not synced', () => {
     const store = await newStore(3, { durability: 'fsync' });
     const calls: string[] = [];
     const context = await contextOf(store, recorded(calls));
-    await put(context, 'bucket', 'key', Buffer.from('x'), {});
+    await put(context, { bucket: 'bucket', key: 'key' }, Buffer.from('x'), {});
     for (const disk of DISKS)
       for (const folder of ['.', 'buckets']) expect(calls).toContain(`${disk} syncFolder ${folder}`);
     calls.length = 0;
-    await put(context, 'bucket', 'key 2', Buffer.from('x'), {});
+    await put(context, { bucket: 'bucket', key: 'key 2' }, Buffer.from('x'), {});
     expect(calls.filter((call) => call.endsWith('syncFolder buckets'))).toEqual([]);
 
     const failing = await contextOf(store, (disk) =>
@@ -91,7 +90,7 @@ describe('what a dead operation has not synced', () => {
         ? new FaultyDisk(disk, [{ operation: 'syncFolder', path: 'buckets', effect: { kind: 'fail', errno: 'EIO' } }])
         : disk,
     );
-    const { offline } = await put(failing, 'bucket', 'key 3', Buffer.from('x'), { redundancy: '1+2' });
+    const { offline } = await put(failing, { bucket: 'bucket', key: 'key 3' }, Buffer.from('x'), { redundancy: '1+2' });
     expect(offline).toMatchObject([{ disk: 'disk2', state: { status: 'unreadable' } }]);
     expect(metaCopies(store, 'key 3').map(({ disk }) => disk)).toEqual(['disk1', 'disk3']);
   });
@@ -118,9 +117,9 @@ describe('what a dead operation has not synced', () => {
     const store = await newStore(3, { durability: 'fsync' });
     const calls: string[] = [];
     const context = await contextOf(store, recorded(calls));
-    await put(context, 'bucket', 'key', Buffer.from('x'), { durability: 'none' });
+    await put(context, { bucket: 'bucket', key: 'key' }, Buffer.from('x'), { durability: 'none' });
     expect(calls.filter((call) => call.includes('syncFolder'))).toEqual([]);
-    await put(context, 'bucket', 'key', Buffer.from('x'), {});
+    await put(context, { bucket: 'bucket', key: 'key' }, Buffer.from('x'), {});
     for (const disk of DISKS)
       for (const folder of ['.', 'buckets']) expect(calls).toContain(`${disk} syncFolder ${folder}`);
   });
@@ -176,9 +175,7 @@ describe('what a dead operation has not synced', () => {
     const failing = await contextOf(store, (disk) => (disk.name === 'disk2' ? new FaultyDisk(disk, [BROKEN]) : disk));
     await replaceDisk(failing, 'disk3', undefined, {});
     const failed: string[] = [];
-    const join = (): Promise<string[]> =>
-      withWriter(failing, {}, (writer) => joinDisks(failing, writer, { failed, allowStale: false }));
-    expect(await join()).toEqual([]);
+    expect(await joinDisks(failing, { failed, allowStale: false })).toEqual([]);
     expect(failed.join()).toContain('cannot flush');
     await store.heal();
     expect(store.document.disks.map(({ role }) => role)).toEqual([undefined, undefined, undefined]);

@@ -46,7 +46,7 @@ async function hanging(store: ObjectStore, hangs: Record<string, Hang[]>, option
 }
 
 const upload = (context: StoreContext, key: string, bytes: Uint8Array, redundancy = '1+0'): Promise<PutResult> =>
-  put(context, 'bucket', key, bytes, { redundancy });
+  put(context, { bucket: 'bucket', key: key }, bytes, { redundancy });
 const statusOf = async (context: StoreContext, name: string): Promise<string | undefined> => {
   const states = await context.disks.states();
   return states[context.disks.disks.findIndex((disk: Disk) => disk.name === name)]?.status;
@@ -250,7 +250,9 @@ test('who waits for a key is told so, and an interruption ends the waiting', asy
   const other = await context.locks.open('write');
   await other.lock(lockName.key('bucket', 'key'), 'exclusive');
   const controller = new AbortController();
-  const waiting = failure(put(context, 'bucket', 'key', Buffer.from('x'), { signal: controller.signal }));
+  const waiting = failure(
+    put(context, { bucket: 'bucket', key: 'key' }, Buffer.from('x'), { signal: controller.signal }),
+  );
   await until('it has said what it waits for', () =>
     said.includes('waiting for another command that changes bucket/key'),
   );

@@ -6,8 +6,8 @@ import { isStoreError } from '../../../src/errors.ts';
 import { KernelLocks } from '../../../src/locks/kernel-locks.ts';
 import { SharedNote } from '../../../src/locks/shared-note.ts';
 import { mintVersion } from '../../../src/store/protocol/clock.ts';
-import { withWriter } from '../../../src/store/protocol/commit.ts';
 import type { StoreContext } from '../../../src/store/protocol/context.ts';
+import { Operation } from '../../../src/store/protocol/operation.ts';
 import { LOCK_FILE } from '../../../src/store/members/attendance.ts';
 import { fc } from '../../metadata/property.ts';
 import { contextOf } from '../../support/context.ts';
@@ -29,7 +29,7 @@ function processOf(root: string, boot: number): Promise<StoreContext> {
 }
 
 function mint(context: StoreContext): Promise<string> {
-  return withWriter(context, {}, (writer) => mintVersion(context, writer, []));
+  return Operation.run(context, {}, (operation) => mintVersion(operation, { view: operation.view, copies: [] }));
 }
 
 type Step =

@@ -1,0 +1,217 @@
+import type { Disk } from '../../disks/disk.ts';
+import { describeOffline, type DiskView, type OfflineDisk } from '../../disks/disk-set.ts';
+import { isDiskFault, StoreError, throwIfAborted } from '../../errors.ts';
+import { lockName, type LockMode, type LockSession } from '../../locks/locks.ts';
+import type { BucketDocument } from '../../metadata/bucket-document.ts';
+import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../../metadata/catalog.ts';
+import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
+import { formatDocument, type VersionedDocument } from '../../metadata/document.ts';
+import { directoryId, type Meta } from '../../metadata/meta.ts';
+import { publish, PublishError, type DiskFailure, type PublishOptions } from '../../metadata/publish.ts';
+import { retract } from '../../metadata/retract.ts';
+import { mintId } from '../../metadata/version.ts';
+import type { Durability } from '../members/store-document.ts';
+import type { StoreContext } from './context.ts';
+import { objectVersions, readBucket, refuseCollision, requireBucket } from './documents.ts';
+
+export interface OperationOptions {
+  /** Instead of the store's setting. */
+  durability?: Durability | undefined;
+  /** The disks to work with; those that are there, if not given. */
+  view?: DiskView | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+type DocumentPath = Pick<PublishOptions, 'path' | 'within'>;
+
+/** What disks say of a document, asked since its lock is held: nobody else changes it. */
+export interface Locked<T> {
+  kind: DocumentKind<T>;
+  /** The operation's disks as they were when it had the lock. */
+  view: DiskView;
+  copies: readonly Copy<T>[];
+}
+
+export interface LockedKey extends Locked<Meta> {
+  /** Disks that can't take metas, but have kept their chunks. */
+  chunksOnly: readonly Disk[];
+}
+
+export interface LockedBucket extends Locked<BucketDocument> {
+  /** What R disks vouch for; undefined where there is no such bucket. */
+  document: BucketDocument | undefined;
+}
+
+/**
+ * One operation that writes. Its id is locked as a version from its beginning to its end, so that what it stages, and the
+ * chunks that it writes under that id, are known to be in use. In between it locks what it is to change, and publishes or
+ * retracts that. `view` is what it found at its beginning, and stays; what it locks comes with the disks as they are then.
+ */
+export class Operation {
+  readonly context: StoreContext;
+  readonly session: LockSession;
+  readonly id: string;
+  readonly view: DiskView;
+  readonly durable: boolean;
+  readonly signal: AbortSignal | undefined;
+
+  private constructor(
+    context: StoreContext,
+    { session, id, view, durable, signal }: Pick<Operation, 'session' | 'id' | 'view' | 'durable' | 'signal'>,
+  ) {
+    this.context = context;
+    this.session = session;
+    this.id = id;
+    this.view = view;
+    this.durable = durable;
+    this.signal = signal;
+  }
+
+  /** Begins an operation, and ends it with `work`: then all its locks are free. @throws STORE_NOT_WRITABLE, TOO_FEW_DISKS_TO_WRITE */
+  static async run<T>(
+    context: StoreContext,
+    { durability, view, signal }: OperationOptions,
+    work: (operation: Operation) => Promise<T>,
+  ): Promise<T> {
+    throwIfAborted(signal);
+    const session = await context.locks.open('write');
+    try {
+      const id = mintId();
+      await session.lock(lockName.version(id), 'shared');
+      const found = view ?? (await context.lookForWriting());
+      const durable = (durability ?? context.durability) === 'fsync';
+      return await work(new Operation(context, { session, id, view: found, durable, signal }));
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Locks a key for a commit, which its bucket outlives. @throws NO_SUCH_BUCKET, KEY_COLLISION, TOO_FEW_DISKS_TO_WRITE */
+  async lockKey(bucket: string, key: string): Promise<LockedKey> {
+    const { buckets, disks } = this.context;
+    const there = await this.lock([lockName.bucket(bucket), 'shared'], [lockName.key(bucket, key), 'exclusive']);
+    await this.#bringBucket(there, bucket);
+    const failed = this.durable ? await buckets.makeDurable(there, bucket) : [];
+    const view = without(failed, there, disks.writeQuorum);
+    disks.requireVoters(view);
+    const kind = metaKind(bucket, key);
+    const copies = await readCopies(view.online, kind);
+    refuseCollision(bucket, key, copies);
+    await this.keepVersions(copies);
+    return { kind, view, copies, chunksOnly: there.online.filter((disk) => !view.online.includes(disk)) };
+  }
+
+  /** Locks a bucket alone: no commit in it, nobody else creates or deletes it. @throws TOO_FEW_DISKS_TO_WRITE */
+  async lockBucket(bucket: string): Promise<LockedBucket> {
+    const view = await this.lock([lockName.bucket(bucket), 'exclusive']);
+    this.context.disks.requireVoters(view);
+    return { kind: bucketKind(bucket), view, ...(await readBucket(this.context, view, bucket)) };
+  }
+
+  /**
+   * Takes the locks of a commit, in this order; before them that of the store's disks, which stay the same from here on.
+   * @returns the operation's disks, looked at once more: who has waited may find some gone or swapped, or owing a change of
+   *   what is locked. @throws TOO_FEW_DISKS_TO_WRITE
+   */
+  async lock(...locks: readonly (readonly [name: string, mode: LockMode])[]): Promise<DiskView> {
+    await this.context.members.hold(this.session, this.durable, this.signal);
+    for (const [name, mode] of locks) await this.session.lock(name, mode, this.signal);
+    return this.context.disks.narrow(this.view);
+  }
+
+  /** Should a commit be taken back, the versions of before it count again: gc must not take them for dead meanwhile. */
+  async keepVersions(copies: readonly Copy<Meta>[]): Promise<void> {
+    for (const meta of objectVersions(copies))
+      await this.session.lock(lockName.version(directoryId(meta)), 'shared', this.signal);
+  }
+
+  /**
+   * Publishes a document on the disks of its copies: when this resolves, W of them have it.
+   * @returns the disks that failed all the same @throws PublishError
+   */
+  publish<T extends VersionedDocument>({ kind, copies }: Locked<T>, document: T): Promise<DiskFailure[]> {
+    return publish(copies, Buffer.from(formatDocument(document)), this.#publishing(kind, this.#quorum));
+  }
+
+  /** Takes a document back from the disks of its copies. @param makeTombstone called where that takes one @throws PublishError */
+  retract<T extends VersionedDocument>(
+    { kind, view, copies }: Locked<T>,
+    makeTombstone: () => Promise<T>,
+  ): Promise<void> {
+    const areAllOnline = async (): Promise<boolean> =>
+      view.offline.length === 0 && (await this.context.disks.areAllOnline());
+    const bytes = async (): Promise<Buffer> => Buffer.from(formatDocument(await makeTombstone()));
+    return retract(copies, bytes, { ...this.#publishing(kind, this.#quorum), areAllOnline });
+  }
+
+  /**
+   * Brings a document, as it is, to disks that lack it. One that can't take it does not keep it from the others.
+   * @returns the disks that failed
+   */
+  async bring(kind: DocumentPath, behind: readonly Copy<unknown>[], bytes: Uint8Array): Promise<DiskFailure[]> {
+    try {
+      return await publish(behind, bytes, this.#publishing(kind, 1));
+    } catch (error) {
+      if (error instanceof PublishError) return [...error.failures];
+      throw error;
+    }
+  }
+
+  /** Makes a bucket's folder, and tells which disks could not. */
+  async makeBucketFolder(disks: readonly Disk[], bucket: string): Promise<DiskFailure[]> {
+    const failures: DiskFailure[] = [];
+    for (const disk of disks) {
+      try {
+        await disk.makeFolder(bucketFolder(bucket));
+        if (this.durable) await disk.syncFolder(BUCKETS_FOLDER);
+      } catch (error) {
+        if (!isDiskFault(error)) throw error;
+        failures.push({ disk, error });
+      }
+    }
+    return failures;
+  }
+
+  get #quorum(): number {
+    return this.context.disks.writeQuorum;
+  }
+
+  /** How a document is published: the one place that says so. */
+  #publishing({ path, within }: DocumentPath, quorum: number): PublishOptions {
+    const { id, durable } = this;
+    // gc may have met what is taken back, and not what counts again: the mark keeps it from removing that. A document that
+    // refers to no chunks needs none, and leaves one all the same: nobody has to know which ones do.
+    return { path, within, id, durable, quorum, beforeUndo: () => this.session.mark() };
+  }
+
+  /** A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted. @throws NO_SUCH_BUCKET */
+  async #bringBucket(view: DiskView, bucket: string): Promise<void> {
+    const { buckets } = this.context;
+    if ((await buckets.unchanged(view, bucket)) !== undefined) return;
+    const stamps = await buckets.stamps(view, bucket);
+    const { document, copies } = await requireBucket(this.context, view, bucket);
+    const behind = copies.filter((copy) => isBehind(copy, document.version));
+    if (behind.length === 0) buckets.remember(document, stamps);
+    const newest = newestCopy(copies);
+    if (behind.length === 0 || newest === undefined) return;
+    await this.makeBucketFolder(
+      behind.map(({ disk }) => disk),
+      bucket,
+    );
+    await this.bring(bucketKind(bucket), behind, newest.bytes);
+  }
+}
+
+/** Whether a disk lacks a version, or has it damaged; what a later program has written is not to be touched. */
+function isBehind(copy: Copy<BucketDocument>, version: string): boolean {
+  if (copy.state === 'bad') return copy.error.code !== 'UNKNOWN_FORMAT';
+  return copy.state !== 'valid' || copy.document.version !== version;
+}
+
+/** A view without the disks that have failed. @throws TOO_FEW_DISKS_TO_WRITE */
+function without(failed: readonly OfflineDisk[], view: DiskView, needed: number): DiskView {
+  const online = view.online.filter(({ name }) => !failed.some(({ disk }) => disk === name));
+  if (online.length >= needed) return { online, offline: [...view.offline, ...failed] };
+  const message = `a write needs ${needed} disks: ${describeOffline(failed)}`;
+  throw new StoreError('TOO_FEW_DISKS_TO_WRITE', message, { expected: needed, found: online.length });
+}
