@@ -44,6 +44,11 @@ export async function readText(path: string): Promise<string> {
   return (await readRegularFile(path, { most: MAX_TEXT_BYTES })).toString('utf8');
 }
 
+/** The same, or undefined where there is no such file. */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  return except(readText(path), 'ENOENT', 'ENOTDIR');
+}
+
 /** The file, if it is as long as expected and direct I/O can read it; otherwise the other way has to tell. */
 async function readDirectly(path: string, { buffer, expected, direct }: ReadFileOptions): Promise<Buffer | undefined> {
   if (direct !== true || buffer === undefined || !isAligned(buffer)) return undefined;

@@ -18,7 +18,11 @@ import {
 } from './objects/buckets.ts';
 import { StoreContext } from './protocol/context.ts';
 import { deleteObject, type DeleteOptions } from './objects/delete.ts';
-import { addDisk, removeDisk, replaceDisk, setDraining, type DiskOptions, type ReplaceOptions } from './fleet/disks.ts';
+import { addDisk } from './fleet/add.ts';
+import { setDraining } from './fleet/drain.ts';
+import type { DiskOptions } from './fleet/entries.ts';
+import { removeDisk } from './fleet/remove.ts';
+import { replaceDisk, type ReplaceOptions } from './fleet/replace.ts';
 import { readObjectMeta } from './protocol/documents.ts';
 import { flushDisks } from './protocol/flush.ts';
 import { gc, type GcOptions, type GcReport } from './health/gc.ts';

@@ -1,6 +1,5 @@
-import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path/posix';
-import { errnoOf, isStoreError, reasonOf } from '../../errors.ts';
+import { errnoOf } from '../../errors.ts';
 import type { Turns } from '../../concurrency/call-gate.ts';
 import { diskError } from '../disk-error.ts';
 import {
@@ -21,17 +20,12 @@ import {
 import * as files from '../../files/calls.ts';
 import { syncFileSystem } from '../../files/file-system-sync.ts';
 import { FolderSync } from '../../files/folder-sync.ts';
-import { patiently } from '../../files/patiently.ts';
 import { readRegularFile } from '../../files/read-file.ts';
 import { FolderGuard } from './folder-guard.ts';
-import { DISK_MARK, judgeDiskMark, MAX_MARK_BYTES, type DiskIdentity } from '../identity.ts';
+import type { DiskIdentity } from '../identity.ts';
+import { MarkReader } from '../mark-reader.ts';
+import { roomAt } from './room.ts';
 import { setAside } from './set-aside.ts';
-
-/** So many files must be left to make, so that metas and tombstones find room when chunks no longer do. */
-const RESERVED_FILES = 64;
-
-/** What a disk may hold that is nobody's: file systems make this one by themselves. */
-export const IGNORED_NAMES: ReadonlySet<string> = new Set(['lost+found']);
 
 /** How often a publish makes its folders anew when others keep removing them as empty. */
 const PUBLISH_TRIES = 100;
@@ -42,10 +36,9 @@ export class LocalDisk implements Disk {
   readonly capabilities = { folders: true };
   readonly isSlow = false;
   readonly #root: string;
-  readonly #identity: DiskIdentity;
+  readonly #mark: MarkReader;
   readonly #folderSync: FolderSync;
   readonly #guard: FolderGuard;
-  #knownMark: string | undefined;
 
   /**
    * @param root Absolute path of the disk's folder.
@@ -55,36 +48,12 @@ export class LocalDisk implements Disk {
     this.name = identity.name;
     this.#root = root;
     this.#guard = new FolderGuard(root);
-    this.#identity = identity;
     this.#folderSync = new FolderSync(turns);
+    this.#mark = new MarkReader(this, identity, () => this.#isThere());
   }
 
-  async state(): Promise<DiskState> {
-    try {
-      const stat = await this.stat(DISK_MARK);
-      if (stat === undefined) {
-        this.#knownMark = undefined;
-        const folder = await this.#attempt('look at', '.', () =>
-          files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'),
-        );
-        if (folder?.isDirectory() !== true) return { status: 'missing', reason: 'there is no such folder' };
-        const isEmpty = (await this.list('.')).every(({ name }) => IGNORED_NAMES.has(name));
-        return {
-          status: isEmpty ? 'empty' : 'unmarked',
-          reason: `there is no ${DISK_MARK} in it${isEmpty ? '' : ', but other files are'}`,
-        };
-      }
-      // The mark is read once; while its stamp stays, this is still the same file on the same file system.
-      if (stat.stamp === this.#knownMark) return { status: 'online', reason: 'online' };
-      const text = await this.read(DISK_MARK, { limit: MAX_MARK_BYTES });
-      const state = judgeDiskMark(text?.toString('utf8') ?? '', this.#identity);
-      this.#knownMark = state.status === 'online' ? stat.stamp : undefined;
-      return state;
-    } catch (error) {
-      if (isStoreError(error, 'OUT_OF_RESOURCES')) throw error;
-      this.#knownMark = undefined;
-      return { status: 'unreadable', reason: reasonOf(isStoreError(error) ? error.cause : error) };
-    }
+  state(): Promise<DiskState> {
+    return this.#mark.state();
   }
 
   async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
@@ -197,12 +166,7 @@ export class LocalDisk implements Disk {
   }
 
   room(): Promise<DiskRoom | undefined> {
-    return this.#attempt('look at', '', async (full) => {
-      const { bsize, blocks, bavail, files: inodes, ffree } = await patiently(() => statfs(full));
-      // Some file systems have no fixed number of files, and say 0.
-      const noFiles = inodes > 0 && ffree < RESERVED_FILES;
-      return { total: blocks * bsize, free: noFiles ? 0 : bavail * bsize };
-    });
+    return this.#attempt('look at', '', roomAt);
   }
 
   list(path: string): Promise<DiskEntry[]> {
@@ -227,6 +191,11 @@ export class LocalDisk implements Disk {
       },
       '.',
     );
+  }
+
+  async #isThere(): Promise<boolean> {
+    const stats = await this.#attempt('look at', '.', () => files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'));
+    return stats?.isDirectory() === true;
   }
 
   #full(path: string): string {

@@ -13,14 +13,14 @@ const OPEN = { folder: 0o700, file: 0o600 };
 export async function setAside(root: string, path: string): Promise<string | undefined> {
   const names = path.split('/').filter((name) => name !== '');
   for (let depth = 1; depth <= names.length; depth++) {
-    const place = names.slice(0, depth).join('/');
-    const stats = await except(lstat(`${root}/${place}`), 'ENOENT');
+    const at = names.slice(0, depth).join('/');
+    const stats = await except(lstat(`${root}/${at}`), 'ENOENT');
     if (stats === undefined) return undefined;
     const wanted = depth === names.length && !path.endsWith('/') ? 'file' : 'folder';
-    if (!(wanted === 'file' ? stats.isFile() : stats.isDirectory())) return renameAside(root, place);
+    if (!(wanted === 'file' ? stats.isFile() : stats.isDirectory())) return renameAside(root, at);
     if (!isClosed(stats, wanted)) continue;
-    await chmod(`${root}/${place}`, (stats.mode & 0o7777) | OPEN[wanted]);
-    return place;
+    await chmod(`${root}/${at}`, (stats.mode & 0o7777) | OPEN[wanted]);
+    return at;
   }
   return undefined;
 }
@@ -31,11 +31,11 @@ function isClosed({ uid, mode }: Stats, kind: 'file' | 'folder'): boolean {
 }
 
 /** A name that begins with a dot and ends so is no key's, bucket's or chunk's; what was set aside before stays. */
-async function renameAside(root: string, place: string): Promise<string> {
+async function renameAside(root: string, at: string): Promise<string> {
   for (let number = 1; ; number++) {
-    const aside = join(dirname(place), `.${basename(place)}${number === 1 ? '' : `.${number}`}.corrupt`);
+    const aside = join(dirname(at), `.${basename(at)}${number === 1 ? '' : `.${number}`}.corrupt`);
     if ((await except(lstat(`${root}/${aside}`), 'ENOENT')) !== undefined) continue;
-    await rename(`${root}/${place}`, `${root}/${aside}`);
+    await rename(`${root}/${at}`, `${root}/${aside}`);
     return aside;
   }
 }

@@ -1,8 +1,8 @@
 import * as path from 'node:path';
 import { CallGate, callsAtOnce } from '../../concurrency/call-gate.ts';
 import type { Disk } from '../../disks/disk.ts';
+import type { DiskPlace } from '../../disks/driver.ts';
 import type { DiskIdentity } from '../../disks/identity.ts';
-import { LocalDisk } from '../../disks/local/local-disk.ts';
 import { NO_ANSWER, patienceOf, type Patience, type Waiting } from '../../concurrency/patience.ts';
 import { PatientDisk } from '../../disks/patient-disk.ts';
 import { KernelLocks } from '../../locks/kernel-locks.ts';
@@ -30,9 +30,9 @@ export class Attendance {
   readonly #atOnce = (): number => callsAtOnce(this.hanging);
   readonly #options: WaitOptions;
   readonly #owed: OwedLocks;
-  /** By folder and id: while a call of a disk hangs, nobody may hang one more thread on it. */
+  /** By place and id: while a call of a disk hangs, nobody may hang one more thread on it. */
   readonly #disks = new Map<string, Disk>();
-  /** Where calls to folders wait, those to disks among them. */
+  /** Where calls to places wait, by their names. */
   readonly #gates = new Map<string, CallGate[]>();
 
   constructor(root: string, options: WaitOptions = {}, patience = patienceOf(options.patience)) {
@@ -46,13 +46,13 @@ export class Attendance {
     this.#owed = new OwedLocks(this.locks);
   }
 
-  /** A disk that is waited for with patience, and not for ever; the same one for whoever asks. @param root absolute path of its folder */
-  disk(root: string, identity: DiskIdentity): Disk {
-    const key = `${identity.id} ${root}`;
+  /** A disk that is waited for with patience, and not for ever; the same one for whoever asks. */
+  disk(place: DiskPlace, identity: DiskIdentity): Disk {
+    const key = `${identity.id} ${place.where}`;
     const known = this.#disks.get(key);
     if (known !== undefined) return known;
     const { onWait, signal } = this.#options;
-    const disk = new PatientDisk((turns) => this.around(new LocalDisk(root, identity, turns)), {
+    const disk = new PatientDisk((turns) => this.around(place.open(identity, turns)), {
       atOnce: this.#atOnce,
       owed: this.#owed.of(identity.id),
       patience: this.patience,
@@ -60,43 +60,43 @@ export class Attendance {
       hurry: signal,
     });
     this.#disks.set(key, disk);
-    this.#addGate(root, disk.gate);
+    this.#addGate(place.where, disk.gate);
     return disk;
   }
 
   /**
-   * What a look at a folder comes to, or `NO_ANSWER` where that takes too long, or where the folder is, or is in, that of
+   * What a look at a place comes to, or `NO_ANSWER` where that takes too long, or where the place is, or is in, that of
    * a disk that is known to hang.
-   * @param folder absolute path; of no disk's own documents, which only the disk itself reads
+   * @param look at anything but the disk's own documents, which only the disk itself reads
    */
   async ask<T>(
-    folder: string,
+    { where }: DiskPlace,
     look: () => Promise<T>,
     milliseconds = this.patience.look,
   ): Promise<T | typeof NO_ANSWER> {
-    // All ways that lead there, the folder's own last.
+    // All ways that lead there, the place's own last.
     const roots = [...this.#gates.keys()]
-      .filter((root) => `${folder}/`.startsWith(`${root}/`))
+      .filter((root) => `${where}/`.startsWith(`${root}/`))
       .sort((a, b) => a.length - b.length);
     const ways = roots.flatMap((root) => this.#gates.get(root) ?? []);
     const gate =
-      ways.find(({ isHanging }) => isHanging) ?? ways.at(-1) ?? this.#addGate(folder, new CallGate(this.#atOnce));
+      ways.find(({ isHanging }) => isHanging) ?? ways.at(-1) ?? this.#addGate(where, new CallGate(this.#atOnce));
     const { onWait, signal } = this.#options;
     const waiting: Waiting = {
       milliseconds,
       notice: this.patience.notice,
-      onNotice: () => onWait?.(`waiting for "${folder}", which does not answer`),
+      onNotice: () => onWait?.(`waiting for "${where}", which does not answer`),
       hurry: signal,
     };
-    const silence = new Error(`"${folder}" does not answer`);
+    const silence = new Error(`"${where}" does not answer`);
     return gate.pass<T | typeof NO_ANSWER>({ call: look, waiting, refusal: () => silence }).catch((error: unknown) => {
       if (error === silence) return NO_ANSWER;
       throw error;
     });
   }
 
-  #addGate(folder: string, gate: CallGate): CallGate {
-    this.#gates.set(folder, [...(this.#gates.get(folder) ?? []), gate]);
+  #addGate(where: string, gate: CallGate): CallGate {
+    this.#gates.set(where, [...(this.#gates.get(where) ?? []), gate]);
     return gate;
   }
 

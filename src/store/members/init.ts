@@ -2,16 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { DISK_MARK, readDiskMark } from '../../disks/identity.ts';
+import { placeAt } from '../../disks/drivers.ts';
 import { errnoOf, isStoreError, reasonOf, shortageError, StoreError, throwIfShort } from '../../errors.ts';
-import { except, rename, syncFileNow, syncFolderNow, unlink } from '../../files/calls.ts';
+import { except, rename, stat, syncFileNow, syncFolderNow, unlink } from '../../files/calls.ts';
+import { Made } from '../../files/made.ts';
+import { readTextIfThere } from '../../files/read-file.ts';
 import { lockName } from '../../locks/locks.ts';
 import { FORMAT } from '../../metadata/document.ts';
 import { checkDiskName } from '../../metadata/names.ts';
 import { checkRedundancy, DEFAULT_REDUNDANCY } from '../../metadata/redundancy.ts';
 import { Attendance, LOCK_FILE, type WaitOptions } from './attendance.ts';
-import { Made } from './made.ts';
-import { checkPlace, folderContent, makeDisk, readText } from './make-disk.ts';
+import { checkPlace, makeDisk, pathOf } from './make-disk.ts';
 import {
   formatStoreDocument,
   parseStoreDocument,
@@ -57,11 +58,11 @@ export async function initStore(root: string, options: InitOptions = {}): Promis
 
 /** @throws STORE_DAMAGED where disks of a store stand in the folder, but neither its `store.json` nor the plan of an init that died */
 export async function refuseHeadless(root: string): Promise<void> {
-  const names = (await folderContent(root).catch(ignoreUnlessShort)) ?? [];
-  const texts = await Promise.all(
-    names.map((name) => readText(path.join(root, name, DISK_MARK)).catch(ignoreUnlessShort)),
+  const names = (await fs.readdir(root).catch(ignoreUnlessShort)) ?? [];
+  const marks = await Promise.all(
+    names.map((name) => placeAt(path.join(root, name), root).mark().catch(ignoreUnlessShort)),
   );
-  if (!texts.some((text) => text !== undefined && readDiskMark(text) !== undefined)) return;
+  if (marks.every((mark) => mark === undefined)) return;
   // In this order: the plan becomes the store's document, and whoever is making the disks has had one of them since before.
   for (const file of [PLAN_FILE, STORE_FILE]) if (existsSync(path.join(root, file))) return;
   throw new StoreError('STORE_DAMAGED', `there is no ${STORE_FILE} in "${root}", but disks of a store are`, {
@@ -106,7 +107,7 @@ async function withStoreLock<T>(
 async function initLocked(root: string, options: InitOptions, made: Made): Promise<StoreDocument> {
   const storeFile = path.join(root, STORE_FILE);
   const planFile = path.join(root, PLAN_FILE);
-  if ((await readText(storeFile)) !== undefined) {
+  if ((await readTextIfThere(storeFile)) !== undefined) {
     throw new StoreError('STORE_EXISTS', `there is a store in "${root}" already`, { path: root });
   }
   const unfinished = await readPlan(planFile);
@@ -134,7 +135,7 @@ async function initLocked(root: string, options: InitOptions, made: Made): Promi
 
 /** A plan that an init left behind when it died; one that was not even whole says that no disk has been touched. */
 async function readPlan(planFile: string): Promise<StoreDocument | undefined> {
-  const text = await readText(planFile);
+  const text = await readTextIfThere(planFile);
   if (text === undefined) return undefined;
   try {
     return parseStoreDocument(text, planFile);
@@ -151,20 +152,15 @@ async function makePlan(root: string, options: InitOptions): Promise<StoreDocume
     checkRedundancy(text, places.length);
   const disks: StoreDocument['disks'] = [];
   const taken = new Set<string>();
-  for (const place of places) {
-    checkDiskName(place.name);
-    const folder = path.resolve(options.places === undefined ? root : '.', place.path);
-    const real = (await except(fs.realpath(folder), 'ENOENT')) ?? folder;
-    if (disks.some((other) => other.name === place.name) || taken.has(real)) {
-      throw new StoreError('BAD_DISK_NAME', `disk "${place.name}" or its place is named twice`, { disk: place.name });
-    }
+  for (const { name, path: given } of places) {
+    checkDiskName(name);
+    const place = placeAt(given, options.places === undefined ? root : process.cwd());
+    const real = await place.realName();
+    if (disks.some((other) => other.name === name) || taken.has(real))
+      throw new StoreError('BAD_DISK_NAME', `disk "${name}" or its place is named twice`, { disk: name });
     taken.add(real);
-    await checkPlace(root, place.name, folder);
-    disks.push({
-      name: place.name,
-      id: randomUUID(),
-      path: folder === path.join(root, place.name) ? place.name : folder,
-    });
+    await checkPlace(root, name, place);
+    disks.push({ name, id: randomUUID(), path: pathOf(root, name, place) });
   }
   return {
     format: FORMAT,
@@ -187,8 +183,10 @@ function numbered(count: number): { name: string; path: string }[] {
 async function standingDisks(root: string): Promise<{ name: string; path: string }[]> {
   const names: string[] = [];
   for (const name of await fs.readdir(root)) {
+    if (!name.startsWith('disk')) continue;
     // One that is not empty is refused later: a store that silently does without it is not what anybody meant.
-    if (name.startsWith('disk') && (await folderContent(path.join(root, name))) !== undefined) names.push(name);
+    const stats = await except(stat(path.join(root, name)), 'ENOENT', 'ENOTDIR');
+    if (stats?.isDirectory() === true) names.push(name);
   }
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   return names.length > 0 ? names.map((name) => ({ name, path: name })) : numbered(DEFAULT_DISKS);

@@ -2,6 +2,7 @@ import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskSet, readQuorumOf, type DiskRole } from '../../disks/disk-set.ts';
 import type { Disk } from '../../disks/disk.ts';
+import { placeAt } from '../../disks/drivers.ts';
 import { errnoOf, isStoreError, reasonOf, StoreError, throwIfShort } from '../../errors.ts';
 import { except, lstat, rename, syncFolderNow, WRITE_FLAGS, writeNewFile } from '../../files/calls.ts';
 import { readText } from '../../files/read-file.ts';
@@ -181,9 +182,7 @@ export class Membership {
       disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const])),
     );
     return new DiskSet(
-      disks.map(({ name, id, path: where }) =>
-        this.#attendance.disk(path.resolve(this.root, where), { storeId, name, id }),
-      ),
+      disks.map(({ name, id, path: where }) => this.#attendance.disk(placeAt(where, this.root), { storeId, name, id })),
       roles,
     );
   }

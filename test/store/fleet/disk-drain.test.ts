@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { ObjectStore, type ObjectMeta } from '../../../src/index.ts';
-import { removeDisk } from '../../../src/store/fleet/disks.ts';
+import { removeDisk } from '../../../src/store/fleet/remove.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { contextOf, gate } from '../../support/context.ts';
 import { NOTHING_TO_DO } from '../../support/gc.ts';

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import type { ObjectStore } from '../../../src/index.ts';
-import { replaceDisk } from '../../../src/store/fleet/disks.ts';
+import { replaceDisk } from '../../../src/store/fleet/replace.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { Cli } from '../../support/cli.ts';
 import { contextOf } from '../../support/context.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Disk } from '../../../src/disks/disk.ts';
 import { ObjectStore } from '../../../src/index.ts';
-import { setDraining } from '../../../src/store/fleet/disks.ts';
+import { setDraining } from '../../../src/store/fleet/drain.ts';
 import { moveAll } from '../../../src/store/fleet/move.ts';
 import { Relocation } from '../../../src/store/health/relocation.ts';
 import { contextOf } from '../../support/context.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { FaultyDisk } from '../../support/faulty-disk.ts';
-import { setDraining } from '../../../src/store/fleet/disks.ts';
+import { setDraining } from '../../../src/store/fleet/drain.ts';
 import { gc } from '../../../src/store/health/gc.ts';
 import { moveAll } from '../../../src/store/fleet/move.ts';
 import { Relocation } from '../../../src/store/health/relocation.ts';

@@ -5,7 +5,7 @@ import type { Disk } from '../../../src/disks/disk.ts';
 import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import { deleteBucket } from '../../../src/store/objects/buckets.ts';
 import { deleteObject } from '../../../src/store/objects/delete.ts';
-import { replaceDisk } from '../../../src/store/fleet/disks.ts';
+import { replaceDisk } from '../../../src/store/fleet/replace.ts';
 import { gc } from '../../../src/store/health/gc.ts';
 import { heal } from '../../../src/store/health/heal.ts';
 import { joinDisks } from '../../../src/store/health/joining.ts';

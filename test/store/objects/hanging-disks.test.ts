@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Disk } from '../../../src/disks/disk.ts';
+import { placeAt } from '../../../src/disks/drivers.ts';
 import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import type { ObjectStore } from '../../../src/index.ts';
 import { lockName } from '../../../src/locks/locks.ts';
@@ -276,10 +277,10 @@ test('a disk that hangs is asked once, whoever looks at its place, so that it ke
   });
   const { attendance, document } = members;
   const [entry] = document.disks;
-  const root = path.join(store.root, entry?.path ?? '');
+  const place = placeAt(entry?.path ?? '', store.root);
   const look = async (): Promise<string> => {
     const { status } = await attendance
-      .disk(root, { storeId: document.id, name: entry?.name ?? '', id: entry?.id ?? '' })
+      .disk(place, { storeId: document.id, name: entry?.name ?? '', id: entry?.id ?? '' })
       .state();
     return status;
   };
@@ -290,6 +291,6 @@ test('a disk that hangs is asked once, whoever looks at its place, so that it ke
   ]);
   expect(looked).toHaveBeenCalledTimes(1);
   const asked = vi.fn(() => Promise.resolve());
-  await attendance.ask(path.join(root, 'buckets'), asked);
+  await attendance.ask(placeAt('buckets', place.where), asked);
   expect(asked).not.toHaveBeenCalled();
 });

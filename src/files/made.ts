@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { errnoOf } from '../../errors.ts';
-import { except, makeFolders, rename, syncFolderNow, unlink, WRITE_FLAGS, writeNewFile } from '../../files/calls.ts';
+import { errnoOf } from '../errors.ts';
+import { except, makeFolders, rename, syncFolderNow, unlink, WRITE_FLAGS, writeNewFile } from './calls.ts';
 
 /** What has been made so far for a new store or disk, so that a failure can take it back. */
 export class Made {
@@ -48,6 +48,11 @@ export class Made {
     }
     await unlink(link);
     this.#undo.push(() => fs.symlink(target, link));
+  }
+
+  /** Notes what has been made in another way. @param undo takes it back */
+  add(undo: () => Promise<void>): void {
+    this.#undo.push(undo);
   }
 
   /** What has been made so far stays. */
