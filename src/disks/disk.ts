@@ -16,11 +16,12 @@
  *   published or removed file once `publish` or `remove` resolves. The names that `create` and `makeFolder` make are
  *   durable only after `syncFolder` of the folder that holds them. A sync that failed is never tried again: the file
  *   is discarded instead, because the system may have dropped the bytes and report success the second time.
+ * - **Folders.** Where names are all there is (an S3 engine), folders need not be made, synced or removed, and those calls do
+ *   nothing; nothing stands in the way of anything either.
  * - **Concurrent.** All calls may overlap, from this process and others; two overlapping calls about one path need a lock.
  */
 export interface Disk {
   readonly name: string;
-  readonly capabilities: DiskCapabilities;
   /** Whether it has lately kept a reader of chunks waiting: what is on it is better computed from what is on others. */
   readonly isSlow: boolean;
 
@@ -87,11 +88,6 @@ export interface Disk {
    * the way. Nobody else may do the same at the same time.
    */
   setAside(path: string): Promise<string | undefined>;
-}
-
-export interface DiskCapabilities {
-  /** False where names are all there is (an S3 engine): folders need not be made, synced or removed, and those calls do nothing. */
-  readonly folders: boolean;
 }
 
 export interface ReadOptions {

@@ -4,7 +4,6 @@ import { CallGate, type Turns } from '../concurrency/call-gate.ts';
 import {
   bufferFor,
   type Disk,
-  type DiskCapabilities,
   type DiskEntry,
   type DiskRoom,
   type DiskState,
@@ -65,7 +64,6 @@ interface Call<T> {
  */
 export class PatientDisk implements Disk {
   readonly name: string;
-  readonly capabilities: DiskCapabilities;
   /** Where calls wait for their turn; also for who looks at the disk's place in another way. */
   readonly gate: CallGate;
   readonly #disk: Disk;
@@ -80,7 +78,6 @@ export class PatientDisk implements Disk {
     this.gate = new CallGate(options.atOnce);
     const disk = open(this.gate);
     this.name = disk.name;
-    this.capabilities = disk.capabilities;
     this.#disk = disk;
     this.#options = options;
   }

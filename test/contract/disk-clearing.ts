@@ -21,7 +21,7 @@ export function describeClearing(test: DiskTest): void {
   it('gives a file in the place of a folder another name beside it, and tells which; then there is room for the folder', async ({
     skip,
   }) => {
-    skip(!test.disk.capabilities.folders, "where there are no folders, a file is in nobody's way");
+    skip(!test.hasFolders, "where there are no folders, a file is in nobody's way");
     for (const path of [`${AREA}/place/deep/file`, `${AREA}/place/`]) {
       const kept = [...(await test.everything())];
       await test.publish(`${AREA}/place`, Buffer.from(path));
@@ -36,7 +36,7 @@ export function describeClearing(test: DiskTest): void {
   });
 
   it('gives a folder in the place of a file another name, with all that is in it', async ({ skip }) => {
-    skip(!test.disk.capabilities.folders, 'where there are no folders, none is in the way');
+    skip(!test.hasFolders, 'where there are no folders, none is in the way');
     await test.publish(`${AREA}/place/inner`, Buffer.from('kept'));
     expect(await test.disk.setAside(`${AREA}/place`)).toBe(`${AREA}/.place.corrupt`);
     expect(String(await test.disk.read(`${AREA}/.place.corrupt/inner`))).toBe('kept');
@@ -47,12 +47,12 @@ export function describeClearing(test: DiskTest): void {
   it('tells a folder from a file when it looks at one', async () => {
     await test.publish(`${AREA}/folder/file`, Buffer.from('x'));
     expect(await test.disk.stat(`${AREA}/folder/file`)).toMatchObject({ isFile: true });
-    if (test.disk.capabilities.folders) expect(await test.disk.stat(`${AREA}/folder`)).toMatchObject({ isFile: false });
+    if (test.hasFolders) expect(await test.disk.stat(`${AREA}/folder`)).toMatchObject({ isFile: false });
   });
 
   it('fails to make a folder, to write or to look below where a file stands, if it has folders', async ({ skip }) => {
     const { disk } = test;
-    skip(!disk.capabilities.folders, "where there are no folders, a file is in nobody's way");
+    skip(!test.hasFolders, "where there are no folders, a file is in nobody's way");
     await test.publish(`${AREA}/place`, Buffer.from('x'));
     const failure = { code: 'DISK_IO', details: { disk: disk.name, fault: 'blocked' } };
     await expect(disk.makeFolder(`${AREA}/place`)).rejects.toMatchObject(failure);

@@ -13,7 +13,7 @@ import { AREA, type DiskTest } from './disk-test.ts';
  *
  * @param make a fresh disk that is online and empty but for its mark; one with folders has its staging folder
  */
-export function describeDisk(name: string, make: () => Promise<Disk> | Disk): void {
+export function describeDisk(name: string, make: () => Promise<Disk> | Disk, { hasFolders = true } = {}): void {
   describe(`contract of a disk: ${name}`, () => {
     let disk: Disk;
     let ids = 0;
@@ -22,6 +22,7 @@ export function describeDisk(name: string, make: () => Promise<Disk> | Disk): vo
       await disk.makeFolder(AREA);
     });
     const test: DiskTest = {
+      hasFolders,
       get disk() {
         return disk;
       },

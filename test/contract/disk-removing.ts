@@ -15,7 +15,7 @@ export function describeRemoving(test: DiskTest): void {
     await disk.makeFolder(`${AREA}/one`);
     await test.publish(`${AREA}/one/two/three/file`, seededBytes(10, 1));
     await disk.remove(`${AREA}/one/two/three/file`, { within: `${AREA}/one`, durable: true });
-    expect(await test.everything()).toEqual(disk.capabilities.folders ? [`${AREA}/one/`] : []);
+    expect(await test.everything()).toEqual(test.hasFolders ? [`${AREA}/one/`] : []);
   });
 
   it('keeps the folders of a removed file that hold something else', async () => {
@@ -56,7 +56,7 @@ export function describeRemoving(test: DiskTest): void {
 
   it('reports what a folder in the place of a file makes impossible, with disk, path and cause', async () => {
     const { disk } = test;
-    if (!disk.capabilities.folders) {
+    if (!test.hasFolders) {
       // Without folders nothing can stand in a file's place: a name and names below it live side by side.
       await test.publish(`${AREA}/one/file`, Buffer.from('below'));
       await test.publish(`${AREA}/one`, Buffer.from('beside'));
@@ -81,7 +81,7 @@ export function describeRemoving(test: DiskTest): void {
     skip,
   }) => {
     const { disk } = test;
-    skip(!disk.capabilities.folders, 'where there are no folders, none is in the place of a file');
+    skip(!test.hasFolders, 'where there are no folders, none is in the place of a file');
     for (const text of ['first', 'second']) {
       await test.publish(`${AREA}/one/below`, Buffer.from(text));
       await disk.remove(`${AREA}/one`, { within: AREA, durable: true });
@@ -100,7 +100,7 @@ export function describeRemoving(test: DiskTest): void {
 
   it('takes only ENOENT for missing: a path that leads through a file is an error', async () => {
     const { disk } = test;
-    if (!disk.capabilities.folders) {
+    if (!test.hasFolders) {
       await test.publish(`${AREA}/file`, Buffer.from('x'));
       expect(await disk.read(`${AREA}/file/below`)).toBeUndefined();
       return;

@@ -118,7 +118,7 @@ export function describeStaging(test: DiskTest): void {
       }
     };
     for (const path of [`${within}/file`, `${within}/folder/file`]) {
-      if (disk.capabilities.folders) {
+      if (test.hasFolders) {
         await expect(work(path)).rejects.toMatchObject({
           code: 'DISK_IO',
           details: { disk: disk.name, errno: 'ENOENT' },

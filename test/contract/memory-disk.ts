@@ -20,7 +20,6 @@ interface StoredFile {
 /** A disk without folders, as a bucket on an S3 engine would be one: names and whole files, and nothing else. */
 export class MemoryDisk implements Disk {
   readonly name: string;
-  readonly capabilities = { folders: false };
   readonly isSlow = false;
   readonly #files = new Map<string, StoredFile>();
   #writes = 0;

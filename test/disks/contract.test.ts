@@ -15,4 +15,4 @@ describeDisk('PatientDisk around a LocalDisk, one call at a time', () => {
   const open = (turns: Turns): LocalDisk => new LocalDisk(root, identityOf(1), turns);
   return new PatientDisk(open, { atOnce: () => 1, owed, patience: patienceOf() });
 });
-describeDisk('MemoryDisk, which has no folders', () => new MemoryDisk('memory1'));
+describeDisk('MemoryDisk, which has no folders', () => new MemoryDisk('memory1'), { hasFolders: false });

@@ -1,7 +1,6 @@
 import { diskError } from '../../src/disks/disk-error.ts';
 import type {
   Disk,
-  DiskCapabilities,
   DiskEntry,
   DiskRoom,
   DiskState,
@@ -14,7 +13,7 @@ import type {
 } from '../../src/disks/disk.ts';
 
 /** The calls that a fault can be planned for. `publish` and `discard` are those of a staged file, under its path. */
-export type FaultyOperation = Exclude<keyof Disk, 'name' | 'capabilities' | 'isSlow' | 'state'> | keyof StagedFile;
+export type FaultyOperation = Exclude<keyof Disk, 'name' | 'isSlow' | 'state'> | keyof StagedFile;
 
 export type FaultEffect =
   /** Rejects as the local disk does on this system error, without having done anything. */
@@ -46,7 +45,6 @@ export interface PlannedFault {
  */
 export class FaultyDisk implements Disk {
   readonly name: string;
-  readonly capabilities: DiskCapabilities;
   readonly #disk: Disk;
   readonly #faults: { plan: PlannedFault; seen: number; fired: boolean }[];
 
@@ -55,7 +53,6 @@ export class FaultyDisk implements Disk {
       if (plan.effect.kind === 'damage' && plan.operation !== 'read') throw new TypeError('only a read can be damaged');
     }
     this.name = disk.name;
-    this.capabilities = disk.capabilities;
     this.#disk = disk;
     this.#faults = faults.map((plan) => ({ plan, seen: 0, fired: false }));
   }

@@ -33,7 +33,6 @@ const PUBLISH_TRIES = 100;
 /** A disk that is a folder of this machine's file system, a mount point, or a link to one. */
 export class LocalDisk implements Disk {
   readonly name: string;
-  readonly capabilities = { folders: true };
   readonly isSlow = false;
   readonly #root: string;
   readonly #mark: MarkReader;
