@@ -33,7 +33,7 @@ export type { Listed, ListedFolder, ListedObject, ListOptions } from './store/ob
 export type { MoveOptions, MoveReport } from './store/fleet/move.ts';
 export type { PutOptions, PutResult } from './store/objects/put.ts';
 export type { ByteRange } from './store/objects/range.ts';
-export type { Scope } from './store/protocol/scope.ts';
+export type { Scope } from './store/protocol/walk.ts';
 export type { Durability, StoreDocument } from './store/members/store-document.ts';
 export type { DiskUsage, UsageOptions } from './store/fleet/usage.ts';
 export type { VerifyOptions } from './store/health/verify.ts';

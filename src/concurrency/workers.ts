@@ -1,3 +1,5 @@
+import { pMapIterable } from 'p-map';
+
 /**
  * Runs `work` in `count` workers at a time, each again and again until it gives false. When one fails, no other begins
  * anew, and the failure is reported only when all are at rest: nobody is at work any more on what the caller then
@@ -41,5 +43,32 @@ export async function forEachAtOnce<T>(
   } catch (error) {
     await iterator.return?.();
     throw error;
+  }
+}
+
+/**
+ * Runs `work` on every item, `count` of them side by side, and gives the results in the order of the items, as far ahead of
+ * who takes them. Like `runWorkers`, it ends only when all are at rest.
+ */
+export async function* mapAtOnce<T, Result>(
+  items: AsyncIterable<T>,
+  count: number,
+  work: (item: T) => Promise<Result>,
+): AsyncGenerator<Result> {
+  const running = new Set<Promise<unknown>>();
+  // In a box, because some results would mean something to p-map.
+  const run = async (item: T): Promise<readonly [Result]> => {
+    const promise = work(item);
+    running.add(promise);
+    try {
+      return [await promise];
+    } finally {
+      running.delete(promise);
+    }
+  };
+  try {
+    for await (const [result] of pMapIterable(items, run, { concurrency: count })) yield result;
+  } finally {
+    await Promise.allSettled(running);
   }
 }

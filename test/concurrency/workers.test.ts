@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { forEachAtOnce, runWorkers } from '../../src/concurrency/workers.ts';
+import { forEachAtOnce, mapAtOnce, runWorkers } from '../../src/concurrency/workers.ts';
 
 async function* counting(to: number): AsyncGenerator<number> {
   for (let index = 0; index < to; index++) {
@@ -89,4 +89,67 @@ test('workers go on until each has nothing more to do', async () => {
   let left = 10;
   await runWorkers(4, () => Promise.resolve(left-- > 0));
   expect(left).toBe(-4);
+});
+
+test('results come in the order of the items, so many being worked on side by side', async () => {
+  let running = 0;
+  let most = 0;
+  const results: number[] = [];
+  const work = async (item: number): Promise<number> => {
+    most = Math.max(most, ++running);
+    for (let turns = 0; turns < 10 + (item % 3) * 10; turns++) await turn();
+    running--;
+    return item * 2;
+  };
+  for await (const result of mapAtOnce(counting(20), 4, work)) results.push(result);
+  expect(results).toEqual([...Array(20).keys()].map((item) => item * 2));
+  expect(most).toBe(4);
+});
+
+test.each([
+  ['an item', counting(20), 3],
+  [
+    'the source',
+    (async function* () {
+      yield* counting(3);
+      throw new Error('broken');
+    })(),
+    -1,
+  ],
+])('the failure of %s comes after the results before it, when all are at rest', async (_, items, broken) => {
+  let running = 0;
+  const results: number[] = [];
+  const work = async (item: number): Promise<number> => {
+    running++;
+    for (let turns = 0; turns < 20; turns++) await turn();
+    running--;
+    if (item === broken) throw new Error('broken');
+    return item;
+  };
+  const all = (async () => {
+    for await (const result of mapAtOnce(items, 8, work)) results.push(result);
+  })();
+  await expect(all).rejects.toThrow('broken');
+  expect(results).toEqual([0, 1, 2]);
+  expect(running).toBe(0);
+});
+
+test('who has had enough of the results waits for those at work, and closes the source', async () => {
+  let isClosed = false;
+  async function* source(): AsyncGenerator<number> {
+    try {
+      yield* counting(20);
+    } finally {
+      isClosed = true;
+    }
+  }
+  let running = 0;
+  const work = async (item: number): Promise<number> => {
+    running++;
+    for (let turns = 0; turns < item * 5; turns++) await turn();
+    running--;
+    return item;
+  };
+  for await (const result of mapAtOnce(source(), 4, work)) if (result === 1) break;
+  expect({ isClosed, running }).toEqual({ isClosed: true, running: 0 });
 });

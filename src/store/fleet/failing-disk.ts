@@ -5,14 +5,12 @@ import type { DiskView } from '../../disks/disk-set.ts';
 import { isDiskFault, isStoreError, StoreError, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
-import { agreedDocument, readCopies } from '../../metadata/copies.ts';
+import { agreedDocument, readCopies, type Copy } from '../../metadata/copies.ts';
 import { CHUNKS_FOLDER, isTombstone, type Meta } from '../../metadata/meta.ts';
 import { shardsOf, stripesOf, type Stripe } from '../../metadata/stripes.ts';
 import { isVersion, mintId } from '../../metadata/version.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
-import { bucketsOf, forEachKey } from '../protocol/scope.ts';
-import { walkKeys } from '../protocol/walk.ts';
+import { GOES_ON, Walk, type WalkedKey } from '../protocol/walk.ts';
 
 /** So many metas are read to see whether a disk can. */
 const METAS = 100;
@@ -93,19 +91,17 @@ async function canListChunks(probe: Probe): Promise<boolean> {
 
 /** Walks as everybody does: what stands in the place of a folder shows only beside disks that have the folder. */
 async function canReadMetas(context: StoreContext, probe: Probe): Promise<boolean> {
-  const unreadable = new UnreadableFolders();
-  const rules: WalkRules = { onUnreadable: unreadable.add, onTooFew: () => undefined };
-  const view = await context.disks.look();
+  const walk = new Walk(context, await context.disks.look(), {}, GOES_ON);
   let metas = 0;
-  for (const bucket of await bucketsOf(context, view, {}, rules)) {
+  for (const bucket of await walk.buckets()) {
     const { path } = bucketKind(bucket);
     if ((await probe.run(() => probe.disk.read(path))) === undefined) return false;
-    for await (const key of walkKeys(context, view, bucket, '', rules)) {
+    for await (const { key } of walk.keys(bucket)) {
       const meta = metaKind(bucket, key).path;
       if (metas++ < METAS && (await probe.run(() => probe.disk.read(meta))) === undefined) return false;
     }
   }
-  probe.fault = unreadable.all().find(({ disk }) => disk === probe.disk.name)?.reason;
+  probe.fault = walk.unreadable.all().find(({ disk }) => disk === probe.disk.name)?.reason;
   return probe.fault === undefined;
 }
 
@@ -126,16 +122,16 @@ export async function refuseLosing(
     offline: [...all.offline, { disk: disk.name, state }],
   };
   const loss = new Loss(context, disk, all, others, allowStale);
-  const look = async (bucket: string, key: string): Promise<void> => {
+  await new Walk(context, others, {}, { allowStale }).forEach(async (walked) => {
     throwIfAborted(signal);
-    if (!(await loss.concerns(bucket, key))) return;
+    if (!(await loss.concerns(walked))) return;
+    const { bucket, key } = walked;
     throw new StoreError(
       'DISK_NEEDED',
       `disk "${disk.name}" is needed: ${JSON.stringify(`${bucket}/${key}`)} can be read only with it, and others perhaps too; "store disk drain ${disk.name}" moves off it what can still be read, then replace it`,
       { disk: disk.name, bucket, key },
     );
-  };
-  await forEachKey(context, others, {}, look, { allowStale });
+  });
 }
 
 /** What would be lost without a disk. */
@@ -154,10 +150,11 @@ class Loss {
     this.#allowStale = allowStale;
   }
 
-  async concerns(bucket: string, key: string): Promise<boolean> {
-    const meta = await this.#agreed(this.#others, bucket, key);
+  async concerns({ bucket, key, copies }: WalkedKey): Promise<boolean> {
+    const meta = this.#agreed(await copies());
     // What the others can't tell is lost with the disk only if it can be told with it.
-    if (meta === 'unknown') return (await this.#agreed(this.#all, bucket, key)) !== 'unknown';
+    if (meta === 'unknown')
+      return this.#agreed(await readCopies(this.#all.online, metaKind(bucket, key))) !== 'unknown';
     if (meta === undefined || isTombstone(meta)) return false;
     const others = new ShardReader(meta, this.#others);
     const whole = new ShardReader(meta, this.#all);
@@ -165,13 +162,9 @@ class Loss {
     return false;
   }
 
-  async #agreed(view: DiskView, bucket: string, key: string): Promise<Meta | undefined | 'unknown'> {
+  #agreed(copies: readonly Copy<Meta>[]): Meta | undefined | 'unknown' {
     try {
-      return agreedDocument(
-        this.#context.disks,
-        await readCopies(view.online, metaKind(bucket, key)),
-        this.#allowStale,
-      );
+      return agreedDocument(this.#context.disks, copies, this.#allowStale);
     } catch (error) {
       if (!isDiskFault(error)) throw error;
       return 'unknown';

@@ -5,7 +5,7 @@ import type { StoreContext } from '../protocol/context.ts';
 import { Operation } from '../protocol/operation.ts';
 import { mend } from '../health/mend.ts';
 import type { Relocation } from '../health/relocation.ts';
-import { forEachKey } from '../protocol/scope.ts';
+import { Walk } from '../protocol/walk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 
 export interface MoveOptions {
@@ -44,29 +44,24 @@ export async function moveAll(
       signal,
       onBytes,
     };
-    await forEachKey(
-      context,
-      view,
-      {},
-      async (bucket, key) => {
-        throwIfAborted(signal);
-        try {
-          const { health, moved, movedBytes, failed } = await mend(context, bucket, key, common);
-          report.moved += moved;
-          report.movedBytes += movedBytes;
-          report.failed.push(...failed);
-          // What its meta would have said is unknown.
-          if (health !== undefined && health.version === undefined)
-            report.failed.push(health.problems[0]?.reason ?? `the meta of ${bucket}/${key} cannot be read`);
-        } catch (error) {
-          // One object that can't be moved must not keep the others waiting.
-          if (!isDiskFault(error)) throw error;
-          report.failed.push(error.message);
-        }
-      },
-      // What only other disks know of may have to be moved too.
-      { onTooFew: ({ message }) => report.failed.push(message) },
-    );
+    // What only other disks know of may have to be moved too.
+    const walk = new Walk(context, view, {}, { onTooFew: ({ message }) => report.failed.push(message) });
+    await walk.forEach(async ({ bucket, key }) => {
+      throwIfAborted(signal);
+      try {
+        const { health, moved, movedBytes, failed } = await mend(context, bucket, key, common);
+        report.moved += moved;
+        report.movedBytes += movedBytes;
+        report.failed.push(...failed);
+        // What its meta would have said is unknown.
+        if (health !== undefined && health.version === undefined)
+          report.failed.push(health.problems[0]?.reason ?? `the meta of ${bucket}/${key} cannot be read`);
+      } catch (error) {
+        // One object that can't be moved must not keep the others waiting.
+        if (!isDiskFault(error)) throw error;
+        report.failed.push(error.message);
+      }
+    });
     return report;
   });
 }

@@ -16,7 +16,7 @@ export async function refuseNeeded(context: StoreContext, name: string, { signal
       { disk: name },
     );
   };
-  const { widest, widestName, widestShards, bytesOnDisk, roomElsewhere } = await survey(context, name, signal);
+  const { holding, roomElsewhere, widest } = await survey(context, name, signal);
   const refuseNarrow = (): void => {
     const others = members.belong.filter((disk) => disk !== name).length;
     if (others === 0) refuse('it is the only one');
@@ -24,11 +24,12 @@ export async function refuseNeeded(context: StoreContext, name: string, { signal
     const left = `${others} would be left`;
     if (data + parity > others)
       refuse(`the store's redundancy ${members.document.redundancy} takes ${data + parity} disks, and ${left}`);
-    if (widestShards > others) refuse(`${widest} of ${widestName} takes ${widestShards} disks, and ${left}`);
+    if (widest.shards > others)
+      refuse(`${widest.redundancy} of ${widest.name} takes ${widest.shards} disks, and ${left}`);
   };
   refuseNarrow();
-  if (bytesOnDisk > roomElsewhere) {
-    refuse(`${bytesOnDisk} bytes are on it, and the other disks have room for ${Math.floor(roomElsewhere)}`);
+  if (holding.used > roomElsewhere) {
+    refuse(`${holding.used} bytes are on it, and the other disks have room for ${Math.floor(roomElsewhere)}`);
   }
   return refuseNarrow;
 }

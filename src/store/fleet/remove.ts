@@ -32,8 +32,8 @@ export async function removeDisk(context: StoreContext, name: string, options: D
     const voters = having.filter((other) => other.name !== name && context.disks.isVoter(other)).length;
     const needed = writeQuorumOf(document.disks.length - 1);
     if (voters < needed) refuse(`${needed} other disks must be online and have all metas; ${voters} are`);
-    const { onDisk } = await survey(context, name, options.signal);
-    if (onDisk > 0) refuse(`it still holds chunks (${onDisk}); "store disk drain ${name}" moves them off`);
+    const { chunks } = (await survey(context, name, options.signal)).holding;
+    if (chunks > 0) refuse(`it still holds chunks (${chunks}); "store disk drain ${name}" moves them off`);
     const link = linkTo(members.root, name, placeAt(disk.path, members.root));
     if (link !== undefined) await new Made().clear(link);
     await syncFolderNow(members.root);

@@ -4,16 +4,13 @@ import { STAGING_FOLDER, type Disk, type DiskEntry } from '../../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
-import { bucketFolder } from '../../metadata/catalog.ts';
-import { readKeyLevel } from '../../metadata/key-tree.ts';
 import { CHUNKS_FOLDER, SET_ASIDE } from '../../metadata/meta.ts';
 import { isVersion } from '../../metadata/version.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
-import { judgeFailures, UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
 import { Operation } from '../protocol/operation.ts';
 import { Settler, type Settled } from './settle.ts';
-import { bucketFolders } from '../protocol/walk.ts';
+import { GOES_ON, Walk } from '../protocol/walk.ts';
 
 export interface GcOptions {
   /** Look and report, change nothing. */
@@ -75,9 +72,8 @@ class Sweep {
   /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
   readonly #folders = new Map<string, Map<Disk, Set<string>>>();
 
-  readonly #unreadable = new UnreadableFolders();
   /** A folder that can't be listed keeps the leftovers, and nothing else. */
-  readonly #rules: WalkRules = { onUnreadable: this.#unreadable.add, onTooFew: () => undefined };
+  readonly #walk: Walk;
 
   /** What is no folder, in the place of a version's folder, by disk and path. */
   readonly #misplaced = new Set<string>();
@@ -95,6 +91,16 @@ class Sweep {
     this.#operation = operation;
     this.#settler = new Settler(context, view, { dryRun, mend: false, signal });
     this.#dryRun = dryRun;
+    this.#walk = new Walk(
+      context,
+      view,
+      {},
+      {
+        ...GOES_ON,
+        onListed: () => this.#lookForLost(),
+        onLeft: (folder, disks) => this.#removeFolder(folder, disks),
+      },
+    );
   }
 
   async run(): Promise<GcReport> {
@@ -103,7 +109,7 @@ class Sweep {
     await this.#removeStaged();
     await this.#findIdleVersions();
     await this.#walkBuckets();
-    this.#report.kept.unshift(...this.#unreadable.reasons());
+    this.#report.kept.unshift(...this.#walk.unreadable.reasons());
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
     const away = this.#lost === undefined ? offline : [...offline, this.#lost];
     if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
@@ -166,35 +172,29 @@ class Sweep {
   }
 
   async #walkBuckets(): Promise<void> {
-    const { online } = this.#operation.view;
-    for (const bucket of await bucketFolders(this.#operation.context, this.#operation.view, this.#rules)) {
-      await this.#walk(bucket, bucketFolder(bucket), '', online);
+    for (const bucket of await this.#walk.buckets()) {
+      await forEachAtOnce(this.#walk.keys(bucket), AT_ONCE, ({ key, isInUnreadable }) =>
+        this.#settle(() => this.#settler.key(bucket, key), isInUnreadable),
+      );
       await this.#settle(() => this.#settler.bucket(bucket));
     }
   }
 
-  async #walk(bucket: string, folder: string, base: string, disks: readonly Disk[]): Promise<void> {
-    const { online } = this.#operation.view;
-    const { nodes, parts, failures } = await readKeyLevel(disks, folder, base);
-    judgeFailures(this.#operation.context.disks, this.#operation.view, failures, this.#rules);
-    // A disk that has gone meanwhile reads as if it were empty.
-    this.#lost ??= (await this.#operation.context.disks.look()).offline.find(({ disk }) =>
-      online.some(({ name }) => name === disk),
-    );
-    const keys = nodes.filter((node) => node.folder === undefined);
-    await forEachAtOnce(keys, AT_ONCE, ({ name }) =>
-      this.#settle(() => this.#settler.key(bucket, name), failures.length > 0),
-    );
-    const below = nodes.flatMap((node) => (node.folder === undefined ? [] : [{ ...node, folder: node.folder }]));
-    for (const node of below) await this.#walk(bucket, node.folder, node.name, node.disks);
+  /** A disk that has gone meanwhile reads as if it were empty. */
+  async #lookForLost(): Promise<void> {
+    const { context, view } = this.#operation;
+    const { offline } = await context.disks.look();
+    this.#lost ??= offline.find(({ disk }) => view.online.some(({ name }) => name === disk));
+  }
+
+  /** Removes a folder that leads to no key any more. One that an upload needs this moment it makes again. */
+  async #removeFolder(folder: string, disks: readonly Disk[]): Promise<void> {
     if (this.#dryRun) return;
-    // Folders that lead to no key any more. One that an upload needs this moment it makes again.
-    for (const node of [...parts, ...below]) {
-      const disks = node.disks.filter((disk) => !this.#unreadable.has(disk, node.folder));
-      for (const disk of disks)
-        await disk.removeFolder(node.folder).catch((error: unknown) => {
-          this.#fail(error);
-        });
+    for (const disk of disks) {
+      if (this.#walk.unreadable.has(disk, folder)) continue;
+      await disk.removeFolder(folder).catch((error: unknown) => {
+        this.#fail(error);
+      });
     }
   }
 

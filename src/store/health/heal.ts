@@ -12,7 +12,7 @@ import { unblock, type BlockedDocument } from './blocked.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineBucket, examineHorizon } from './examine.ts';
 import { flushDisks } from '../protocol/flush.ts';
-import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
+import type { UnreadableFolder } from '../protocol/folders.ts';
 import { gc, type GcReport } from './gc.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
 import { joinDisks } from './joining.ts';
@@ -21,7 +21,7 @@ import { mend, type Mended } from './mend.ts';
 import { Obstacles } from './obstacles.ts';
 import { Operation } from '../protocol/operation.ts';
 import { Relocation } from './relocation.ts';
-import { bucketsOf, mapKeys, type Scope } from '../protocol/scope.ts';
+import { Walk, type Scope } from '../protocol/walk.ts';
 import { Settler, type Settled, type SettleOptions } from './settle.ts';
 
 export interface HealOptions extends Scope {
@@ -97,8 +97,8 @@ class Healing {
   readonly #done = { rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, settled: 0 };
   readonly #failed: string[] = [];
   readonly #joined: string[] = [];
-  #unreadable = new UnreadableFolders();
-  readonly #rules: WalkRules;
+  /** Folders that could not be listed when all was mended. */
+  #unreadable: UnreadableFolder[] = [];
   readonly #obstacles: Obstacles;
   readonly #blocked = new Map<Disk, BlockedDocument[]>();
   /** Whether so few disks could list a folder that objects in it may be overlooked. */
@@ -110,15 +110,6 @@ class Healing {
     this.#context = context;
     this.#view = view;
     this.#options = options;
-    this.#rules = {
-      allowStale: options.allowStale,
-      onUnreadable: (failure) => {
-        this.#unreadable.add(failure);
-      },
-      onTooFew: () => {
-        this.#isIncomplete = true;
-      },
-    };
     this.#obstacles = new Obstacles(context, options.signal);
   }
 
@@ -138,7 +129,7 @@ class Healing {
     this.#failed.push(...(swept?.failed ?? []));
     if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#view.online)));
     return {
-      ...this.#tally.report(this.#unreadable.all()),
+      ...this.#tally.report(this.#unreadable),
       ...this.#done,
       gc: swept,
       joined: this.#joined,
@@ -187,9 +178,9 @@ class Healing {
 
   /** Brings metas into step, and looks which objects lack something. */
   async #settleAll(): Promise<void> {
-    const view = this.#view;
+    const walk = this.#newWalk();
     await this.#settle(horizonKind.path, (settler) => settler.horizon());
-    for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
+    for (const bucket of await walk.buckets()) {
       await this.#settle(bucketKind(bucket).path, (settler) => settler.bucket(bucket));
     }
     let total = 0;
@@ -201,23 +192,25 @@ class Healing {
         total += bytes;
       },
     };
-    const healths = mapKeys(
-      this.#context,
-      view,
-      this.#options,
-      async (bucket, key) => {
-        throwIfAborted(this.#options.signal);
-        await this.#settle(metaKind(bucket, key).path, (settler) => settler.key(bucket, key));
-        return examine(this.#context, bucket, key, quick);
-      },
-      this.#rules,
-    );
+    const healths = walk.map(async ({ bucket, key }) => {
+      throwIfAborted(this.#options.signal);
+      await this.#settle(metaKind(bucket, key).path, (settler) => settler.key(bucket, key));
+      return examine(this.#context, bucket, key, quick);
+    });
     for await (const health of healths) {
       if (health === undefined || health.state === 'whole') continue;
       const { bucket, key, survives } = health;
       this.#hurt.set(`${bucket}/${key}`, { bucket, key, survives });
     }
     this.#options.onTotal?.(total);
+  }
+
+  #newWalk(): Walk {
+    const onTooFew = (): void => {
+      this.#isIncomplete = true;
+    };
+    const { allowStale } = this.#options;
+    return new Walk(this.#context, this.#view, this.#options, { allowStale, onTooFew });
   }
 
   get #settling(): SettleOptions {
@@ -274,24 +267,21 @@ class Healing {
   async #mendAll(): Promise<void> {
     const view = this.#view;
     // What could not be listed before may be able to be now.
-    this.#unreadable = new UnreadableFolders();
+    const walk = this.#newWalk();
     const work = await this.#makeWork();
     await this.#report(await examineHorizon(this.#context, view, this.#options.signal));
-    for (const bucket of await bucketsOf(this.#context, view, this.#options, this.#rules)) {
+    for (const bucket of await walk.buckets()) {
       await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
     }
     const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
     await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => {
       await this.#report(await work(bucket, key));
     });
-    const rest = mapKeys(
-      this.#context,
-      view,
-      this.#options,
-      async (bucket, key) => (this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key)),
-      this.#rules,
+    const rest = walk.map(async ({ bucket, key }) =>
+      this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key),
     );
     for await (const health of rest) await this.#report(health);
+    this.#unreadable = walk.unreadable.all();
   }
 
   /** What is done with each object: mending, or only looking. */

@@ -3,9 +3,8 @@ import { describeOffline } from '../../disks/disk-set.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
-import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
 import type { Obstacles } from './obstacles.ts';
-import { bucketsOf, forEachKey } from '../protocol/scope.ts';
+import { Walk } from '../protocol/walk.ts';
 import { Settler, type SettleOptions, type Settled } from './settle.ts';
 import type { StoreDocument } from '../members/store-document.ts';
 
@@ -99,16 +98,19 @@ async function walkMetas(
   const view = await context.lookForWriting();
   const settler = new Settler(context, view, options);
   await note(() => settler.horizon());
-  const unreadable = new UnreadableFolders();
+  const walk = new Walk(
+    context,
+    view,
+    {},
+    {
+      allowStale: options.allowStale,
+      onTooFew: ({ message }) => problems.push(message),
+    },
+  );
+  for (const bucket of await walk.buckets()) await note(() => settler.bucket(bucket));
+  await walk.forEach(({ bucket, key }) => note(() => settler.key(bucket, key)));
   // Which metas a folder holds that can't be listed, or lacks, is not known.
-  const rules: WalkRules = {
-    allowStale: options.allowStale,
-    onUnreadable: unreadable.add,
-    onTooFew: ({ message }) => problems.push(message),
-  };
-  for (const bucket of await bucketsOf(context, view, {}, rules)) await note(() => settler.bucket(bucket));
-  await forEachKey(context, view, {}, (bucket, key) => note(() => settler.key(bucket, key)), rules);
-  problems.unshift(...unreadable.reasons());
+  problems.unshift(...walk.unreadable.reasons());
   await context.confirm(view, options.allowStale);
   const { online } = await context.disks.look();
   return { problems, having: view.online.filter((disk) => online.includes(disk)) };

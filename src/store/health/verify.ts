@@ -1,9 +1,8 @@
 import { Budget } from '../../concurrency/budget.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineBucket, examineHorizon } from './examine.ts';
-import { UnreadableFolders, type WalkRules } from '../protocol/folders.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
-import { bucketsOf, mapKeys, type Scope } from '../protocol/scope.ts';
+import { GOES_ON, Walk, type Scope, type WalkedKey } from '../protocol/walk.ts';
 
 export interface VerifyOptions extends Scope {
   /** Look only whether files are there and as long as they should be. */
@@ -32,18 +31,16 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
     tally.bytes += bytes;
     options.onBytes?.(bytes);
   };
-  const look = (bucket: string, key: string): Promise<ObjectHealth | undefined> =>
+  const look = ({ bucket, key }: WalkedKey): Promise<ObjectHealth | undefined> =>
     examine(context, bucket, key, { quick: options.quick ?? false, budget, signal: options.signal, onBytes });
   const report = async (health: ObjectHealth | undefined): Promise<void> => {
     if (health === undefined) return;
     tally.add(health);
     await options.onObject?.(health);
   };
-  const unreadable = new UnreadableFolders();
-  const rules: WalkRules = { onUnreadable: unreadable.add, onTooFew: () => undefined };
+  const walk = new Walk(context, view, options, GOES_ON);
   await report(await examineHorizon(context, view, options.signal));
-  for (const bucket of await bucketsOf(context, view, options, rules))
-    await report(await examineBucket(context, view, bucket, options.signal));
-  for await (const health of mapKeys(context, view, options, look, rules)) await report(health);
-  return tally.report(unreadable.all());
+  for (const bucket of await walk.buckets()) await report(await examineBucket(context, view, bucket, options.signal));
+  for await (const health of walk.map(look)) await report(health);
+  return tally.report(walk.unreadable.all());
 }

@@ -10,7 +10,7 @@ import type { StoreContext } from '../protocol/context.ts';
 import { noSuchBucket, readBucket } from '../protocol/documents.ts';
 import { list } from './list.ts';
 import { Operation } from '../protocol/operation.ts';
-import { bucketFolders } from '../protocol/walk.ts';
+import { Walk } from '../protocol/walk.ts';
 
 /** A bucket in a list. */
 export interface ListedBucket {
@@ -103,7 +103,7 @@ async function refuseObjects(context: StoreContext, bucket: string): Promise<voi
 export async function listBuckets(context: StoreContext, allowStale: boolean): Promise<ListedBucket[]> {
   const view = await context.lookForReading(allowStale);
   const buckets: ListedBucket[] = [];
-  for (const bucket of await bucketFolders(context, view, { allowStale })) {
+  for (const bucket of await new Walk(context, view, {}, { allowStale }).buckets()) {
     const { document } = await readBucket(context, view, bucket, allowStale);
     if (document !== undefined)
       buckets.push({

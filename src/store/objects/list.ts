@@ -1,16 +1,11 @@
-import { pMapIterable } from 'p-map';
-import type { Disk } from '../../disks/disk.ts';
-import type { DiskView } from '../../disks/disk-set.ts';
+import { mapAtOnce } from '../../concurrency/workers.ts';
 import { isDiskFault, type StoreError } from '../../errors.ts';
-import { bucketFolder, metaKind } from '../../metadata/catalog.ts';
-import { agreedDocument, readCopies } from '../../metadata/copies.ts';
-import { prefixToFolder } from '../../metadata/key-path.ts';
-import { readKeyLevel, type KeyLevel, type KeyNode } from '../../metadata/key-tree.ts';
+import { agreedDocument } from '../../metadata/copies.ts';
 import { isTombstone, type ObjectMeta } from '../../metadata/meta.ts';
-import { checkBucketName, compareUtf8 } from '../../metadata/names.ts';
+import { checkBucketName } from '../../metadata/names.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { requireBucket } from '../protocol/documents.ts';
-import { judgeFailures } from '../protocol/folders.ts';
+import { Walk, type WalkedFolder, type WalkedKey } from '../protocol/walk.ts';
 
 export interface ListOptions {
   /** Only keys that begin with it. */
@@ -53,82 +48,56 @@ const READ_AHEAD = 16;
  */
 export async function* list(context: StoreContext, bucket: string, options: ListOptions): AsyncGenerator<Listed> {
   checkBucketName(bucket);
-  const allowStale = options.allowStale ?? false;
+  const { prefix, folders = false, allowStale = false } = options;
   const view = await context.lookForReading(allowStale);
   await requireBucket(context, view, bucket, allowStale);
-  yield* new Walk(context, view, bucket, options).run();
+  const walk = new Walk(
+    context,
+    view,
+    { bucket, prefix },
+    {
+      allowStale,
+      // What is given is believed at once, so it can't wait for the end of the walk.
+      onListed: () => context.confirm(view, allowStale),
+      onTooFew: options.onDamaged && ((error, base) => options.onDamaged?.(base, error)),
+      leaveOut: true,
+    },
+  );
+  yield* new Listing(context, walk, options).of(walk.top(bucket), folders);
 }
 
-class Walk {
+class Listing {
   readonly #context: StoreContext;
-  readonly #view: DiskView;
-  readonly #bucket: string;
+  readonly #walk: Walk;
   readonly #options: ListOptions;
-  readonly #prefix: string;
 
-  constructor(context: StoreContext, view: DiskView, bucket: string, options: ListOptions) {
+  constructor(context: StoreContext, walk: Walk, options: ListOptions) {
     this.#context = context;
-    this.#view = view;
-    this.#bucket = bucket;
+    this.#walk = walk;
     this.#options = options;
-    this.#prefix = options.prefix ?? '';
   }
 
-  run(): AsyncGenerator<Listed> {
-    const base = this.#prefix.slice(0, this.#prefix.lastIndexOf('/') + 1);
-    const folder = [bucketFolder(this.#bucket), ...prefixToFolder(base)].join('/');
-    return this.#walk(folder, base, this.#view.online, this.#options.folders ?? false);
-  }
-
-  async *#walk(folder: string, base: string, disks: readonly Disk[], folders: boolean): AsyncGenerator<Listed> {
-    const level = await readKeyLevel(disks, folder, base);
-    await this.#context.confirm(this.#view, this.#options.allowStale);
-    if (!this.#isListed(level, base)) return;
-    const nodes = level.nodes
-      .filter(({ name }) => name.startsWith(this.#prefix))
-      .sort((a, b) => compareUtf8(a.name, b.name));
-    const entries = pMapIterable(
-      nodes,
-      async (node) => (node.folder === undefined ? await this.#read(node) : { ...node, folder: node.folder }),
-      { concurrency: READ_AHEAD },
-    );
+  /** @param isFolded whether folders in it are entries of their own */
+  async *of(folder: WalkedFolder, isFolded: boolean): AsyncGenerator<Listed> {
+    const found = isFolded ? this.#walk.entriesOf(folder) : this.#walk.keysIn(folder);
+    const entries = mapAtOnce(found, READ_AHEAD, async (entry) => ('key' in entry ? this.#read(entry) : entry));
     for await (const entry of entries) {
       if (entry === undefined) continue;
-      if ('version' in entry) {
-        yield toListed(entry);
-      } else if (!folders) {
-        yield* this.#walk(entry.folder, entry.name, entry.disks, false);
-      } else if (await this.#hasObject(entry.folder, entry.name, entry.disks)) {
-        yield { kind: 'folder', prefix: entry.name };
-      }
+      if ('version' in entry) yield toListed(entry);
+      else if (await this.#hasObject(entry)) yield { kind: 'folder', prefix: entry.prefix };
     }
   }
 
-  /** Whether enough disks could list a level. @throws TOO_FEW_DISKS_TO_READ where not, and nobody is there to be told */
-  #isListed({ failures }: KeyLevel, base: string): boolean {
-    const { onDamaged, allowStale } = this.#options;
-    let isListed = true;
-    const onTooFew = (error: StoreError): void => {
-      isListed = false;
-      onDamaged?.(base, error);
-    };
-    judgeFailures(this.#context.disks, this.#view, failures, { allowStale, onTooFew: onDamaged && onTooFew });
-    return isListed;
-  }
-
   /** Folders may hold nothing but tombstones. */
-  async #hasObject(folder: string, base: string, disks: readonly Disk[]): Promise<boolean> {
-    for await (const object of this.#walk(folder, base, disks, false)) return object.kind === 'object';
+  async #hasObject(folder: WalkedFolder): Promise<boolean> {
+    for await (const object of this.of(folder, false)) return object.kind === 'object';
     return false;
   }
 
-  /** The key's newest meta. A disk that has no file for it has answered too. */
-  async #read({ name: key, disks }: KeyNode): Promise<ObjectMeta | undefined> {
-    const without = this.#view.online.filter((disk) => !disks.includes(disk));
-    const copies = await readCopies(disks, metaKind(this.#bucket, key));
-    const answers = [...copies, ...without.map((disk) => ({ disk, state: 'absent' as const }))];
+  /** The key's newest meta; undefined where the object is deleted, or its meta can't be given. */
+  async #read({ key, copies }: WalkedKey): Promise<ObjectMeta | undefined> {
     try {
-      const meta = agreedDocument(this.#context.disks, answers, this.#options.allowStale ?? false);
+      const meta = agreedDocument(this.#context.disks, await copies(), this.#options.allowStale ?? false);
       return meta === undefined || isTombstone(meta) ? undefined : meta;
     } catch (error) {
       if (!isDiskFault(error) || this.#options.onDamaged === undefined) throw error;

@@ -12,16 +12,6 @@ export interface UnreadableFolder {
   reason: string;
 }
 
-/** How a walk over metas deals with folders that disks can't list. */
-export interface WalkRules {
-  /** Be content with what any disk lists. */
-  allowStale?: boolean | undefined;
-  /** Told of each such folder. */
-  onUnreadable?: ((failure: FolderFailure) => void) | undefined;
-  /** Told where so many disks can't list a folder that objects in it may be overlooked; without it, the walk ends with that. */
-  onTooFew?: ((error: StoreError) => void) | undefined;
-}
-
 /** Gathers what could not be listed, each folder once, and none that is in another of them. */
 export class UnreadableFolders {
   readonly #found = new Map<string, UnreadableFolder>();
@@ -49,37 +39,42 @@ export class UnreadableFolders {
 }
 
 /**
- * Judges the failures of one level of the tree. Where R voters have listed a folder, one of them knows of each key that was
- * ever acknowledged, and a disk's failure is no more than its own damage. A disk that has gone looks as if it had listed
- * an empty folder; `DiskSet.confirm` tells that.
- * @throws TOO_FEW_DISKS_TO_READ where fewer have, and nobody is there to be told
+ * What there is to say of each folder that too few disks could list. Where R voters have listed a folder, one of them knows of
+ * each key that was ever acknowledged, and a disk's failure is no more than its own damage. A disk that has gone looks as if
+ * it had listed an empty folder; `DiskSet.confirm` tells that.
+ *
+ * @param failures of one level of the tree
+ * @param allowStale whether one disk is enough
  */
-export function judgeFailures(
+export function tooFewListed(
   set: DiskSet,
   { online }: DiskView,
   failures: readonly FolderFailure[],
-  rules: WalkRules,
-): void {
-  for (const failure of failures) rules.onUnreadable?.(failure);
-  for (const folder of new Set(failures.map((failure) => failure.folder))) {
+  allowStale = false,
+): StoreError[] {
+  const needed = allowStale ? 1 : set.readQuorum;
+  const folders = [...new Set(failures.map(({ folder }) => folder))];
+  return folders.flatMap((folder) => {
     const here = failures.filter((failure) => failure.folder === folder);
     const listers = online.filter((disk) => !here.some((failure) => failure.disk === disk));
-    const found = rules.allowStale === true ? listers.length : listers.filter((disk) => set.isVoter(disk)).length;
-    const needed = rules.allowStale === true ? 1 : set.readQuorum;
-    const first = here[0]?.error;
-    if (found >= needed || first === undefined) continue;
-    const error = new StoreError(
-      'TOO_FEW_DISKS_TO_READ',
-      `${found} of ${set.disks.length} disks can list ${folder}, and it takes ${needed} to know of everything in it: ${here.map((failure) => failure.error.message).join('; ')}`,
-      {
-        ...first.details,
-        expected: needed,
-        found,
-        ...(here.length < 2 ? {} : { disks: here.map(({ disk }) => disk.name) }),
-      },
-      first,
-    );
-    if (rules.onTooFew === undefined) throw error;
-    rules.onTooFew(error);
-  }
+    const found = listers.filter((disk) => allowStale || set.isVoter(disk)).length;
+    return found < needed ? [tooFewError(set, here, needed, found)] : [];
+  });
+}
+
+/** @param failures of one folder */
+function tooFewError(set: DiskSet, failures: readonly FolderFailure[], expected: number, found: number): StoreError {
+  const [first] = failures;
+  const reasons = failures.map(({ error }) => error.message).join('; ');
+  return new StoreError(
+    'TOO_FEW_DISKS_TO_READ',
+    `${found} of ${set.disks.length} disks can list ${first?.folder}, and it takes ${expected} to know of everything in it: ${reasons}`,
+    {
+      ...first?.error.details,
+      expected,
+      found,
+      disks: failures.length < 2 ? undefined : failures.map(({ disk }) => disk.name),
+    },
+    first?.error,
+  );
 }
