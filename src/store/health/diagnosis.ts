@@ -45,6 +45,9 @@ export interface ObjectHealth {
   lost: { from: number; to: number }[];
 }
 
+/** What is said of an object of which nothing is known. */
+const UNKNOWN = { version: undefined, redundancy: undefined, size: undefined, survives: 0 };
+
 /** Objects in total. */
 export interface HealthReport {
   objects: number;
@@ -129,14 +132,9 @@ export class Diagnosis {
     const { path } = metaKind(meta.bucket, meta.key);
     // Meanwhile a newer one may have come; what counts is whether all have it.
     const newest = newestCopy(copies)?.document ?? meta;
-    let answers = 0;
-    let current = 0;
-    for (const copy of copies) {
-      const problem = judgeCopy(copy, newest);
-      if (problem === undefined) current++;
-      if (copy.state !== 'bad' && context.disks.isVoter(copy.disk)) answers++;
-      if (problem !== undefined) this.#problems.push({ part: 'meta', disk: copy.disk.name, path, ...problem });
-    }
+    this.#problems.push(...problemsOf(copies, newest, path));
+    const answers = copies.filter((copy) => copy.state !== 'bad' && context.disks.isVoter(copy.disk)).length;
+    const current = copies.length - this.#problems.length;
     for (const { disk, state } of view.offline) {
       this.#problems.push({
         part: 'meta',
@@ -209,54 +207,30 @@ export function withoutMeta(
   reason: StoreError,
 ): ObjectHealth {
   const { path } = metaKind(bucket, key);
-  const problems = copies.flatMap((copy): Problem[] => {
-    const problem = badCopy(copy);
-    return problem === undefined ? [] : [{ part: 'meta', disk: copy.disk.name, path, ...problem }];
-  });
+  const problems = problemsOf(copies, undefined, path);
   if (problems.length === 0)
     problems.push({ part: 'meta', disk: reason.details.disk ?? '', path, state: 'unreadable', reason: reason.message });
-  return {
-    bucket,
-    key,
-    state: 'lost',
-    version: undefined,
-    redundancy: undefined,
-    size: undefined,
-    survives: 0,
-    problems,
-    lost: [],
-  };
+  return { bucket, key, state: 'lost', ...UNKNOWN, problems, lost: [] };
 }
 
+/** A document that may say that what it was about is gone. */
+export type DeletableDocument = VersionedDocument & { deleted?: true | undefined };
+
 /** The health of a bucket's own document, or without a bucket of the store's horizon; undefined where all is well, or where there is none. */
-export function healthOfDocument(
+export function healthOfDocument<T extends DeletableDocument>(
   { disks }: StoreContext,
   bucket: string,
-  path: string,
-  copies: readonly Copy<VersionedDocument & { deleted?: true | undefined }>[],
+  { path }: DocumentKind<T>,
+  copies: readonly Copy<T>[],
 ): ObjectHealth | undefined {
   const newest = newestCopy(copies)?.document;
-  const bad = copies.filter((copy) => copy.state === 'bad');
-  if (newest?.deleted === true || (newest === undefined && bad.length === 0)) return undefined;
-  const problems = copies.flatMap((copy): Problem[] => {
-    const problem = newest === undefined ? badCopy(copy) : judgeCopy(copy, newest);
-    return problem === undefined ? [] : [{ part: 'meta', disk: copy.disk.name, path, ...problem }];
-  });
+  if (newest?.deleted === true) return undefined;
+  const problems = problemsOf(copies, newest, path);
   if (problems.length === 0) return undefined;
   const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length - disks.readQuorum;
-  const survives = Math.min(answers, copies.length - problems.length - 1);
+  const survives = Math.max(0, Math.min(answers, copies.length - problems.length - 1));
   const state = answers < 0 || newest === undefined ? 'lost' : 'degraded';
-  return {
-    bucket,
-    key: '',
-    state,
-    version: newest?.version,
-    redundancy: undefined,
-    size: undefined,
-    survives: Math.max(0, survives),
-    problems,
-    lost: [],
-  };
+  return { bucket, key: '', state, ...UNKNOWN, version: newest?.version, survives, problems, lost: [] };
 }
 
 /** Whether a shard is on a disk that gives its chunks away, or that the store no longer has. */
@@ -264,27 +238,30 @@ export function mustLeave({ disks }: StoreContext, shard: ShardEntry): boolean {
   return disks.roleOf(shard.disk) === 'draining' || !disks.disks.some(({ name }) => name === shard.disk);
 }
 
-function judgeCopy<T extends VersionedDocument>(
-  copy: Copy<T>,
-  newest: T,
-): Pick<Problem, 'state' | 'reason'> | undefined {
-  const on = `the meta on disk "${copy.disk.name}"`;
-  switch (copy.state) {
-    case 'valid':
-      if (compareAge(copy.document, newest) === 0) return undefined;
-      return { state: 'stale', reason: `${on} is of version ${copy.document.version}` };
-    case 'absent':
-      return { state: 'missing', reason: `${on} is missing` };
-    case 'other':
-      return { state: 'damaged', reason: `${on} is that of ${JSON.stringify(copy.name)}` };
-    case 'bad':
-      return badCopy(copy);
-  }
+/** What is wrong with a document's copies. @param newest undefined where it is not known: then only what can't be read is wrong */
+function problemsOf<T extends VersionedDocument>(
+  copies: readonly Copy<T>[],
+  newest: T | undefined,
+  path: string,
+): Problem[] {
+  return copies.flatMap((copy) => {
+    const wrong = whatIsWrong(copy, newest);
+    return wrong === undefined ? [] : [{ part: 'meta' as const, disk: copy.disk.name, path, ...wrong }];
+  });
 }
 
-function badCopy(copy: Copy<unknown>): Pick<Problem, 'state' | 'reason'> | undefined {
-  if (copy.state !== 'bad') return undefined;
-  return { state: copy.bytes === undefined ? 'unreadable' : 'damaged', reason: copy.error.message };
+function whatIsWrong<T extends VersionedDocument>(
+  copy: Copy<T>,
+  newest: T | undefined,
+): Pick<Problem, 'state' | 'reason'> | undefined {
+  if (copy.state === 'bad')
+    return { state: copy.bytes === undefined ? 'unreadable' : 'damaged', reason: copy.error.message };
+  if (newest === undefined) return undefined;
+  const on = `the meta on disk "${copy.disk.name}"`;
+  if (copy.state === 'absent') return { state: 'missing', reason: `${on} is missing` };
+  if (copy.state === 'other') return { state: 'damaged', reason: `${on} is that of ${JSON.stringify(copy.name)}` };
+  if (compareAge(copy.document, newest) === 0) return undefined;
+  return { state: 'stale', reason: `${on} is of version ${copy.document.version}` };
 }
 
 /** How a shard with a fault is. */

@@ -5,12 +5,21 @@ import type { DiskView } from '../../disks/disk-set.ts';
 import { isDiskFault, isStoreError, throwIfAborted, type StoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { bucketKind, metaKind } from '../../metadata/catalog.ts';
-import { readCopies } from '../../metadata/copies.ts';
+import { readCopies, type DocumentKind } from '../../metadata/copies.ts';
 import { horizonKind } from '../../metadata/horizon.ts';
 import type { ObjectMeta } from '../../metadata/meta.ts';
 import { stripesOf, type ShardEntry } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { Diagnosis, healthOfDocument, isGone, readQuietCopies, withoutMeta, type ObjectHealth } from './diagnosis.ts';
+import {
+  Diagnosis,
+  healthOfDocument,
+  isGone,
+  readQuietCopies,
+  withoutMeta,
+  type DeletableDocument,
+  type ObjectHealth,
+} from './diagnosis.ts';
+import type { Walk } from '../protocol/walk.ts';
 import { openVersion, type OpenVersion } from '../protocol/open-version.ts';
 
 export interface ExamineOptions {
@@ -61,43 +70,28 @@ export async function examine(
   }
 }
 
-/** Looks at every copy of a bucket's own document; undefined where all is well. */
-export async function examineBucket(
+/** The health of the store's horizon, and of the documents of a walk's buckets, undefined where all is well. */
+export async function* examineDocuments(
   context: StoreContext,
   view: DiskView,
-  bucket: string,
-  signal?: AbortSignal,
-): Promise<ObjectHealth | undefined> {
-  const session = await context.locks.open('read');
-  try {
-    return healthOfDocument(
-      context,
-      bucket,
-      bucketKind(bucket).path,
-      await readQuietCopies(session, view, bucketKind(bucket), lockName.bucket(bucket), signal),
-    );
-  } finally {
-    await session.close();
-  }
-}
-
-/** The same of the store's horizon. */
-export async function examineHorizon(
-  context: StoreContext,
-  view: DiskView,
-  signal?: AbortSignal,
-): Promise<ObjectHealth | undefined> {
-  const session = await context.locks.open('read');
-  try {
-    return healthOfDocument(
-      context,
-      '',
-      horizonKind.path,
-      await readQuietCopies(session, view, horizonKind, lockName.clock(), signal),
-    );
-  } finally {
-    await session.close();
-  }
+  walk: Walk,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ObjectHealth | undefined> {
+  const examineOne = async <T extends DeletableDocument>(
+    bucket: string,
+    kind: DocumentKind<T>,
+    lock: string,
+  ): Promise<ObjectHealth | undefined> => {
+    const session = await context.locks.open('read');
+    try {
+      return healthOfDocument(context, bucket, kind, await readQuietCopies(session, view, kind, lock, signal));
+    } finally {
+      await session.close();
+    }
+  };
+  yield await examineOne('', horizonKind, lockName.clock());
+  for (const bucket of await walk.buckets())
+    yield await examineOne(bucket, bucketKind(bucket), lockName.bucket(bucket));
 }
 
 /** What to say of an object whose version can't be opened; undefined where it has been deleted. @throws what concerns the whole store */

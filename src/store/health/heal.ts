@@ -10,7 +10,7 @@ import { horizonKind } from '../../metadata/horizon.ts';
 import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
 import { unblock, type BlockedDocument } from './blocked.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { examine, examineBucket, examineHorizon } from './examine.ts';
+import { examine, examineDocuments } from './examine.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import type { UnreadableFolder } from '../protocol/folders.ts';
 import { gc, type GcReport } from './gc.ts';
@@ -269,10 +269,8 @@ class Healing {
     // What could not be listed before may be able to be now.
     const walk = this.#newWalk();
     const work = await this.#makeWork();
-    await this.#report(await examineHorizon(this.#context, view, this.#options.signal));
-    for (const bucket of await walk.buckets()) {
-      await this.#report(await examineBucket(this.#context, view, bucket, this.#options.signal));
-    }
+    for await (const health of examineDocuments(this.#context, view, walk, this.#options.signal))
+      await this.#report(health);
     const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
     await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => {
       await this.#report(await work(bucket, key));

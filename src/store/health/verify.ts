@@ -1,6 +1,6 @@
 import { Budget } from '../../concurrency/budget.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { examine, examineBucket, examineHorizon } from './examine.ts';
+import { examine, examineDocuments } from './examine.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
 import { GOES_ON, Walk, type Scope, type WalkedKey } from '../protocol/walk.ts';
 
@@ -39,8 +39,7 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
     await options.onObject?.(health);
   };
   const walk = new Walk(context, view, options, GOES_ON);
-  await report(await examineHorizon(context, view, options.signal));
-  for (const bucket of await walk.buckets()) await report(await examineBucket(context, view, bucket, options.signal));
+  for await (const health of examineDocuments(context, view, walk, options.signal)) await report(health);
   for await (const health of walk.map(look)) await report(health);
   return tally.report(walk.unreadable.all());
 }
