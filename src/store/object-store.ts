@@ -191,7 +191,7 @@ export class ObjectStore {
     return listBuckets(this.#context, options.allowStale ?? false);
   }
 
-  /** The disks in the store's order, how each is, and what is on it; reads all metas. @throws TOO_FEW_DISKS_TO_READ */
+  /** The disks in the store's order, how each is, and what is on it; reads all metas of the scope. @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_READ */
   usage(options: UsageOptions = {}): Promise<DiskUsage[]> {
     return usage(this.#context, options);
   }

@@ -83,3 +83,20 @@ test('usage tells how each disk is: where, away, empty, foreign, stale, joining'
   await store.replaceDisk('disk3');
   expect((await store.usage())[2]).toMatchObject({ role: 'joining', state: { status: 'online' } });
 });
+
+test('usage of a bucket or prefix counts what its objects have on the disks, and nothing else', async () => {
+  const store = await newStore(3);
+  await store.createBucket('other');
+  for (const [bucket, key, size] of [
+    ['bucket', 'a/1', 1],
+    ['bucket', 'b/1', 20],
+    ['other', 'a/1', 300],
+  ] as const)
+    await store.put(bucket, key, seededBytes(size, key));
+  const used = async (scope: { bucket?: string; prefix?: string }): Promise<number> =>
+    (await store.usage(scope)).reduce((sum, disk) => sum + disk.used, 0);
+  expect(await used({})).toBe(321);
+  expect(await used({ bucket: 'bucket' })).toBe(21);
+  expect(await used({ bucket: 'bucket', prefix: 'a' })).toBe(1);
+  await expect(store.usage({ bucket: 'none' })).rejects.toMatchObject({ code: 'NO_SUCH_BUCKET' });
+});
