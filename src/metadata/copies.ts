@@ -27,7 +27,7 @@ export interface DocumentKind<T> {
 }
 
 /**
- * Reads a document's copies on the given disks, and judges each. What is wrong with a disk or a copy makes that a bad copy.
+ * Reads a document's copies on the given disks, and recognises each. What is wrong with a disk or a copy makes that a bad copy.
  * Copies that are the same to the byte, as they mostly are, are parsed once.
  * @throws OUT_OF_RESOURCES, ABORTED: these say nothing of a copy
  */
@@ -37,7 +37,7 @@ export async function readCopies<T extends VersionedDocument>(
 ): Promise<Copy<T>[]> {
   const copies: Copy<T>[] = [];
   const files = await Promise.all(disks.map((disk) => readFile(disk, kind.path)));
-  for (const file of files) copies.push(judge(file, kind, copies));
+  for (const file of files) copies.push(recognise(file, kind, copies));
   return copies;
 }
 
@@ -52,7 +52,12 @@ async function readFile(disk: Disk, path: string): Promise<ReadFile> {
   }
 }
 
-function judge<T extends VersionedDocument>(file: ReadFile, kind: DocumentKind<T>, known: readonly Copy<T>[]): Copy<T> {
+/** @param known copies of other disks, which this one may be the same as */
+function recognise<T extends VersionedDocument>(
+  file: ReadFile,
+  kind: DocumentKind<T>,
+  known: readonly Copy<T>[],
+): Copy<T> {
   const { disk } = file;
   if ('error' in file) return { disk, state: 'bad', error: file.error, bytes: undefined };
   const { bytes } = file;

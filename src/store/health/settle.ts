@@ -47,7 +47,7 @@ interface Settling<T> extends DocumentKind<T> {
 }
 
 /** What has to be done about a document's copies. */
-interface Judged<T> extends Omit<Settled, 'live'> {
+interface Decision<T> extends Omit<Settled, 'live'> {
   /** The documents that disks show. */
   shown: T[];
   /** The newest of them, or none. */
@@ -123,20 +123,20 @@ export class Settler {
   }
 
   /** Says what has to be done about a document's copies, before anything is locked. */
-  async #look<T extends VersionedDocument>(kind: Settling<T>): Promise<Judged<T>> {
+  async #look<T extends VersionedDocument>(kind: Settling<T>): Promise<Decision<T>> {
     const copies = await readOpenCopies(this.#view.online, kind, this.#options.obstacles);
-    return this.#judge({ kind, view: this.#view, copies });
+    return this.#decide({ kind, view: this.#view, copies });
   }
 
   #alone(work: (operation: Operation) => Promise<Settled>): Promise<Settled> {
     return Operation.run(this.#context, { view: this.#view, signal: this.#options.signal }, work);
   }
 
-  async #judge<T extends VersionedDocument>({
+  async #decide<T extends VersionedDocument>({
     kind: { path, isDeleted },
     view,
     copies,
-  }: Locked<T> & { kind: Settling<T> }): Promise<Judged<T>> {
+  }: Locked<T> & { kind: Settling<T> }): Promise<Decision<T>> {
     const { disks } = this.#context;
     const { mend, allowStale, obstacles } = this.#options;
     const shown = copies.flatMap((copy) => (copy.state === 'valid' ? [copy.document] : []));
@@ -171,10 +171,10 @@ export class Settler {
   async #settle<T extends VersionedDocument>(
     operation: Operation,
     locked: Locked<T> & { kind: Settling<T> },
-  ): Promise<Judged<T>> {
+  ): Promise<Decision<T>> {
     const { kind, copies } = locked;
     const { path, within } = kind;
-    const judged = await this.#judge(locked);
+    const judged = await this.#decide(locked);
     const newest = newestCopy(copies);
     if (judged.outcome === 'agreed') return judged;
     const { durable } = operation;
