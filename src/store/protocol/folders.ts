@@ -16,10 +16,10 @@ export interface UnreadableFolder {
 export class UnreadableFolders {
   readonly #found = new Map<string, UnreadableFolder>();
 
-  readonly add = ({ disk, folder, error }: FolderFailure): void => {
-    if (!this.has(disk, folder))
-      this.#found.set(`${disk.name} ${folder}`, { disk: disk.name, path: folder, reason: error.message });
-  };
+  add({ disk, folder, error }: FolderFailure): void {
+    if (this.has(disk, folder)) return;
+    this.#found.set(`${disk.name} ${folder}`, { disk: disk.name, path: folder, reason: error.message });
+  }
 
   /** Whether the disk could not list this folder, or one that it is in. */
   has(disk: Disk, folder: string): boolean {

@@ -47,7 +47,7 @@ export interface WalkRules {
   leaveOut?: boolean | undefined;
   /** Called when a folder has been listed, before anything in it is walked. */
   onListed?: (() => Promise<void>) | undefined;
-  /** Called when everything in a folder has been walked. */
+  /** Called when all keys in a folder have been given; some may still be worked on. */
   onLeft?: ((folder: string, disks: readonly Disk[]) => Promise<void>) | undefined;
 }
 
