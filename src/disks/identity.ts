@@ -38,7 +38,7 @@ export function readDiskMark(text: string): DiskIdentity | undefined {
 }
 
 /** Compares the text of a `disk.json` with the disk that the store expects there. */
-export function judgeDiskMark(text: string, expected: DiskIdentity): DiskState {
+export function compareDiskMark(text: string, expected: DiskIdentity): DiskState {
   let json: unknown;
   try {
     json = JSON.parse(text);

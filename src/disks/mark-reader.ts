@@ -1,6 +1,6 @@
 import { isStoreError, reasonOf } from '../errors.ts';
 import type { Disk, DiskState } from './disk.ts';
-import { DISK_MARK, judgeDiskMark, MAX_MARK_BYTES, type DiskIdentity } from './identity.ts';
+import { DISK_MARK, compareDiskMark, MAX_MARK_BYTES, type DiskIdentity } from './identity.ts';
 
 /** What a disk may hold that is nobody's: file systems make this one by themselves. */
 export const IGNORED_NAMES: ReadonlySet<string> = new Set(['lost+found']);
@@ -29,7 +29,7 @@ export class MarkReader {
       const stat = await this.#disk.stat(DISK_MARK);
       // The mark is read once; while its stamp stays, this is still the same file on the same file system.
       if (stat !== undefined && stat.stamp === this.#knownStamp) return { status: 'online', reason: 'online' };
-      const state = stat === undefined ? await this.#unmarked() : await this.#judge();
+      const state = stat === undefined ? await this.#unmarked() : await this.#compare();
       this.#knownStamp = state.status === 'online' ? stat?.stamp : undefined;
       return state;
     } catch (error) {
@@ -39,9 +39,9 @@ export class MarkReader {
     }
   }
 
-  async #judge(): Promise<DiskState> {
+  async #compare(): Promise<DiskState> {
     const text = await this.#disk.read(DISK_MARK, { limit: MAX_MARK_BYTES });
-    return judgeDiskMark(text?.toString('utf8') ?? '', this.#identity);
+    return compareDiskMark(text?.toString('utf8') ?? '', this.#identity);
   }
 
   async #unmarked(): Promise<DiskState> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatDiskMark, judgeDiskMark, readDiskMark } from '../../src/disks/identity.ts';
+import { formatDiskMark, compareDiskMark, readDiskMark } from '../../src/disks/identity.ts';
 import { identityOf } from './make-disks.ts';
 
 const identity = identityOf(1);
@@ -17,15 +17,15 @@ describe('the mark of a disk', () => {
   });
 
   it('is recognised by the disk that wrote it, also with members that a later program added', () => {
-    expect(judgeDiskMark(formatDiskMark(identity), identity).status).toBe('online');
+    expect(compareDiskMark(formatDiskMark(identity), identity).status).toBe('online');
     const later = formatDiskMark(identity).replace('"format": 1,', '"format": 1, "room": 5,');
-    expect(judgeDiskMark(later, identity).status).toBe('online');
+    expect(compareDiskMark(later, identity).status).toBe('online');
   });
 
   it.each(['', '{', 'null', '[]', '"text"', '{}', '{"format":1}', '{"format":1,"store":"x","name":"disk1","id":"y"}'])(
     'that reads %j is unreadable',
     (text) => {
-      expect(judgeDiskMark(text, identity).status).toBe('unreadable');
+      expect(compareDiskMark(text, identity).status).toBe('unreadable');
     },
   );
 
@@ -46,11 +46,11 @@ describe('the mark of a disk', () => {
 
   it('of another store is foreign even where name and id are the same', () => {
     const mark = formatDiskMark({ ...identity, storeId: '33333333-3333-4333-8333-333333333333' });
-    expect(judgeDiskMark(mark, identity).status).toBe('foreign');
+    expect(compareDiskMark(mark, identity).status).toBe('foreign');
   });
 
   it('names the disk that it is of when disks are swapped', () => {
-    const state = judgeDiskMark(formatDiskMark(identityOf(2)), identity);
+    const state = compareDiskMark(formatDiskMark(identityOf(2)), identity);
     expect(state.status).toBe('swapped');
     expect(state.reason).toContain('"disk2"');
   });

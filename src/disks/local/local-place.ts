@@ -8,7 +8,7 @@ import { patiently } from '../../files/patiently.ts';
 import { readTextIfThere } from '../../files/read-file.ts';
 import type { Disk } from '../disk.ts';
 import type { DiskDriver, DiskPlace } from '../driver.ts';
-import { DISK_MARK, formatDiskMark, judgeDiskMark, readDiskMark, type DiskIdentity } from '../identity.ts';
+import { DISK_MARK, formatDiskMark, compareDiskMark, readDiskMark, type DiskIdentity } from '../identity.ts';
 import { IGNORED_NAMES } from '../mark-reader.ts';
 import { LocalDisk } from './local-disk.ts';
 
@@ -111,7 +111,7 @@ class LocalPlace implements DiskPlace {
    */
   async #isBegun(identity: DiskIdentity, folders: readonly string[]): Promise<boolean> {
     const text = await this.#markText();
-    const status = text === undefined ? 'empty' : judgeDiskMark(text, identity).status;
+    const status = text === undefined ? 'empty' : compareDiskMark(text, identity).status;
     if (status === 'online') return true;
     // A mark that is no document is one that the dying init had only begun to write.
     const allowed = status === 'unreadable' ? [...folders, DISK_MARK] : folders;

@@ -174,18 +174,18 @@ export class Settler {
   ): Promise<Decision<T>> {
     const { kind, copies } = locked;
     const { path, within } = kind;
-    const judged = await this.#decide(locked);
+    const decision = await this.#decide(locked);
     const newest = newestCopy(copies);
-    if (judged.outcome === 'agreed') return judged;
+    if (decision.outcome === 'agreed') return decision;
     const { durable } = operation;
     const remove = ({ disk }: Copy<T>): Promise<void> => disk.remove(path, { within, durable });
-    for (const disk of judged.replaced) await this.#options.obstacles?.clear(disk, path);
+    for (const disk of decision.replaced) await this.#options.obstacles?.clear(disk, path);
     if (newest === undefined) {
       // Damaged copies of something that no other disk knows of: it was never acknowledged, or is deleted.
-      for (const copy of judged.behind) await remove(copy);
-      return judged;
+      for (const copy of decision.behind) await remove(copy);
+      return decision;
     }
-    if (judged.outcome === 'removed') {
+    if (decision.outcome === 'removed') {
       // Before the first tombstone goes, no disk may get an older copy back when the power goes.
       for (const copy of durable ? copies : []) {
         if (copy.state === 'valid') await copy.disk.syncFolder(dirname(path));
@@ -197,14 +197,14 @@ export class Settler {
       );
       for (const copy of stale) await remove(copy);
       // A disk that has just gone may hold an older copy, and look as if it held none.
-      if (!(await this.#context.disks.areAllOnline())) return { ...judged, outcome: 'agreed' };
+      if (!(await this.#context.disks.areAllOnline())) return { ...decision, outcome: 'agreed' };
       for (const copy of copies) if (copy.state !== 'other') await remove(copy);
-      return { ...judged, shown: [] };
+      return { ...decision, shown: [] };
     }
-    const { behind } = judged;
+    const { behind } = decision;
     const failures = await operation.bring(kind, behind, newest.bytes);
     if (failures.length > 0) throw new PublishError({ path, quorum: behind.length }, failures, true);
-    return { ...judged, shown: [newest.document] };
+    return { ...decision, shown: [newest.document] };
   }
 }
 
