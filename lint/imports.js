@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 import ts from 'typescript';
 import { mayImport, roomOf } from '../layers.js';
@@ -85,12 +85,24 @@ function onImport(visit) {
 }
 
 /**
- * The files that a file imports by their paths.
+ * What files import, for as long as they stay as they are: all are asked for once for each of them.
+ * @type {Map<string, { time: number, imports: string[] }>}
+ */
+const known = new Map();
+
+/**
+ * The files that a file imports by their paths; none where there is no such file.
  * @param {string} file
+ * @returns {string[]}
  */
 function importsOf(file) {
-  if (!existsSync(file)) return [];
+  const time = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (time === undefined) return [];
+  const before = known.get(file);
+  if (before?.time === time) return before.imports;
   const { importedFiles } = ts.preProcessFile(readFileSync(file, 'utf8'), true, true);
   const relative = importedFiles.map(({ fileName }) => fileName).filter((name) => name.startsWith('.'));
-  return relative.map((name) => path.resolve(path.dirname(file), name));
+  const imports = relative.map((name) => path.resolve(path.dirname(file), name));
+  known.set(file, { time, imports });
+  return imports;
 }
