@@ -57,5 +57,6 @@ export async function get(context: StoreContext, bucket: string, key: string, op
 }
 
 async function* flatten<T>(lists: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
-  for await (const list of lists) yield* list;
+  // Not `yield*`: who destroys the stream throws into it, and a list's iterator can't take that.
+  for await (const list of lists) for (const item of list) yield item;
 }
