@@ -1,5 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { ObjectStore } from '../src/index.ts';
 import type { Benchmark } from './support/benchmark.ts';
 import { BUCKET, downloadArgs } from './support/commands.ts';
@@ -31,6 +33,7 @@ export const download: Benchmark = {
         command: (folder) => run('node', downloadArgs(setting, root, KEY, target(folder)), { signal }),
         cat: (folder) => runShell(cat, [list, target(folder)], { signal, cwd: root }),
         library: (folder) => timed(() => store.getToFile(BUCKET, KEY, target(folder), { signal })),
+        stream: () => timed(async () => drain((await store.get(BUCKET, KEY, { signal })).body)),
         'cat and sync': (folder) => runShell(`${cat} && sync "$2"`, [list, target(folder)], { signal, cwd: root }),
       },
     );
@@ -51,6 +54,13 @@ export const download: Benchmark = {
           peer: 'cat',
           against: 'cat chunks > file',
         }),
+        compare(times, {
+          what: `library get of ${size}`,
+          ours: 'stream',
+          peer: 'library',
+          against: 'getToFile',
+          goal: 1,
+        }),
       ],
       notes: [
         `download: \`node dist/bin/download.js\`, from the start of the process to its end: every chunk checked against its
@@ -58,10 +68,16 @@ export const download: Benchmark = {
         'cat chunks > file: the same chunk files in order, with `xargs cat`, into a new file. It neither checks nor syncs.',
         'cat, then sync: the same, and then `sync` of the file: as durable as the download, without checks.',
         'library getToFile: the same reading inside the process of the benchmark, from an open store.',
+        'library get: the same as a stream, every piece of which is dropped when it comes; getToFile writes and syncs it.',
       ],
     };
   },
 };
+
+async function drain(body: Readable): Promise<void> {
+  body.resume();
+  await finished(body);
+}
 
 async function makeStore(root: string, folder: string, mebibytes: number, signal: AbortSignal): Promise<ObjectStore> {
   const file = path.join(folder, KEY);

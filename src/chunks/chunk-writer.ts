@@ -2,9 +2,18 @@ import type { Disk } from '../disks/disk.ts';
 import { Rooms } from '../disks/rooms.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
-import { isDiskFault, StoreError, throwIfAborted } from '../errors.ts';
-import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile, type ChunkEntry } from '../metadata/meta.ts';
+import { isDiskFault, must, StoreError, throwIfAborted } from '../errors.ts';
+import {
+  CHUNK_SIZE,
+  CHUNKS_FOLDER,
+  chunkFile,
+  MAX_CHUNKS,
+  parityFile,
+  type ChunkEntry,
+  type ParityEntry,
+} from '../metadata/meta.ts';
 import type { Redundancy } from '../metadata/redundancy.ts';
+import type { Budget, Release } from '../concurrency/budget.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
 import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
@@ -25,6 +34,8 @@ export interface ChunkWriterOptions {
   /** Chunks in flight; with parity, a stripe is in flight as a whole, and about twice as many are. */
   concurrency: number;
   pool: BufferPool;
+  /** Bytes of memory for what is being written; one stripe that is being read comes on top. */
+  budget: Budget;
   signal?: AbortSignal | undefined;
   onBytes?: ((bytes: number) => void) | undefined;
 }
@@ -67,28 +78,38 @@ export class ChunkWriter {
    * @throws the disks' error when too few are left to write to, the source's errors, ABORTED
    */
   async write(source: ChunkSource): Promise<WrittenChunks> {
-    const { concurrency, pool, signal, redundancy } = this.#options;
+    const { concurrency, pool, budget, signal, redundancy } = this.#options;
     this.#rooms = await Rooms.of(this.#all);
     this.#weights = this.#all.map((disk) => Math.min(this.#room(disk), Number.MAX_SAFE_INTEGER));
     const stripes = new StripeSource(source, signal);
     const chunksAtMost = Math.ceil((source.size ?? Infinity) / CHUNK_SIZE) || 1;
     const perStripe = Math.min(this.#width, chunksAtMost);
     const shards = this.#width + redundancy.parity;
+    const size = Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE);
     // A stripe's parity comes last: while that is written, others must be at work.
     const inFlight =
       shards === 1 || concurrency === 1 ? concurrency : Math.max(2, Math.ceil((2 * concurrency) / shards));
     try {
       await runWorkers(Math.min(inFlight, Math.ceil(chunksAtMost / this.#width)), async () => {
         throwIfAborted(signal);
-        const buffers = Array.from({ length: perStripe }, () =>
-          pool.take(Math.min(CHUNK_SIZE, source.size ?? CHUNK_SIZE)),
-        );
+        const buffers: Buffer[] = [];
+        const shares: Release[] = [];
+        const take = (): Buffer => {
+          const buffer = pool.take(size);
+          buffers.push(buffer);
+          return buffer;
+        };
+        const admit = async (chunks: number): Promise<void> => {
+          const parity = chunks === 1 ? 0 : redundancy.parity;
+          shares.push(await budget.take((chunks + parity) * pool.cost(size)));
+        };
         try {
-          const stripe = await stripes.next(buffers);
+          const stripe = await stripes.next(perStripe, take, admit);
           if (stripe.chunks.length > 0) await this.#writeStripe(stripe);
           return stripe.chunks.length === perStripe;
         } finally {
           for (const buffer of buffers) pool.give(buffer);
+          for (const release of shares) release();
         }
       });
     } finally {
@@ -97,7 +118,8 @@ export class ChunkWriter {
     }
     await this.#makeNamesDurable();
     await this.#removeUnused();
-    this.#written.parity.sort((a, b) => (a.protects[0] ?? 0) - (b.protects[0] ?? 0) || a.row - b.row);
+    const firstOf = ({ protects }: ParityEntry): number => must(protects[0], 'chunk that parity protects');
+    this.#written.parity.sort((a, b) => firstOf(a) - firstOf(b) || a.row - b.row);
     return this.#written;
   }
 
@@ -111,8 +133,8 @@ export class ChunkWriter {
   async #writeStripe(stripe: ReadStripe): Promise<void> {
     const { pool, redundancy } = this.#options;
     const { chunks } = stripe;
-    const last = chunks.at(-1)?.order ?? 0;
-    if ((last + 1) * (1 + redundancy.parity / this.#width) > MAX_CHUNKS) {
+    const [first, last] = [must(chunks[0], 'chunk in a stripe'), must(chunks.at(-1), 'chunk in a stripe')];
+    if ((last.order + 1) * (1 + redundancy.parity / this.#width) > MAX_CHUNKS) {
       throw new StoreError(
         'BAD_SOURCE',
         `an object has at most ${MAX_CHUNKS} chunks of ${CHUNK_SIZE} bytes, parity included`,
@@ -139,12 +161,12 @@ export class ChunkWriter {
         },
       );
       parity.forEach((bytes, row) => {
-        const file = parityFile(protects[0] ?? 0, row);
+        const file = parityFile(first.order, row);
         // A stripe of one chunk has copies of it.
-        const checksum = chunks.length === 1 ? chunks[0]?.sha256 : sha256(bytes);
+        const checksum = chunks.length === 1 ? first.sha256 : sha256(bytes);
         writes.push(
           this.#writeShard(places, file, bytes).then(async (disk) => {
-            const content = { file, size: bytes.length, sha256: (await checksum) ?? '' };
+            const content = { file, size: bytes.length, sha256: await checksum };
             const entry = { protects, row, disk: disk ?? this.#belonging(places, stripe.index), ...content };
             this.#written.parity.push(entry);
             if (disk === undefined) this.#written.unwritten.push(entry);
@@ -187,7 +209,7 @@ export class ChunkWriter {
     const others = [...this.#all.keys()].filter((index) => !chosen.includes(index));
     const turn = Math.floor((this.#start + stripe) / this.#all.length) % (others.length || 1);
     const order = [...chosen, ...others.slice(turn), ...others.slice(0, turn)];
-    return order.flatMap((index) => this.#all[index] ?? []);
+    return order.map((index) => must(this.#all[index], 'disk that was chosen'));
   }
 
   /** Writes a shard to the first disk that has none of its stripe and can take it; tells which, or that there is none. */
@@ -196,7 +218,7 @@ export class ChunkWriter {
       const disk = places.take((candidate) => this.#disks.includes(candidate) && this.#room(candidate) >= bytes.length);
       if (disk === undefined) return undefined;
       try {
-        await this.#rooms?.take(disk, bytes.length);
+        await must(this.#rooms, 'room').take(disk, bytes.length);
         await this.#makeFolder(disk);
         await disk.create(`${this.#folder}/${file}`, bytes, { durable: this.#options.durable });
         return disk.name;
@@ -210,13 +232,13 @@ export class ChunkWriter {
   }
 
   #room(disk: Disk): number {
-    return this.#rooms?.left(disk) ?? 0;
+    return must(this.#rooms, 'room').left(disk);
   }
 
   /** Where a shard belongs that no disk could take: on one that has no other of its stripe. */
   #belonging(places: StripePlaces, stripe: number): string {
     const free = this.#options.belong.filter((name) => !places.has(name));
-    const name = free[(this.#start + stripe) % free.length] ?? '';
+    const name = must(free[(this.#start + stripe) % free.length], 'disk without a shard of the stripe');
     places.reserve(name);
     return name;
   }
@@ -226,13 +248,14 @@ export class ChunkWriter {
     const error = errors.find(({ code }) => code !== 'DISK_FULL') ?? errors[0];
     if (error !== undefined) return error;
     const full = this.#all.filter((disk) => this.#room(disk) < CHUNK_SIZE).map(({ name }) => name);
-    if (full.length === 0) return new StoreError('TOO_FEW_DISKS_TO_WRITE', 'there are too few disks to write to');
+    const [first] = full;
+    if (first === undefined) return new StoreError('TOO_FEW_DISKS_TO_WRITE', 'there are too few disks to write to');
     const disks = full.map((name) => `"${name}"`).join(', ');
     return new StoreError(
       'DISK_FULL',
       `too few disks have room for chunks: ${disks} ${full.length === 1 ? 'is' : 'are'} full, up to the reserve for metas`,
       {
-        disk: full[0] ?? '',
+        disk: first,
         disks: full,
       },
     );

@@ -24,23 +24,27 @@ export class StripeSource {
   }
 
   /**
-   * The next stripe, a chunk for each buffer and fewer only at the end, none after it. Others may ask meanwhile, and get
-   * the stripes that follow. @throws the source's errors, ABORTED
+   * The next stripe, of `width` chunks and fewer only at the end, none after it. Others may ask meanwhile, and get the
+   * stripes that follow, but none is read before `admit` has let the one before it in: so a source, which may be slow,
+   * holds the buffers of one stripe, and nothing that others wait for. @throws the source's errors, ABORTED
    */
-  next(buffers: readonly Buffer[]): Promise<ReadStripe> {
-    const stripe = this.#reading.then(() => this.#read(buffers));
+  next(width: number, take: () => Buffer, admit: (chunks: number) => Promise<void>): Promise<ReadStripe> {
+    const stripe = this.#reading.then(async () => {
+      const read = await this.#read(width, take);
+      if (read.chunks.length > 0) await admit(read.chunks.length);
+      return read;
+    });
     this.#reading = stripe.catch(() => {
       this.#isEnded = true;
     });
     return stripe;
   }
 
-  async #read(buffers: readonly Buffer[]): Promise<ReadStripe> {
+  async #read(width: number, take: () => Buffer): Promise<ReadStripe> {
     const stripe: ReadStripe = { index: this.#index++, chunks: [] };
-    for (const buffer of buffers) {
-      if (this.#isEnded) break;
+    while (!this.#isEnded && stripe.chunks.length < width) {
       throwIfAborted(this.#signal);
-      const bytes = await this.#source.next(buffer.subarray(0, CHUNK_SIZE));
+      const bytes = await this.#source.next(take().subarray(0, CHUNK_SIZE));
       this.#isEnded = bytes.length === 0;
       if (!this.#isEnded) stripe.chunks.push({ order: this.#order++, bytes, sha256: sha256(bytes) });
     }

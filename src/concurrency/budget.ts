@@ -1,40 +1,61 @@
+/** Gives a share back. */
+export type Release = () => void;
+
 interface Waiting {
   amount: number;
   enter: () => void;
 }
 
-/** So many buffers may be in use at once; who needs more than are free waits for its turn, first come, first served. */
+/**
+ * So much may be in use at once, of memory for instance; who needs more than is free waits for its turn, first come, first
+ * served. Who takes a share takes all that it needs at once, and waits for no other share while it has one: so whoever
+ * has one comes to an end and gives it back, and everybody has a turn.
+ */
 export class Budget {
   readonly #total: number;
   #free: number;
   readonly #waiting: Waiting[] = [];
 
-  /** @param total Buffers. One who needs more gets all. */
+  /** @param total One who needs more gets all. */
   constructor(total: number) {
     this.#total = total;
     this.#free = total;
   }
 
   async spend<T>(amount: number, work: () => Promise<T>): Promise<T> {
-    const share = Math.min(amount, this.#total);
-    if (this.#waiting.length > 0 || this.#free < share) {
-      await new Promise<void>((resolve) => this.#waiting.push({ amount: share, enter: resolve }));
-    } else {
-      this.#free -= share;
-    }
+    const release = await this.take(amount);
     try {
       return await work();
     } finally {
-      this.#free += share;
-      this.#admit();
+      release();
     }
   }
 
-  #admit(): void {
-    for (let next = this.#waiting[0]; next !== undefined && next.amount <= this.#free; next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#free -= next.amount;
-      next.enter();
-    }
+  /** A share, when it is its turn. To be given back once. */
+  async take(amount: number): Promise<Release> {
+    const free = this.tryTake(amount);
+    if (free !== undefined) return free;
+    const share = Math.min(amount, this.#total);
+    await new Promise<void>((resolve) => this.#waiting.push({ amount: share, enter: resolve }));
+    return this.#releaseOf(share);
+  }
+
+  /** A share if it is free now and nobody waits for it. To be given back once. */
+  tryTake(amount: number): Release | undefined {
+    const share = Math.min(amount, this.#total);
+    if (this.#waiting.length > 0 || this.#free < share) return undefined;
+    this.#free -= share;
+    return this.#releaseOf(share);
+  }
+
+  #releaseOf(share: number): Release {
+    return () => {
+      this.#free += share;
+      for (let next = this.#waiting[0]; next !== undefined && next.amount <= this.#free; next = this.#waiting[0]) {
+        this.#waiting.shift();
+        this.#free -= next.amount;
+        next.enter();
+      }
+    };
   }
 }

@@ -26,7 +26,7 @@ import { replaceDisk, type ReplaceOptions } from './fleet/replace.ts';
 import { readObjectMeta } from './protocol/documents.ts';
 import { flushDisks } from './protocol/flush.ts';
 import { gc, type GcOptions, type GcReport } from './health/gc.ts';
-import { get, type GetOptions, type GetResult } from './objects/get.ts';
+import { get, type GetResult } from './objects/get.ts';
 import { getToFile } from './objects/get-to-file.ts';
 import { heal, type HealOptions, type HealReport } from './health/heal.ts';
 import type { HealthReport } from './health/diagnosis.ts';
@@ -34,6 +34,7 @@ import { initStore, refuseHeadless, type InitOptions } from './members/init.ts';
 import { list, type Listed, type ListedObject, type ListOptions } from './objects/list.ts';
 import { Membership } from './members/membership.ts';
 import { moveAll, type MoveOptions, type MoveReport } from './fleet/move.ts';
+import type { GetOptions } from './objects/open-object.ts';
 import { put, type PutOptions, type PutResult } from './objects/put.ts';
 import { Relocation } from './health/relocation.ts';
 import type { StoreDocument } from './members/store-document.ts';
@@ -45,7 +46,12 @@ const DEFAULT_CONCURRENCY = 8;
 export interface OpenOptions extends WaitOptions {
   /** Make the store if there is none. */
   create?: boolean;
-  /** Chunks in flight at most, for one operation; 8 if not given. Memory grows with it, by 1 MiB each. */
+  /**
+   * Chunks in flight, of 1 MiB: so many for one operation, with parity about twice as many; 8 if not given. All operations
+   * of the store together have at most four times as many in memory, and streams as many again that they have read
+   * ahead; a stripe that is larger than that has all. On top comes one stripe for each stream that is being read and each
+   * upload. Operations that find too little memory left wait for it.
+   */
   concurrency?: number;
   /** `k+m` of the objects to come: a store that has too few disks for it is not opened, and not made. */
   redundancy?: string | undefined;

@@ -11,6 +11,7 @@ import { deferred } from '../disks/deferred.ts';
 import { makeDisks } from '../disks/make-disks.ts';
 import { VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
+import { Budget } from '../../src/concurrency/budget.ts';
 import { CountingPool } from '../memory/counting-pool.ts';
 
 const FOLDER = `chunks/${VERSION}`;
@@ -29,6 +30,7 @@ function prepare(faults: PlannedFault[][] = [], changes: Partial<ChunkWriterOpti
     durable: false,
     concurrency: 4,
     pool,
+    budget: new Budget(Infinity),
     ...changes,
   });
   return {

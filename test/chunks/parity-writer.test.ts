@@ -18,6 +18,7 @@ import { makeDisks } from '../disks/make-disks.ts';
 import { fc } from '../metadata/property.ts';
 import { VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
+import { Budget } from '../../src/concurrency/budget.ts';
 import { CountingPool } from '../memory/counting-pool.ts';
 
 const FOLDER = `chunks/${VERSION}`;
@@ -73,6 +74,7 @@ function prepare({
     durable: false,
     concurrency: 8,
     pool,
+    budget: new Budget(Infinity),
     ...options,
   });
   const fileOf = async ({ disk, file }: ShardEntry): Promise<Buffer | undefined> =>

@@ -8,6 +8,7 @@ import { shardsOf, stripesOf } from '../../src/metadata/stripes.ts';
 import { makeDisks } from '../disks/make-disks.ts';
 import { VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
+import { Budget } from '../../src/concurrency/budget.ts';
 import { CountingPool } from '../memory/counting-pool.ts';
 
 const FOLDER = `chunks/${VERSION}`;
@@ -25,6 +26,7 @@ function prepare(redundancy: string, vanished: readonly string[], folder = FOLDE
     durable: true,
     concurrency: 4,
     pool: new CountingPool(),
+    budget: new Budget(Infinity),
   });
   return { disks, writer, write: async () => writer.write(await openSource(BYTES)) };
 }

@@ -1,4 +1,3 @@
-import { Budget } from '../../concurrency/budget.ts';
 import { Throttle } from '../../concurrency/throttle.ts';
 import { isDiskFault, throwIfAborted } from '../../errors.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -24,9 +23,6 @@ export interface MoveReport {
   failed: string[];
 }
 
-/** Chunks in memory. */
-const BUFFERS = 16;
-
 /** Moves what a policy wants moved, object by object. What has been moved when it is interrupted stays moved. */
 export async function moveAll(
   context: StoreContext,
@@ -37,7 +33,6 @@ export async function moveAll(
     const report: MoveReport = { moved: 0, movedBytes: 0, failed: [] };
     const { signal, onBytes } = options;
     const common = {
-      budget: new Budget(BUFFERS),
       throttle: new Throttle(options.rate),
       movesOnly: true,
       relocate: await makePolicy(view),

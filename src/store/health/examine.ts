@@ -1,4 +1,3 @@
-import type { Budget } from '../../concurrency/budget.ts';
 import { ShardReader } from '../../chunks/shard-reader.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
@@ -25,8 +24,6 @@ import { openVersion, type OpenVersion } from '../protocol/open-version.ts';
 export interface ExamineOptions {
   /** Look only whether files are there and as long as they should be. */
   quick: boolean;
-  /** Bounds the shards in memory over all objects that are examined at once. */
-  budget: Budget;
   signal?: AbortSignal | undefined;
   /** Called with the size of every shard that has been looked at, and at once. */
   onBytes?: ((bytes: number) => void) | undefined;
@@ -119,7 +116,7 @@ async function findFaults(
   await forEachAtOnce([...meta.chunks, ...meta.parity], AT_ONCE, async (shard) => {
     throwIfAborted(options.signal);
     try {
-      await (options.quick ? reader.checkPresence(shard) : readAndCheck(reader, shard, context, options.budget));
+      await (options.quick ? reader.checkPresence(shard) : readAndCheck(reader, shard, context));
     } catch (error) {
       if (!isDiskFault(error)) throw error;
       faults.set(shard, error);
@@ -129,9 +126,9 @@ async function findFaults(
   return faults;
 }
 
-function readAndCheck(reader: ShardReader, shard: ShardEntry, { pool }: StoreContext, budget: Budget): Promise<void> {
+function readAndCheck(reader: ShardReader, shard: ShardEntry, { pool, budget }: StoreContext): Promise<void> {
   reader.diskOf(shard);
-  return budget.spend(1, async () => {
+  return budget.spend(pool.cost(shard.size + 1), async () => {
     const buffer = pool.take(shard.size + 1);
     try {
       await reader.check(shard, await reader.read(shard, { buffer, direct: true }));

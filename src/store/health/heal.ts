@@ -1,5 +1,4 @@
 import { dirname } from 'node:path/posix';
-import { Budget } from '../../concurrency/budget.ts';
 import { Throttle } from '../../concurrency/throttle.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
@@ -70,9 +69,6 @@ interface Hurt {
 /** What there is to settle where the folder of all buckets is to be made anew, and nothing else. */
 const NOTHING: Settled = { outcome: 'agreed', live: [], blocked: [], isVouchedFor: true };
 
-/** Chunks in memory. */
-const BUFFERS = 24;
-
 /** Objects that are mended side by side. */
 const AT_ONCE = 4;
 
@@ -93,7 +89,6 @@ class Healing {
   readonly #view: DiskView;
   readonly #options: HealOptions;
   readonly #tally = new Tally();
-  readonly #budget = new Budget(BUFFERS);
   readonly #done = { rebuilt: 0, rebuiltBytes: 0, moved: 0, movedBytes: 0, settled: 0 };
   readonly #failed: string[] = [];
   readonly #joined: string[] = [];
@@ -186,7 +181,6 @@ class Healing {
     let total = 0;
     const quick = {
       quick: true,
-      budget: this.#budget,
       signal: this.#options.signal,
       onBytes: (bytes: number) => {
         total += bytes;
@@ -286,16 +280,15 @@ class Healing {
   async #makeWork(): Promise<(bucket: string, key: string) => Promise<ObjectHealth | undefined>> {
     const { signal, rate } = this.#options;
     const context = this.#context;
-    const budget = this.#budget;
     const throttle = new Throttle(rate);
     const onBytes = (bytes: number): void => {
       this.#tally.bytes += bytes;
       this.#options.onBytes?.(bytes);
     };
     if (this.#options.dryRun === true)
-      return (bucket, key) => examine(context, bucket, key, { quick: false, budget, signal, onBytes });
+      return (bucket, key) => examine(context, bucket, key, { quick: false, signal, onBytes });
     const relocate = await Relocation.of(context, this.#view);
-    const options = { budget, throttle, relocate, movesOnly: false, signal, onBytes };
+    const options = { throttle, relocate, movesOnly: false, signal, onBytes };
     return async (bucket, key) => {
       throwIfAborted(signal);
       try {
@@ -306,7 +299,7 @@ class Healing {
       } catch (error) {
         // One object that can't be mended must not keep the others waiting.
         this.#fail(error);
-        return examine(context, bucket, key, { quick: false, budget, signal });
+        return examine(context, bucket, key, { quick: false, signal });
       }
     };
   }

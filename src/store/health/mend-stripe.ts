@@ -1,4 +1,3 @@
-import type { Budget } from '../../concurrency/budget.ts';
 import type { ShardReader } from '../../chunks/shard-reader.ts';
 import { StripeInspector } from '../../chunks/stripe-inspector.ts';
 import type { Throttle } from '../../concurrency/throttle.ts';
@@ -25,8 +24,6 @@ export interface Relocate {
 }
 
 export interface MendOptions {
-  /** Bounds the shards in memory over all objects that are mended at once. */
-  budget: Budget;
   throttle: Throttle;
   /** Read only the stripes of which something has to move, and only as much of them as that takes. */
   movesOnly: boolean;
@@ -68,7 +65,8 @@ export class StripeMender {
   async mend(stripe: Stripe): Promise<MendedStripe> {
     const result: MendedStripe = { faults: new Map(), repaired: [], moves: new Map(), failed: [], written: 0 };
     const shards = shardsOf(stripe);
-    const { movesOnly, budget, throttle, signal } = this.#options;
+    const { movesOnly, throttle, signal } = this.#options;
+    const { pool, budget } = this.#context;
     const leaving = shards.filter((shard) => this.#wantsMove(stripe, shard));
     if (movesOnly && leaving.length === 0) return result;
     const looked = movesOnly ? leaving : shards;
@@ -76,8 +74,10 @@ export class StripeMender {
       looked.reduce((sum, { size }) => sum + size, 0),
       signal,
     );
-    await budget.spend(shards.length, async () => {
-      const inspector = new StripeInspector(stripe, this.#reader, this.#context.pool);
+    // All of them, and one more to read back what is written.
+    const cost = Math.max(...shards.map(({ size }) => pool.cost(size + 1))) * (shards.length + 1);
+    await budget.spend(cost, async () => {
+      const inspector = new StripeInspector(stripe, this.#reader, pool);
       try {
         await inspector.look(movesOnly ? leaving : shards);
         if (movesOnly && leaving.some((shard) => inspector.faults.has(shard))) await inspector.look(shards);

@@ -1,4 +1,3 @@
-import { Budget } from '../../concurrency/budget.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineDocuments } from './examine.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
@@ -14,9 +13,6 @@ export interface VerifyOptions extends Scope {
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** Chunks in memory, a disk's worth of them in flight for every object that is examined. */
-const BUFFERS = 16;
-
 /**
  * Reads every chunk, parity chunk and meta copy of every object of a scope, and compares each with its checksum.
  * Changes nothing. Objects that come or go meanwhile may or may not be in the report. What can't be read, a folder of metas
@@ -26,13 +22,12 @@ const BUFFERS = 16;
 export async function verify(context: StoreContext, options: VerifyOptions): Promise<HealthReport> {
   const view = await context.lookForReading();
   const tally = new Tally();
-  const budget = new Budget(BUFFERS);
   const onBytes = (bytes: number): void => {
     tally.bytes += bytes;
     options.onBytes?.(bytes);
   };
   const look = ({ bucket, key }: WalkedKey): Promise<ObjectHealth | undefined> =>
-    examine(context, bucket, key, { quick: options.quick ?? false, budget, signal: options.signal, onBytes });
+    examine(context, bucket, key, { quick: options.quick ?? false, signal: options.signal, onBytes });
   const report = async (health: ObjectHealth | undefined): Promise<void> => {
     if (health === undefined) return;
     tally.add(health);

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import { runWorkers } from '../../concurrency/workers.ts';
-import { errnoOf, isStoreError, reasonOf, StoreError, throwIfAborted, throwIfShort } from '../../errors.ts';
+import { errnoOf, isStoreError, must, reasonOf, StoreError, throwIfAborted, throwIfShort } from '../../errors.ts';
 import * as files from '../../files/calls.ts';
 import { TargetFile } from '../../files/target-file.ts';
 import type { ObjectMeta } from '../../metadata/meta.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import type { GetOptions } from './get.ts';
-import { openObject } from './open-object.ts';
+import { openObject, type GetOptions } from './open-object.ts';
 
 /**
  * Reads an object, or a range of it, into a file, whose folders are made. Chunks are read, checked and written in
@@ -33,19 +32,17 @@ export async function getToFile(
         const next = waiting.next();
         if (next.done === true) return false;
         const { stripe, slices: wanted } = next.value;
-        await reader.read(
-          stripe,
-          wanted.map(({ chunk }) => chunk),
-          async (chunks) => {
-            const writes = wanted.map(async ({ from, to, target }, index) => {
-              await targeting(file, out.write(chunks[index]?.subarray(from, to) ?? Buffer.alloc(0), target));
-              options.onBytes?.(to - from);
-            });
-            // The buffers are in use until all writes are at rest.
-            await Promise.allSettled(writes);
-            await Promise.all(writes);
-          },
-        );
+        const wantedChunks = wanted.map(({ chunk }) => chunk);
+        const write = async (chunks: Buffer[]): Promise<void> => {
+          const writes = wanted.map(async ({ from, to, target }, index) => {
+            await targeting(file, out.write(must(chunks[index], 'chunk').subarray(from, to), target));
+            options.onBytes?.(to - from);
+          });
+          // The buffers are in use until all writes are at rest.
+          await Promise.allSettled(writes);
+          await Promise.all(writes);
+        };
+        await context.budget.spend(reader.cost(stripe, wantedChunks), () => reader.read(stripe, wantedChunks, write));
         return true;
       });
       throwIfAborted(options.signal);

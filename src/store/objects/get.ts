@@ -1,22 +1,11 @@
 import { Readable } from 'node:stream';
-import { pMapIterable } from 'p-map';
+import type { StripeSlice } from '../../chunks/slices.ts';
+import type { Release } from '../../concurrency/budget.ts';
+import { must, StoreError } from '../../errors.ts';
 import { freshBuffers } from '../../memory/buffer-pool.ts';
-import { StoreError } from '../../errors.ts';
-import type { ChunkEntry, ObjectMeta } from '../../metadata/meta.ts';
+import type { ObjectMeta } from '../../metadata/meta.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { openObject } from './open-object.ts';
-import type { ByteRange } from './range.ts';
-
-export interface GetOptions {
-  range?: ByteRange | undefined;
-  /** Read even where fewer disks answer than it takes to be sure that this is the newest version. */
-  allowStale?: boolean | undefined;
-  signal?: AbortSignal | undefined;
-  /** Called with the bytes of every chunk that has been read and checked. */
-  onBytes?: ((bytes: number) => void) | undefined;
-  /** Called with each chunk that was computed from parity because it was not there as it should be, and why. */
-  onRebuilt?: ((chunk: ChunkEntry, reason: StoreError) => void) | undefined;
-}
+import { openObject, type GetOptions, type OpenObject } from './open-object.ts';
 
 /** An object's version and its bytes. The body must be read to its end or destroyed: until then it holds the version. */
 export interface GetResult {
@@ -26,24 +15,12 @@ export interface GetResult {
 
 /**
  * Opens an object for reading. Chunks are read and checked in parallel, ahead of the reader by a bounded number, and
- * handed out in order; the body fails with the first one that is damaged, before any byte of it.
+ * handed out in order, in memory that is the reader's from then on; the body fails with the first one that is damaged,
+ * before any byte of it.
  */
 export async function get(context: StoreContext, bucket: string, key: string, options: GetOptions): Promise<GetResult> {
-  const { meta, slices, reader, concurrency, release } = await openObject(context, bucket, key, options, freshBuffers);
-  const stripes = pMapIterable(
-    slices,
-    ({ stripe, slices: wanted }) =>
-      reader.read(
-        stripe,
-        wanted.map(({ chunk }) => chunk),
-        (chunks) => {
-          for (const { from, to } of wanted) options.onBytes?.(to - from);
-          return chunks.map((bytes, index) => bytes.subarray(wanted[index]?.from, wanted[index]?.to));
-        },
-      ),
-    { concurrency, backpressure: concurrency },
-  );
-  const body = Readable.from(flatten(stripes), { objectMode: false });
+  const object = await openObject(context, bucket, key, options, freshBuffers);
+  const body = Readable.from(readAhead(context, object, options), { objectMode: false });
   const abort = (): void => {
     body.destroy(new StoreError('ABORTED', 'interrupted', {}, options.signal?.reason));
   };
@@ -51,12 +28,54 @@ export async function get(context: StoreContext, bucket: string, key: string, op
   if (options.signal?.aborted === true) abort();
   body.once('close', () => {
     options.signal?.removeEventListener('abort', abort);
-    void release();
+    void object.release();
   });
-  return { meta, body };
+  return { meta: object.meta, body };
 }
 
-async function* flatten<T>(lists: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
-  // Not `yield*`: who destroys the stream throws into it, and a list's iterator can't take that.
-  for await (const list of lists) for (const item of list) yield item;
+/** A stripe that has been read, or is being read, before its turn. */
+interface Ahead {
+  bytes: Promise<Buffer[]>;
+  release: Release;
+}
+
+/**
+ * The bytes of an object, stripe by stripe. Whose turn it is needs no share of any budget, so a stream always goes on; what
+ * is read beyond that has a share for as long as the consumer leaves it there, and is not read where there is none.
+ */
+async function* readAhead(context: StoreContext, object: OpenObject, options: GetOptions): AsyncGenerator<Buffer> {
+  const { slices, reader, concurrency } = object;
+  const read = async ({ stripe, slices: wanted }: StripeSlice): Promise<Buffer[]> =>
+    reader.read(
+      stripe,
+      wanted.map(({ chunk }) => chunk),
+      (chunks) =>
+        wanted.map(({ from, to }, index) => {
+          options.onBytes?.(to - from);
+          return must(chunks[index], 'chunk').subarray(from, to);
+        }),
+    );
+  const ahead: Ahead[] = [];
+  let begun = 0;
+  try {
+    for (;;) {
+      for (let next = slices[begun]; next !== undefined && ahead.length < concurrency; next = slices[begun]) {
+        const wanted = next.slices.map(({ chunk }) => chunk);
+        const release = ahead.length === 0 ? () => undefined : context.ahead.tryTake(reader.cost(next.stripe, wanted));
+        if (release === undefined) break;
+        const bytes = read(next);
+        // Told to whom it is handed out, and to nobody else.
+        bytes.catch(() => undefined);
+        ahead.push({ bytes, release });
+        begun++;
+      }
+      const first = ahead.shift();
+      if (first === undefined) return;
+      first.release();
+      // Not `yield*`: who destroys the stream throws into it, and a list's iterator can't take that.
+      for (const bytes of await first.bytes) yield bytes;
+    }
+  } finally {
+    for (const { bytes, release } of ahead) void bytes.then(release, release);
+  }
 }

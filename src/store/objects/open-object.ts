@@ -1,13 +1,23 @@
 import type { Buffers } from '../../memory/buffer-pool.ts';
 import { sliceStripes, type StripeSlice } from '../../chunks/slices.ts';
 import { StripeReader } from '../../chunks/stripe-reader.ts';
-import { throwIfAborted } from '../../errors.ts';
-import type { ObjectMeta } from '../../metadata/meta.ts';
+import { throwIfAborted, type StoreError } from '../../errors.ts';
+import type { ChunkEntry, ObjectMeta } from '../../metadata/meta.ts';
 import { stripesOf } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import type { GetOptions } from './get.ts';
 import { openVersion } from '../protocol/open-version.ts';
-import { resolveRange } from './range.ts';
+import { resolveRange, type ByteRange } from './range.ts';
+
+export interface GetOptions {
+  range?: ByteRange | undefined;
+  /** Read even where fewer disks answer than it takes to be sure that this is the newest version. */
+  allowStale?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called with the bytes of every chunk that has been read and checked. */
+  onBytes?: ((bytes: number) => void) | undefined;
+  /** Called with each chunk that was computed from parity because it was not there as it should be, and why. */
+  onRebuilt?: ((chunk: ChunkEntry, reason: StoreError) => void) | undefined;
+}
 
 /** An object held for reading: what is wanted of it, and who reads that. */
 export interface OpenObject {

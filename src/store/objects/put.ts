@@ -80,7 +80,7 @@ class Upload {
   async run(input: ChunkSource): Promise<PutResult> {
     const { context, session, id, view, durable, signal } = this.#operation;
     const { bucket, key } = this.#address;
-    const { members, concurrency, pool } = context;
+    const { members, concurrency, pool, budget } = context;
     const settings =
       (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
     const redundancy = this.#options.redundancy ?? settings.redundancy ?? members.document.redundancy;
@@ -94,6 +94,7 @@ class Upload {
         durable,
         concurrency,
         pool,
+        budget,
         signal,
         onBytes: this.#options.onBytes,
       },

@@ -1,10 +1,14 @@
 import { BufferPool } from '../../memory/buffer-pool.ts';
+import { Budget } from '../../concurrency/budget.ts';
 import type { DiskSet, DiskView } from '../../disks/disk-set.ts';
 import type { Locks } from '../../locks/locks.ts';
 import { CHUNK_SIZE } from '../../metadata/meta.ts';
 import { BucketCache } from './bucket-cache.ts';
 import type { Membership } from '../members/membership.ts';
 import type { Durability } from '../members/store-document.ts';
+
+/** So many operations at once may have all the chunks in flight that one may have. */
+const FULL_SPEED = 4;
 
 /** What every operation of an open store works with. */
 export class StoreContext {
@@ -13,12 +17,23 @@ export class StoreContext {
   /** Chunks in flight at most, for one operation. */
   readonly concurrency: number;
   readonly pool = new BufferPool(CHUNK_SIZE);
+  /**
+   * Bytes of memory for the chunks that all operations together are at work on. A share is taken for one stripe, or one
+   * shard, and all at once; who has it waits for disks, threads and files of this machine, but for no other share, no lock,
+   * no source and no consumer. So it always comes back, and everybody has a turn.
+   */
+  readonly budget: Budget;
+  /** The same for what streams have read before anybody has asked for it. It may lie there for ever, so nobody waits for it. */
+  readonly ahead: Budget;
   readonly buckets = new BucketCache();
 
   constructor(members: Membership, locks: Locks, concurrency: number) {
     this.members = members;
     this.locks = locks;
     this.concurrency = concurrency;
+    const bytes = FULL_SPEED * concurrency * this.pool.cost(CHUNK_SIZE);
+    this.budget = new Budget(bytes);
+    this.ahead = new Budget(bytes);
   }
 
   get disks(): DiskSet {
