@@ -64,7 +64,7 @@ interface Call<T> {
  */
 export class PatientDisk implements Disk {
   readonly name: string;
-  /** Where calls wait for their turn; also for who looks at the disk's place in another way. */
+  /** Where calls wait for their turn, and so do looks at the disk's place. */
   readonly gate: CallGate;
   readonly #disk: Disk;
   readonly #options: PatientDiskOptions;

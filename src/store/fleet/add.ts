@@ -4,10 +4,11 @@ import { Made } from '../../files/made.ts';
 import { checkDiskName } from '../../metadata/names.ts';
 import { joinDisks } from '../health/joining.ts';
 import { pathOf } from '../members/make-disk.ts';
+import { making } from '../members/making.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { inShort, type DiskOptions } from './entries.ts';
 import { refuseUnreadable } from './needs.ts';
-import { making, newDisk } from './new-disk.ts';
+import { newDisk } from './new-disk.ts';
 import { refuseOccupied, refuseSilent } from './place.ts';
 
 /**
@@ -29,7 +30,7 @@ export async function addDisk(
   await members.disks.states();
   await refuseSilent(members, name, place);
   const made = new Made();
-  await making(place, made, () =>
+  await making('a disk', place.where, made, () =>
     members.change(
       context.locks,
       options.signal,

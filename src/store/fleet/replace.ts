@@ -6,11 +6,12 @@ import { Made } from '../../files/made.ts';
 import { moveOldFolder, relink } from '../members/links.ts';
 import { forgetMetas, pathOf } from '../members/make-disk.ts';
 import type { Membership } from '../members/membership.ts';
+import { making } from '../members/making.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { findDisk, stateAt, withDisk, type DiskEntry, type DiskOptions } from './entries.ts';
 import { faultOf, refuseLosing } from './failing-disk.ts';
 import { refuseUnreadable } from './needs.ts';
-import { making, newDisk } from './new-disk.ts';
+import { newDisk } from './new-disk.ts';
 import { clearWay, isMissing, isWithin, realName, refuseOccupied, refuseSilent } from './place.ts';
 
 export interface ReplaceOptions extends DiskOptions {
@@ -51,7 +52,7 @@ export async function replaceDisk(
     options.failing === true ? 'it is said to be failing' : await lookForFault(context, name, place, options);
   let isNew = false;
   let aside: string | undefined;
-  await making(place, made, () =>
+  await making('a disk', place.where, made, () =>
     members.change(
       context.locks,
       options.signal,

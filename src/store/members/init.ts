@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { placeAt } from '../../disks/drivers.ts';
-import { errnoOf, isStoreError, reasonOf, shortageError, StoreError, throwIfShort } from '../../errors.ts';
+import { isStoreError, StoreError, throwIfShort } from '../../errors.ts';
 import { except, rename, stat, syncFileNow, syncFolderNow, unlink } from '../../files/calls.ts';
 import { Made } from '../../files/made.ts';
 import { readTextIfThere } from '../../files/read-file.ts';
@@ -13,6 +13,7 @@ import { checkDiskName } from '../../metadata/names.ts';
 import { checkRedundancy, DEFAULT_REDUNDANCY } from '../../metadata/redundancy.ts';
 import { Attendance, LOCK_FILE, type WaitOptions } from './attendance.ts';
 import { checkPlace, makeDisk, pathOf } from './make-disk.ts';
+import { making } from './making.ts';
 import {
   formatStoreDocument,
   parseStoreDocument,
@@ -47,13 +48,9 @@ export interface InitOptions {
  */
 export async function initStore(root: string, options: InitOptions = {}): Promise<StoreDocument> {
   const made = new Made();
-  try {
-    return await withStoreLock(root, made, options.waiting, () => initLocked(root, options, made));
-  } catch (error) {
-    await made.undo();
-    if (isStoreError(error)) throw error;
-    throw rootError(root, error);
-  }
+  return making('a store', root, made, () =>
+    withStoreLock(root, made, options.waiting, () => initLocked(root, options, made)),
+  );
 }
 
 /** @throws STORE_DAMAGED where disks of a store stand in the folder, but neither its `store.json` nor the plan of an init that died */
@@ -190,15 +187,4 @@ async function standingDisks(root: string): Promise<{ name: string; path: string
   }
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   return names.length > 0 ? names.map((name) => ({ name, path: name })) : numbered(DEFAULT_DISKS);
-}
-
-function rootError(root: string, error: unknown): StoreError {
-  const shortage = shortageError(error, `cannot make a store in "${root}"`);
-  if (shortage !== undefined) return shortage;
-  const errno = errnoOf(error);
-  const details = { path: root, ...(errno === undefined ? {} : { errno }) };
-  if (errno === 'EEXIST' || errno === 'ENOTDIR') {
-    return new StoreError('BAD_ROOT', `"${root}" is not a folder`, details, error);
-  }
-  return new StoreError('STORE_NOT_WRITABLE', `cannot make a store in "${root}": ${reasonOf(error)}`, details, error);
 }
