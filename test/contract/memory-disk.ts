@@ -12,20 +12,25 @@ import {
   type StageOptions,
 } from '../../src/disks/disk.ts';
 
-interface StoredFile {
-  bytes: Buffer;
-  stamp: string;
-}
+/** The files of a disk, by their paths. */
+export type StoredFiles = Map<string, { bytes: Buffer; stamp: string }>;
+
+/** So many files have been written to all disks: each has a stamp of its own. */
+let writes = 0;
 
 /** A disk without folders, as a bucket on an S3 engine would be one: names and whole files, and nothing else. */
 export class MemoryDisk implements Disk {
   readonly name: string;
   readonly isSlow = false;
-  readonly #files = new Map<string, StoredFile>();
-  #writes = 0;
+  readonly #files: StoredFiles;
 
-  constructor(name: string) {
+  constructor(name: string, files: StoredFiles = new Map()) {
     this.name = name;
+    this.#files = files;
+  }
+
+  protected get files(): StoredFiles {
+    return this.#files;
   }
 
   state(): Promise<DiskState> {
@@ -35,7 +40,7 @@ export class MemoryDisk implements Disk {
   async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
     const { limit = MAX_DOCUMENT_BYTES } = options;
     const buffer = bufferFor(options);
-    const bytes = this.#files.get(path)?.bytes;
+    const bytes = this.files.get(path)?.bytes;
     if (bytes !== undefined && bytes.length > limit) {
       throw diskError(this.name, 'read', path, Object.assign(new Error('EFBIG: too long'), { code: 'EFBIG' }));
     }
@@ -47,14 +52,14 @@ export class MemoryDisk implements Disk {
   }
 
   stat(path: string): Promise<FileStat | undefined> {
-    const file = this.#files.get(path);
+    const file = this.files.get(path);
     return Promise.resolve(
       file === undefined ? undefined : { size: file.bytes.length, stamp: file.stamp, isFile: true },
     );
   }
 
   create(path: string, bytes: Uint8Array): Promise<void> {
-    if (this.#files.has(path)) {
+    if (this.files.has(path)) {
       const cause = Object.assign(new Error('EEXIST: it is there already'), { code: 'EEXIST' });
       return Promise.reject(diskError(this.name, 'write', path, cause));
     }
@@ -67,33 +72,33 @@ export class MemoryDisk implements Disk {
     this.#put(staged, Buffer.from(bytes));
     return Promise.resolve({
       publish: () => {
-        const file = this.#files.get(staged);
+        const file = this.files.get(staged);
         if (file === undefined)
           return Promise.reject(diskError(this.name, 'publish', path, new Error('nothing is staged')));
         this.#put(path, file.bytes);
-        this.#files.delete(staged);
+        this.files.delete(staged);
         return Promise.resolve();
       },
       discard: () => {
-        this.#files.delete(staged);
+        this.files.delete(staged);
         return Promise.resolve();
       },
     });
   }
 
   remove(path: string): Promise<void> {
-    this.#files.delete(path);
+    this.files.delete(path);
     return Promise.resolve();
   }
 
   rename(path: string, to: string): Promise<void> {
-    const file = this.#files.get(path);
+    const file = this.files.get(path);
     if (file === undefined) {
       return Promise.reject(
         diskError(this.name, 'rename', path, Object.assign(new Error('ENOENT: it is not there'), { code: 'ENOENT' })),
       );
     }
-    this.#files.delete(path);
+    this.files.delete(path);
     this.#put(to, file.bytes);
     return Promise.resolve();
   }
@@ -115,14 +120,15 @@ export class MemoryDisk implements Disk {
   }
 
   removeFolder(path: string): Promise<boolean> {
-    return Promise.resolve(![...this.#files.keys()].some((name) => name.startsWith(`${path}/`)));
+    return Promise.resolve(![...this.files.keys()].some((name) => name.startsWith(`${path}/`)));
   }
 
   list(path: string): Promise<DiskEntry[]> {
     const entries = new Map<string, DiskEntry>();
-    for (const file of this.#files.keys()) {
-      if (!file.startsWith(`${path}/`)) continue;
-      const [name = '', ...rest] = file.slice(path.length + 1).split('/');
+    const within = path === '.' ? '' : `${path}/`;
+    for (const file of this.files.keys()) {
+      if (!file.startsWith(within)) continue;
+      const [name = '', ...rest] = file.slice(within.length).split('/');
       entries.set(name, { name, isFolder: rest.length > 0 });
     }
     return Promise.resolve([...entries.values()]);
@@ -134,6 +140,6 @@ export class MemoryDisk implements Disk {
   }
 
   #put(path: string, bytes: Buffer): void {
-    this.#files.set(path, { bytes, stamp: String(++this.#writes) });
+    this.files.set(path, { bytes, stamp: String(++writes) });
   }
 }
