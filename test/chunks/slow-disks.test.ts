@@ -69,7 +69,7 @@ describe('a disk that hangs', () => {
         expect(test.rebuilt[0]?.[1]).toMatchObject({
           code: 'CHUNK_UNAVAILABLE',
           message: expect.stringContaining('is slow to come') as string,
-          details: { disk: chunk.disk, chunk: chunk.order },
+          details: { disk: chunk.disk, chunk: chunk.order, fault: 'slow' },
         });
         test.expectHung(chunk.disk);
         // The read that hangs keeps its buffer, and nothing else does.
