@@ -88,7 +88,7 @@ export class StoreError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'StoreError';
     this.code = code;
-    this.details = Object.fromEntries(Object.entries(details).filter(([, fact]) => fact !== undefined)) as ErrorDetails;
+    this.details = Object.fromEntries(Object.entries(details).filter(([, fact]) => fact !== undefined));
   }
 }
 

@@ -18,6 +18,7 @@ describe('an error of the library', () => {
   it('has no cause at all where none was given', () => {
     expect('cause' in new StoreError('BAD_KEY', 'bad')).toBe(false);
     expect(new StoreError('BAD_KEY', 'bad').details).toEqual({});
+    expect(new StoreError('BAD_KEY', 'bad', { errno: undefined }).details).toStrictEqual({});
   });
 
   it('is told from others, by its code if one is asked for', () => {

@@ -312,10 +312,34 @@ describe('the fault of an error about a chunk', () => {
   /** A disk error as some disk may make it: without a system's code. */
   const silent = (details: ErrorDetails): StoreError => new StoreError('DISK_IO', 'disk "disk2" failed', details);
   const faults: [Fault, string, (disk: Disk, file: string) => void][] = [
-    ['missing', 'a file that is not there', (_, file) => rmSync(file)],
-    ['damaged', 'other bytes', (_, file) => writeFileSync(file, Buffer.alloc(5000))],
-    ['damaged', 'too few bytes', (_, file) => truncateSync(file, 4999)],
-    ['too-long', 'more bytes than there is memory for', (_, file) => appendFileSync(file, Buffer.alloc(50_000))],
+    [
+      'missing',
+      'a file that is not there',
+      (_, file) => {
+        rmSync(file);
+      },
+    ],
+    [
+      'damaged',
+      'other bytes',
+      (_, file) => {
+        writeFileSync(file, Buffer.alloc(5000));
+      },
+    ],
+    [
+      'damaged',
+      'too few bytes',
+      (_, file) => {
+        truncateSync(file, 4999);
+      },
+    ],
+    [
+      'too-long',
+      'more bytes than there is memory for',
+      (_, file) => {
+        appendFileSync(file, Buffer.alloc(50_000));
+      },
+    ],
     [
       'blocked',
       'a file in the place of its folder',

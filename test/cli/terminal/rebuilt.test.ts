@@ -79,10 +79,10 @@ describe('what is said of rebuilt chunks', () => {
   const slow = new StoreError(
     'CHUNK_UNAVAILABLE',
     'chunk 0 of b/k on disk "d" is slow to come (chunks/0/000000.chunk)',
-    { errno: 'ETIMEDOUT' },
+    { fault: 'slow' },
   );
   const missing = new StoreError('CHUNK_UNAVAILABLE', 'chunk 0 of b/k on disk "d" is missing (chunks/0/000000.chunk)', {
-    errno: 'ENOENT',
+    fault: 'missing',
   });
 
   test('is nothing of none', () => {
