@@ -90,13 +90,18 @@ export class Tally {
   }
 }
 
+/** Who looks at a document, and on which disks. */
+export interface Looking {
+  session: LockSession;
+  view: DiskView;
+  signal?: AbortSignal | undefined;
+}
+
 /** A document's copies, such that differences between them are not those of a commit that is on its way. @param lock of such commits */
 export async function readQuietCopies<T extends VersionedDocument>(
-  session: LockSession,
-  view: DiskView,
+  { session, view, signal }: Looking,
   kind: DocumentKind<T>,
   lock: string,
-  signal?: AbortSignal,
 ): Promise<Copy<T>[]> {
   const copies = await readCopies(view.online, kind);
   const [first] = copies;

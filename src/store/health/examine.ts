@@ -48,13 +48,8 @@ export async function examine(
   try {
     const { meta, view, session } = held;
     const faults = await findFaults(meta, view, context, options);
-    const copies = await readQuietCopies(
-      session,
-      view,
-      metaKind(bucket, key),
-      lockName.key(bucket, key),
-      options.signal,
-    );
+    const looking = { session, view, signal: options.signal };
+    const copies = await readQuietCopies(looking, metaKind(bucket, key), lockName.key(bucket, key));
     if (isGone(copies)) {
       await context.confirm(view);
       return undefined;
@@ -81,7 +76,7 @@ export async function* examineDocuments(
   ): Promise<ObjectHealth | undefined> => {
     const session = await context.locks.open('read');
     try {
-      return healthOfDocument(context, bucket, kind, await readQuietCopies(session, view, kind, lock, signal));
+      return healthOfDocument(context, bucket, kind, await readQuietCopies({ session, view, signal }, kind, lock));
     } finally {
       await session.close();
     }

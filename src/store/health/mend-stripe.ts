@@ -54,7 +54,11 @@ export class StripeMender {
   readonly #folder: ShardFolder;
   readonly #options: MendOptions;
 
-  constructor(context: StoreContext, meta: ObjectMeta, reader: ShardReader, folder: ShardFolder, options: MendOptions) {
+  constructor(
+    context: StoreContext,
+    { meta, reader, folder }: { meta: ObjectMeta; reader: ShardReader; folder: ShardFolder },
+    options: MendOptions,
+  ) {
     this.#context = context;
     this.#meta = meta;
     this.#reader = reader;
@@ -113,7 +117,7 @@ export class StripeMender {
       const fault = inspector.faults.get(shard);
       const isComputed = computed && faulty.includes(shard);
       if (fault === undefined || isComputed)
-        await this.#place(shard, inspector.bytesOf(shard), taken, isComputed, result);
+        await this.#place({ shard, bytes: inspector.bytesOf(shard), isFaulty: isComputed }, taken, result);
       else if (leaving.includes(shard))
         result.failed.push(
           `${fault.message}, and too little is left to compute it; bring it back, upload the object again, or delete it`,
@@ -134,10 +138,8 @@ export class StripeMender {
 
   /** Writes a shard where it belongs, or where it is to be from now on. */
   async #place(
-    shard: ShardEntry,
-    bytes: Buffer,
+    { shard, bytes, isFaulty }: { shard: ShardEntry; bytes: Buffer; isFaulty: boolean },
     taken: Set<string>,
-    isFaulty: boolean,
     result: MendedStripe,
   ): Promise<void> {
     const { relocate } = this.#options;

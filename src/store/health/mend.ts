@@ -112,13 +112,9 @@ class Mending {
     await this.#folder.removeSetAside(this.#options.movesOnly ? this.#repaired : this.#faultless());
     const view = this.#view;
     const { bucket, key } = this.#meta;
-    const copies = await readQuietCopies(
-      this.#operation.session,
-      view,
-      metaKind(bucket, key),
-      lockName.key(bucket, key),
-      this.#options.signal,
-    );
+    const { session, signal } = this.#operation;
+    const looking = { session, view, signal };
+    const copies = await readQuietCopies(looking, metaKind(bucket, key), lockName.key(bucket, key));
     if (isGone(copies)) {
       await this.#context.confirm(view);
       return this.#mended;
@@ -130,7 +126,8 @@ class Mending {
 
   async #mendBatch(stripes: readonly Stripe[]): Promise<void> {
     const reader = new ShardReader(this.#meta, this.#view);
-    const mender = new StripeMender(this.#context, this.#meta, reader, this.#folder, this.#options);
+    const version = { meta: this.#meta, reader, folder: this.#folder };
+    const mender = new StripeMender(this.#context, version, this.#options);
     const done: MendedStripe[] = [];
     const waiting = stripes.values();
     const [outcome] = await Promise.allSettled([

@@ -163,10 +163,10 @@ test.each(['3+1', '4+0', '1+3', '2+2'])(
     const store = await newStore(3);
     const before = tree(store.root);
     for (const attempt of [
-      store.createBucket('second', { redundancy }),
-      store.put('bucket', 'key', seededBytes(3 * MIB, 'wide'), { redundancy }),
+      () => store.createBucket('second', { redundancy }),
+      () => store.put('bucket', 'key', seededBytes(3 * MIB, 'wide'), { redundancy }),
     ]) {
-      expect(await failure(attempt)).toMatchObject({ code: 'BAD_REDUNDANCY', expected: 4, found: 3 });
+      expect(await failure(attempt())).toMatchObject({ code: 'BAD_REDUNDANCY', expected: 4, found: 3 });
     }
     expect(tree(store.root)).toEqual(before);
     const folder = path.dirname(store.root);
