@@ -52,7 +52,7 @@ function mayImport(from: { file: string; layer: number }, to: { file: string; la
   if (to.layer >= from.layer) return false;
   if (from.file.startsWith('bin/')) return to.file.startsWith('src/cli/commands/');
   if (from.file.startsWith('src/cli/')) return /^src\/(cli\/|index\.ts|errors\.ts)/.test(to.file);
-  if (to.file.startsWith('src/disks/local/')) return from.file.startsWith('src/store/members/');
+  if (to.file.startsWith('src/disks/local/')) return from.file === 'src/disks/drivers.ts';
   return true;
 }
 
