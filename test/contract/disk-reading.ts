@@ -39,6 +39,26 @@ export function describeReading(test: DiskTest): void {
     },
   );
 
+  it('asks for its buffer when it begins, where it is lent one so; what the asking throws is what the read rejects with', async () => {
+    const bytes = seededBytes(10, 'ten');
+    await test.disk.create(`${AREA}/file`, bytes, { durable: false });
+    const lent = Buffer.alloc(11);
+    const found = await test.disk.read(`${AREA}/file`, { buffer: () => lent });
+    expect(found?.equals(bytes)).toBe(true);
+    expect(found?.buffer).toBe(lent.buffer);
+    const withdrawn = new Error('nobody wants it any more');
+    const buffer = (): Buffer => {
+      throw withdrawn;
+    };
+    await expect(test.disk.read(`${AREA}/file`, { buffer })).rejects.toBe(withdrawn);
+  });
+
+  it('is not slow, as long as it has kept nobody waiting', async () => {
+    await test.disk.create(`${AREA}/file`, Buffer.from('x'), { durable: false });
+    await test.disk.read(`${AREA}/file`, { buffer: Buffer.alloc(2), onLate: () => expect.fail('late') });
+    expect(test.disk.isSlow).toBe(false);
+  });
+
   it('does not read a file that is longer than its limit, whatever the buffer', async () => {
     await test.disk.create(`${AREA}/file`, seededBytes(5000, 'long'), { durable: false });
     for (const buffer of [undefined, Buffer.alloc(100), Buffer.alloc(4999)]) {
