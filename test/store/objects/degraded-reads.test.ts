@@ -111,8 +111,8 @@ test.each(KINDS)(
         const reading = async (): Promise<void> => {
           for await (const piece of (await store.get('bucket', 'key')).body) given.push(piece as Buffer);
         };
-        const toFile = store.getToFile('bucket', 'key', path.join(folder, 'a/b/out'));
-        for (const error of [await failure(reading()), await failure(toFile)]) {
+        const toFile = failure(store.getToFile('bucket', 'key', path.join(folder, 'a/b/out')));
+        for (const error of [await failure(reading()), await toFile]) {
           expect(['CHUNK_DAMAGED', 'CHUNK_UNAVAILABLE']).toContain(error.code);
           expect(error).toMatchObject({
             bucket: 'bucket',
