@@ -102,6 +102,17 @@ export function isDiskFault(error: unknown): error is StoreError {
   return isStoreError(error) && error.code !== 'OUT_OF_RESOURCES' && error.code !== 'ABORTED';
 }
 
+/** What a `catch` makes of an error that `isDiskFault`: any other is thrown on. */
+export function diskFault(error: unknown): StoreError {
+  if (isDiskFault(error)) return error;
+  throw error;
+}
+
+/** The same where it does not matter what is at fault. */
+export function ignoreDiskFault(error: unknown): undefined {
+  diskFault(error);
+}
+
 /** The system's code of an error (`ENOENT`, `EIO`, …), or undefined where there is none. */
 export function errnoOf(error: unknown): string | undefined {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;

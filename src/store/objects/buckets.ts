@@ -41,13 +41,8 @@ export async function createBucket(context: StoreContext, bucket: string, option
     const version = await mintVersion(operation, locked);
     const failures = await operation.makeBucketFolder(locked.view.online, bucket);
     const copies = locked.copies.filter(({ disk }) => !failures.some((failure) => failure.disk === disk));
-    const createdAt = new Date().toISOString();
-    const document = makeBucketDocument({
-      bucket,
-      version,
-      createdAt,
-      ...(redundancy === undefined ? {} : { redundancy }),
-    });
+    const common = { bucket, version, createdAt: new Date().toISOString() };
+    const document = makeBucketDocument(redundancy === undefined ? common : { ...common, redundancy });
     try {
       await operation.publish({ ...locked, copies }, document);
     } catch (error) {
@@ -92,10 +87,8 @@ export async function deleteBucket(context: StoreContext, bucket: string, option
 async function refuseObjects(context: StoreContext, bucket: string): Promise<void> {
   for await (const entry of list(context, bucket, {})) {
     const key = entry.kind === 'object' ? entry.key : entry.prefix;
-    throw new StoreError('BUCKET_NOT_EMPTY', `bucket "${bucket}" is not empty: it holds ${JSON.stringify(key)}`, {
-      bucket,
-      key,
-    });
+    const message = `bucket "${bucket}" is not empty: it holds ${JSON.stringify(key)}`;
+    throw new StoreError('BUCKET_NOT_EMPTY', message, { bucket, key });
   }
 }
 
@@ -105,12 +98,9 @@ export async function listBuckets(context: StoreContext, allowStale: boolean): P
   const buckets: ListedBucket[] = [];
   for (const bucket of await new Walk(context, view, {}, { allowStale }).buckets()) {
     const { document } = await readBucket(context, view, bucket, allowStale);
-    if (document !== undefined)
-      buckets.push({
-        bucket,
-        createdAt: document.createdAt,
-        ...(document.redundancy === undefined ? {} : { redundancy: document.redundancy }),
-      });
+    if (document === undefined) continue;
+    const { createdAt, redundancy } = document;
+    buckets.push({ bucket, createdAt, ...(redundancy === undefined ? {} : { redundancy }) });
   }
   // A disk that has gone meanwhile has no buckets either.
   await context.confirm(view, allowStale);

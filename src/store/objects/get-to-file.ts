@@ -85,11 +85,6 @@ async function targeting<T>(file: string, promise: Promise<T>): Promise<T> {
     throwIfShort(error, `cannot write "${file}"`);
     const errno = errnoOf(error);
     const reason = errno === 'EISDIR' ? 'it is a folder' : reasonOf(error);
-    throw new StoreError(
-      'TARGET_IO',
-      `cannot write "${file}": ${reason}`,
-      { path: file, ...(errno === undefined ? {} : { errno }) },
-      error,
-    );
+    throw new StoreError('TARGET_IO', `cannot write "${file}": ${reason}`, { path: file, errno }, error);
   }
 }

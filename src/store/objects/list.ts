@@ -5,7 +5,7 @@ import { isTombstone, type ObjectMeta } from '../../metadata/meta.ts';
 import { checkBucketName } from '../../metadata/names.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { requireBucket } from '../protocol/documents.ts';
-import { Walk, type WalkedFolder, type WalkedKey } from '../protocol/walk.ts';
+import { Walk, type WalkedFolder, type WalkedKey, type WalkRules } from '../protocol/walk.ts';
 
 export interface ListOptions {
   /** Only keys that begin with it. */
@@ -51,18 +51,10 @@ export async function* list(context: StoreContext, bucket: string, options: List
   const { prefix, folders = false, allowStale = false } = options;
   const view = await context.lookForReading(allowStale);
   await requireBucket(context, view, bucket, allowStale);
-  const walk = new Walk(
-    context,
-    view,
-    { bucket, prefix },
-    {
-      allowStale,
-      // What is given is believed at once, so it can't wait for the end of the walk.
-      onListed: () => context.confirm(view, allowStale),
-      onTooFew: options.onDamaged && ((error, base) => options.onDamaged?.(base, error)),
-      leaveOut: true,
-    },
-  );
+  // What is given is believed at once, so it can't wait for the end of the walk.
+  const onListed = (): Promise<void> => context.confirm(view, allowStale);
+  const onTooFew: WalkRules['onTooFew'] = options.onDamaged && ((error, base) => options.onDamaged?.(base, error));
+  const walk = new Walk(context, view, { bucket, prefix }, { allowStale, onListed, onTooFew, leaveOut: true });
   yield* new Listing(context, walk, options).of(walk.top(bucket), folders);
 }
 

@@ -85,31 +85,18 @@ class Upload {
       (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
     const redundancy = this.#options.redundancy ?? settings.redundancy ?? members.document.redundancy;
     const { belong } = members;
-    const chunkWriter = new ChunkWriter(
-      view.online.filter(({ name }) => belong.includes(name)),
-      {
-        id,
-        redundancy: checkRedundancy(redundancy, belong.length),
-        belong,
-        durable,
-        concurrency,
-        pool,
-        budget,
-        signal,
-        onBytes: this.#options.onBytes,
-      },
-    );
+    const disks = view.online.filter(({ name }) => belong.includes(name));
+    const shape = checkRedundancy(redundancy, belong.length);
+    const { onBytes } = this.#options;
+    const how = { id, redundancy: shape, belong, durable, concurrency, pool, budget, signal, onBytes };
+    const chunkWriter = new ChunkWriter(disks, how);
     try {
       const written = await chunkWriter.write(input);
       await input.check();
       const { meta, offline, failures } = await this.#commit(written, redundancy);
-      const failed = new Map([...chunkWriter.failures, ...failures.map(({ disk, error }) => [disk, error] as const)]);
-      return {
-        meta,
-        offline,
-        failed: [...failed].map(([disk, error]) => ({ disk: disk.name, reason: error.message })),
-        unwritten: written.unwritten,
-      };
+      const errors = new Map([...chunkWriter.failures, ...failures.map(({ disk, error }) => [disk, error] as const)]);
+      const failed = [...errors].map(([disk, error]) => ({ disk: disk.name, reason: error.message }));
+      return { meta, offline, failed, unwritten: written.unwritten };
     } catch (error) {
       // Where some disk may show the meta, its chunks stay. One that was taken back may have been seen: whoever reads the
       // version finishes on it, and gc removes it later.
@@ -160,14 +147,10 @@ class Upload {
     const online = new Set(there.map(({ name }) => name));
     const lost = loseShards(written, ({ disk }) => !online.has(disk));
     if (lost === undefined) return;
-    const reason =
-      view.offline.length === 0
-        ? `disk "${lost[0]?.disk ?? ''}" was replaced or removed`
-        : describeOffline(view.offline);
-    throw new StoreError(
-      'TOO_FEW_DISKS_TO_WRITE',
-      `a disk went offline during the upload, with chunks of it: ${reason}`,
-      { disk: lost[0]?.disk ?? '', disks: lost.map(({ disk }) => disk) },
-    );
+    const disks = lost.map(({ disk }) => disk);
+    const [disk = ''] = disks;
+    const reason = view.offline.length === 0 ? `disk "${disk}" was replaced or removed` : describeOffline(view.offline);
+    const message = `a disk went offline during the upload, with chunks of it: ${reason}`;
+    throw new StoreError('TOO_FEW_DISKS_TO_WRITE', message, { disk, disks });
   }
 }

@@ -1,7 +1,7 @@
 import type { Disk } from '../../disks/disk.ts';
 import type { DiskView, OfflineDisk } from '../../disks/disk-set.ts';
 import type { BucketDocument } from '../../metadata/bucket-document.ts';
-import { isDiskFault } from '../../errors.ts';
+import { diskFault, ignoreDiskFault } from '../../errors.ts';
 import { bucketKind, BUCKETS_FOLDER } from '../../metadata/catalog.ts';
 
 type Stamps = Map<Disk, string>;
@@ -32,7 +32,7 @@ export class BucketCache {
     const stamps: Stamps = new Map();
     await Promise.all(
       view.online.map(async (disk) => {
-        const stamp = await stampOf(disk, path);
+        const stamp = (await disk.stat(path).catch(ignoreDiskFault))?.stamp;
         if (stamp !== undefined) stamps.set(disk, stamp);
       }),
     );
@@ -55,20 +55,10 @@ export class BucketCache {
       try {
         for (const folder of ['.', BUCKETS_FOLDER]) await disk.syncFolder(folder);
       } catch (error) {
-        if (!isDiskFault(error)) throw error;
-        failed.push({ disk: disk.name, state: { status: 'unreadable', reason: error.message } });
+        failed.push({ disk: disk.name, state: { status: 'unreadable', reason: diskFault(error).message } });
       }
     }
     if (agreed !== undefined && failed.length === 0) agreed.isDurable = true;
     return failed;
-  }
-}
-
-async function stampOf(disk: Disk, path: string): Promise<string | undefined> {
-  try {
-    return (await disk.stat(path))?.stamp;
-  } catch (error) {
-    if (isDiskFault(error)) return undefined;
-    throw error;
   }
 }

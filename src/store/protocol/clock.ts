@@ -59,6 +59,7 @@ async function mintBeyond(
 ): Promise<string> {
   // Who had the clock before may have given up writing the horizon to a disk that hangs.
   const { disks } = operation.context;
+  const { path } = horizonKind;
   const view = await disks.narrow(began);
   const copies = await readCopies(view.online, horizonKind);
   // Beyond it nothing has been minted; a copy that did not reach its quorum says so of more, which does no harm.
@@ -67,9 +68,7 @@ async function mintBeyond(
   const version = versionAfter(later(before, atLeast));
   const horizon = versionBeyond(later(version, agreed) ?? version, STEP_MS);
   if (!isVersion(version) || version > horizon)
-    throw new StoreError('STORE_DAMAGED', 'no later version can be made than those that are there', {
-      path: horizonKind.path,
-    });
+    throw new StoreError('STORE_DAMAGED', 'no later version can be made than those that are there', { path });
   // What a later program has written is not to be touched.
   const ours = copies.filter((copy) => copy.state !== 'bad' || copy.error.code !== 'UNKNOWN_FORMAT');
   await operation.publish({ kind: horizonKind, view, copies: ours }, makeHorizon(horizon));

@@ -70,10 +70,9 @@ export function noSuchKey(bucket: string, key: string): StoreError {
 export function refuseCollision(bucket: string, key: string, copies: readonly Copy<Meta>[]): void {
   for (const copy of copies) {
     if (copy.state !== 'other') continue;
-    throw new StoreError(
-      'KEY_COLLISION',
-      `disk "${copy.disk.name}" cannot tell ${JSON.stringify(`${bucket}/${key}`)} from ${JSON.stringify(copy.name)}, which is stored already`,
-      { bucket, key, disk: copy.disk.name, found: copy.name },
-    );
+    const { disk, name: found } = copy;
+    const [ours, theirs] = [JSON.stringify(`${bucket}/${key}`), JSON.stringify(found)];
+    const message = `disk "${disk.name}" cannot tell ${ours} from ${theirs}, which is stored already`;
+    throw new StoreError('KEY_COLLISION', message, { bucket, key, disk: disk.name, found });
   }
 }

@@ -1,5 +1,5 @@
 import type { Disk } from '../../disks/disk.ts';
-import { isDiskFault } from '../../errors.ts';
+import { diskFault } from '../../errors.ts';
 import type { StoreContext } from './context.ts';
 
 /**
@@ -14,8 +14,7 @@ export async function flushDisks(context: StoreContext, disks: readonly Disk[]):
         await disk.flush();
         return [];
       } catch (error) {
-        if (!isDiskFault(error)) throw error;
-        return [error.message];
+        return [diskFault(error).message];
       }
     }),
   );

@@ -66,15 +66,9 @@ export function tooFewListed(
 function tooFewError(set: DiskSet, failures: readonly FolderFailure[], expected: number, found: number): StoreError {
   const [first] = failures;
   const reasons = failures.map(({ error }) => error.message).join('; ');
-  return new StoreError(
-    'TOO_FEW_DISKS_TO_READ',
-    `${found} of ${set.disks.length} disks can list ${first?.folder}, and it takes ${expected} to know of everything in it: ${reasons}`,
-    {
-      ...first?.error.details,
-      expected,
-      found,
-      disks: failures.length < 2 ? undefined : failures.map(({ disk }) => disk.name),
-    },
-    first?.error,
-  );
+  const few = `${found} of ${set.disks.length} disks can list ${first?.folder}`;
+  const message = `${few}, and it takes ${expected} to know of everything in it: ${reasons}`;
+  const disks = failures.length < 2 ? undefined : failures.map(({ disk }) => disk.name);
+  const details = { ...first?.error.details, expected, found, disks };
+  return new StoreError('TOO_FEW_DISKS_TO_READ', message, details, first?.error);
 }

@@ -1,6 +1,6 @@
 import type { Disk } from '../../disks/disk.ts';
 import { describeOffline, type DiskView, type OfflineDisk } from '../../disks/disk-set.ts';
-import { isDiskFault, StoreError, throwIfAborted } from '../../errors.ts';
+import { diskFault, StoreError, throwIfAborted } from '../../errors.ts';
 import { lockName, type LockMode, type LockSession } from '../../locks/locks.ts';
 import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../../metadata/catalog.ts';
@@ -130,7 +130,7 @@ export class Operation {
    * @returns the disks that failed all the same @throws PublishError
    */
   publish<T extends VersionedDocument>({ kind, copies }: Locked<T>, document: T): Promise<DiskFailure[]> {
-    return publish(copies, Buffer.from(formatDocument(document)), this.#publishing(kind, this.#quorum));
+    return publish(copies, Buffer.from(formatDocument(document)), this.#publishing(kind));
   }
 
   /** Takes a document back from the disks of its copies. @param makeTombstone called where that takes one @throws PublishError */
@@ -141,7 +141,7 @@ export class Operation {
     const areAllOnline = async (): Promise<boolean> =>
       view.offline.length === 0 && (await this.context.disks.areAllOnline());
     const bytes = async (): Promise<Buffer> => Buffer.from(formatDocument(await makeTombstone()));
-    return retract(copies, bytes, { ...this.#publishing(kind, this.#quorum), areAllOnline });
+    return retract(copies, bytes, { ...this.#publishing(kind), areAllOnline });
   }
 
   /**
@@ -165,19 +165,14 @@ export class Operation {
         await disk.makeFolder(bucketFolder(bucket));
         if (this.durable) await disk.syncFolder(BUCKETS_FOLDER);
       } catch (error) {
-        if (!isDiskFault(error)) throw error;
-        failures.push({ disk, error });
+        failures.push({ disk, error: diskFault(error) });
       }
     }
     return failures;
   }
 
-  get #quorum(): number {
-    return this.context.disks.writeQuorum;
-  }
-
   /** How a document is published: the one place that says so. */
-  #publishing({ path, within }: DocumentPath, quorum: number): PublishOptions {
+  #publishing({ path, within }: DocumentPath, quorum = this.context.disks.writeQuorum): PublishOptions {
     const { id, durable } = this;
     // gc may have met what is taken back, and not what counts again: the mark keeps it from removing that. A document that
     // refers to no chunks needs none, and leaves one all the same: nobody has to know which ones do.
@@ -194,10 +189,8 @@ export class Operation {
     if (behind.length === 0) buckets.remember(document, stamps);
     const newest = newestCopy(copies);
     if (behind.length === 0 || newest === undefined) return;
-    await this.makeBucketFolder(
-      behind.map(({ disk }) => disk),
-      bucket,
-    );
+    const disks = behind.map(({ disk }) => disk);
+    await this.makeBucketFolder(disks, bucket);
     await this.bring(bucketKind(bucket), behind, newest.bytes);
   }
 }
