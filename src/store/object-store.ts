@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import type { PutSource } from '../chunks/source.ts';
 import type { DiskState } from '../disks/disk.ts';
-import { isStoreError, StoreError } from '../errors.ts';
+import { isStoreError, must, StoreError } from '../errors.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../metadata/names.ts';
 import { checkRedundancy } from '../metadata/redundancy.ts';
@@ -88,10 +88,7 @@ export class ObjectStore {
     if (members === undefined) await refuseHeadless(folder);
     if (members === undefined && options.create === true) {
       // Somebody else may make it at this moment.
-      await initStore(folder, {
-        waiting: options,
-        ...(options.redundancy === undefined ? {} : { fit: options.redundancy }),
-      }).catch((error: unknown) => {
+      await initStore(folder, { waiting: options, fit: options.redundancy }).catch((error: unknown) => {
         if (!isStoreError(error, 'STORE_EXISTS')) throw error;
       });
       members = await Membership.open(folder, attendance);
@@ -270,9 +267,7 @@ export class ObjectStore {
     await this.#context.members.refresh();
     const { disks } = this.#context;
     const states = await disks.states();
-    return disks.disks.flatMap(({ name }, index) =>
-      states.slice(index, index + 1).map((state) => ({ disk: name, state })),
-    );
+    return states.map((state, index) => ({ disk: must(disks.disks[index], 'disk').name, state }));
   }
 
   /** Makes what the store shows durable, also what operations that died have left unsynced. @throws TOO_FEW_DISKS_TO_WRITE, DISK_IO */

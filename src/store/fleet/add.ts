@@ -3,6 +3,7 @@ import { StoreError } from '../../errors.ts';
 import { Made } from '../../files/made.ts';
 import { checkDiskName } from '../../metadata/names.ts';
 import { joinDisks } from '../health/joining.ts';
+import type { StoreDocument } from '../members/store-document.ts';
 import { pathOf } from '../members/make-disk.ts';
 import { making } from '../members/making.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -30,34 +31,25 @@ export async function addDisk(
   await members.disks.states();
   await refuseSilent(members, name, place);
   const made = new Made();
+  const change = async (document: StoreDocument): Promise<StoreDocument | undefined> => {
+    const known = document.disks.find((disk) => disk.name === name);
+    // Begun before, and interrupted: what is left to do is to bring it all metas.
+    if (known?.role === 'joining' && known.path === pathOf(members.root, name, place)) return undefined;
+    if (known !== undefined) throw new StoreError('DISK_EXISTS', `there is a disk "${name}" already`, { disk: name });
+    refuseUnreadable(document, document.disks.length + 1, undefined);
+    await refuseOccupied(document, members, name, place);
+    const disk = await newDisk(document, members.root, name, place, made);
+    return { ...document, disks: [...document.disks, disk] };
+  };
   await making('a disk', place.where, made, () =>
-    members.change(
-      context.locks,
-      options.signal,
-      async (document) => {
-        const known = document.disks.find((disk) => disk.name === name);
-        // Begun before, and interrupted: what is left to do is to bring it all metas.
-        if (known?.role === 'joining' && known.path === pathOf(members.root, name, place)) return undefined;
-        if (known !== undefined) {
-          throw new StoreError('DISK_EXISTS', `there is a disk "${name}" already`, { disk: name });
-        }
-        refuseUnreadable(document, document.disks.length + 1, undefined);
-        await refuseOccupied(document, members, name, place);
-        const disk = await newDisk(document, members.root, name, place, made);
-        return { ...document, disks: [...document.disks, disk] };
-      },
-      made.keep.bind(made),
-    ),
+    members.change(context.locks, options.signal, change, made.keep.bind(made)),
   );
   const failed: string[] = [];
   await joinDisks(context, { failed, allowStale: false, signal: options.signal });
   // Somebody else's heal may have done it before us.
   await members.refresh();
   if (members.disks.roleOf(name) === 'joining') {
-    throw new StoreError(
-      'DISK_IO',
-      `disk "${name}" is added, but it has not got all metas yet (run "store heal"): ${inShort(failed)}`,
-      { disk: name },
-    );
+    const message = `disk "${name}" is added, but it has not got all metas yet (run "store heal"): ${inShort(failed)}`;
+    throw new StoreError('DISK_IO', message, { disk: name });
   }
 }

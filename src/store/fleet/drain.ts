@@ -1,6 +1,7 @@
 import { StoreError } from '../../errors.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { findDisk, withDisk, type DiskOptions } from './entries.ts';
+import { findDisk, withDisk } from '../members/store-document.ts';
+import type { DiskOptions } from './entries.ts';
 import { refuseNeeded } from './needs.ts';
 
 /**

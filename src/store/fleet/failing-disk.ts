@@ -1,8 +1,7 @@
 import { ShardReader } from '../../chunks/shard-reader.ts';
-import type { Disk } from '../../disks/disk.ts';
-import { STAGING_FOLDER } from '../../disks/disk.ts';
-import type { DiskView } from '../../disks/disk-set.ts';
-import { isDiskFault, isStoreError, StoreError, throwIfAborted } from '../../errors.ts';
+import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
+import type { OfflineDisk } from '../../disks/disk-set.ts';
+import { diskFault, isDiskFault, isStoreError, StoreError, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { agreedDocument, readCopies, type Copy } from '../../metadata/copies.ts';
@@ -50,10 +49,9 @@ class Probe {
     try {
       return [await call()];
     } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      this.fault = error.message;
+      this.fault = diskFault(error).message;
+      return undefined;
     }
-    return undefined;
   }
 }
 
@@ -116,70 +114,45 @@ export async function refuseLosing(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const all = await context.disks.look();
-  const state = { status: 'unreadable', reason: 'it is to be replaced' } as const;
-  const others: DiskView = {
-    online: all.online.filter((other) => other !== disk),
-    offline: [...all.offline, { disk: disk.name, state }],
+  const offline: OfflineDisk = { disk: disk.name, state: { status: 'unreadable', reason: 'it is to be replaced' } };
+  const others = { online: all.online.filter((other) => other !== disk), offline: [...all.offline, offline] };
+  const agreed = (copies: readonly Copy<Meta>[]): Meta | undefined | 'unknown' => {
+    try {
+      return agreedDocument(context.disks, copies, allowStale);
+    } catch (error) {
+      if (isDiskFault(error)) return 'unknown';
+      throw error;
+    }
   };
-  const loss = new Loss(context, disk, all, others, allowStale);
+  const isNeeded = async ({ bucket, key, copies }: WalkedKey): Promise<boolean> => {
+    const meta = agreed(await copies());
+    // What the others can't tell is lost with the disk only if it can be told with it.
+    if (meta === 'unknown') return agreed(await readCopies(all.online, metaKind(bucket, key))) !== 'unknown';
+    if (meta === undefined || isTombstone(meta)) return false;
+    const [without, whole] = [new ShardReader(meta, others), new ShardReader(meta, all)];
+    for (const stripe of stripesOf(meta)) if (await needs(stripe, disk, without, whole)) return true;
+    return false;
+  };
   await new Walk(context, others, {}, { allowStale }).forEach(async (walked) => {
     throwIfAborted(signal);
-    if (!(await loss.concerns(walked))) return;
+    if (!(await isNeeded(walked))) return;
     const { bucket, key } = walked;
-    throw new StoreError(
-      'DISK_NEEDED',
-      `disk "${disk.name}" is needed: ${JSON.stringify(`${bucket}/${key}`)} can be read only with it, and others perhaps too; "store disk drain ${disk.name}" moves off it what can still be read, then replace it`,
-      { disk: disk.name, bucket, key },
-    );
+    const what = JSON.stringify(`${bucket}/${key}`);
+    const advice = `"store disk drain ${disk.name}" moves off it what can still be read, then replace it`;
+    const message = `disk "${disk.name}" is needed: ${what} can be read only with it, and others perhaps too; ${advice}`;
+    throw new StoreError('DISK_NEEDED', message, { disk: disk.name, bucket, key });
   });
 }
 
-/** What would be lost without a disk. */
-class Loss {
-  readonly #context: StoreContext;
-  readonly #disk: Disk;
-  readonly #all: DiskView;
-  readonly #others: DiskView;
-  readonly #allowStale: boolean;
-
-  constructor(context: StoreContext, disk: Disk, all: DiskView, others: DiskView, allowStale: boolean) {
-    this.#context = context;
-    this.#disk = disk;
-    this.#all = all;
-    this.#others = others;
-    this.#allowStale = allowStale;
-  }
-
-  async concerns({ bucket, key, copies }: WalkedKey): Promise<boolean> {
-    const meta = this.#agreed(await copies());
-    // What the others can't tell is lost with the disk only if it can be told with it.
-    if (meta === 'unknown')
-      return this.#agreed(await readCopies(this.#all.online, metaKind(bucket, key))) !== 'unknown';
-    if (meta === undefined || isTombstone(meta)) return false;
-    const others = new ShardReader(meta, this.#others);
-    const whole = new ShardReader(meta, this.#all);
-    for (const stripe of stripesOf(meta)) if (await this.#needs(stripe, others, whole)) return true;
-    return false;
-  }
-
-  #agreed(copies: readonly Copy<Meta>[]): Meta | undefined | 'unknown' {
-    try {
-      return agreedDocument(this.#context.disks, copies, this.#allowStale);
-    } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      return 'unknown';
-    }
-  }
-
-  async #needs(stripe: Stripe, others: ShardReader, whole: ShardReader): Promise<boolean> {
-    const here = shardsOf(stripe).filter((shard) => shard.disk === this.#disk.name);
-    if (here.length === 0) return false;
-    let missing = stripe.chunks.length;
-    for (const shard of shardsOf(stripe)) if (await succeeds(() => others.checkPresence(shard))) missing--;
-    if (missing <= 0) return false;
-    for (const shard of here) if (await succeeds(async () => whole.check(shard, await whole.read(shard)))) missing--;
-    return missing <= 0;
-  }
+/** Whether a stripe can be read with the disk, and not without it. */
+async function needs(stripe: Stripe, disk: Disk, without: ShardReader, whole: ShardReader): Promise<boolean> {
+  const here = shardsOf(stripe).filter((shard) => shard.disk === disk.name);
+  if (here.length === 0) return false;
+  let missing = stripe.chunks.length;
+  for (const shard of shardsOf(stripe)) if (await succeeds(() => without.checkPresence(shard))) missing--;
+  if (missing <= 0) return false;
+  for (const shard of here) if (await succeeds(async () => whole.check(shard, await whole.read(shard)))) missing--;
+  return missing <= 0;
 }
 
 async function succeeds(look: () => Promise<void>): Promise<boolean> {

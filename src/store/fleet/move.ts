@@ -1,5 +1,5 @@
 import { Throttle } from '../../concurrency/throttle.ts';
-import { isDiskFault, throwIfAborted } from '../../errors.ts';
+import { diskFault, throwIfAborted } from '../../errors.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { Operation } from '../protocol/operation.ts';
 import { mend } from '../health/mend.ts';
@@ -31,20 +31,15 @@ export async function moveAll(
 ): Promise<MoveReport> {
   return Operation.run(context, { signal: options.signal }, async ({ view }) => {
     const report: MoveReport = { moved: 0, movedBytes: 0, failed: [] };
-    const { signal, onBytes } = options;
-    const common = {
-      throttle: new Throttle(options.rate),
-      movesOnly: true,
-      relocate: await makePolicy(view),
-      signal,
-      onBytes,
-    };
+    const { rate, signal, onBytes } = options;
+    const relocate = await makePolicy(view);
+    const moves = { throttle: new Throttle(rate), movesOnly: true, relocate, signal, onBytes };
     // What only other disks know of may have to be moved too.
     const walk = new Walk(context, view, {}, { onTooFew: ({ message }) => report.failed.push(message) });
     await walk.forEach(async ({ bucket, key }) => {
       throwIfAborted(signal);
       try {
-        const { health, moved, movedBytes, failed } = await mend(context, bucket, key, common);
+        const { health, moved, movedBytes, failed } = await mend(context, bucket, key, moves);
         report.moved += moved;
         report.movedBytes += movedBytes;
         report.failed.push(...failed);
@@ -53,8 +48,7 @@ export async function moveAll(
           report.failed.push(health.problems[0]?.reason ?? `the meta of ${bucket}/${key} cannot be read`);
       } catch (error) {
         // One object that can't be moved must not keep the others waiting.
-        if (!isDiskFault(error)) throw error;
-        report.failed.push(error.message);
+        report.failed.push(diskFault(error).message);
       }
     });
     return report;

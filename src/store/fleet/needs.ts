@@ -10,11 +10,8 @@ import { survey } from './survey.ts';
 export async function refuseNeeded(context: StoreContext, name: string, { signal }: DiskOptions): Promise<() => void> {
   const { members } = context;
   const refuse = (reason: string): never => {
-    throw new StoreError(
-      'DISK_NEEDED',
-      `disk "${name}" is needed: ${reason}; add another one first ("store disk add")`,
-      { disk: name },
-    );
+    const message = `disk "${name}" is needed: ${reason}; add another one first ("store disk add")`;
+    throw new StoreError('DISK_NEEDED', message, { disk: name });
   };
   const { holding, roomElsewhere, widest } = await survey(context, name, signal);
   const refuseNarrow = (): void => {
@@ -37,19 +34,13 @@ export async function refuseNeeded(context: StoreContext, name: string, { signal
 /** @throws DISK_NEEDED where the members left would be fewer than a read needs, so that nothing could be read or healed */
 export function refuseUnreadable(document: StoreDocument, disks: number, replaced: string | undefined): void {
   const voters = document.disks.filter(({ name, role }) => role !== 'joining' && name !== replaced).length;
-  const needed = readQuorumOf(disks);
-  if (voters >= needed) return;
+  const expected = readQuorumOf(disks);
+  if (voters >= expected) return;
   const joining = document.disks.filter(({ role }) => role === 'joining').map(({ name }) => `"${name}"`);
   const hint =
     joining.length === 0
       ? 'there is nothing left to heal it from'
       : `${joining.join(', ')} must join first: run "store heal", or "store heal --allow-stale" if the others are lost`;
-  throw new StoreError(
-    'DISK_NEEDED',
-    `a read of ${disks} disks needs ${needed} that have all metas, and ${voters} would have them; ${hint}`,
-    {
-      expected: needed,
-      found: voters,
-    },
-  );
+  const message = `a read of ${disks} disks needs ${expected} that have all metas, and ${voters} would have them`;
+  throw new StoreError('DISK_NEEDED', `${message}; ${hint}`, { expected, found: voters });
 }

@@ -4,7 +4,7 @@ import { syncFolderNow } from '../../files/calls.ts';
 import type { Made } from '../../files/made.ts';
 import { checkPlace, makeDisk, pathOf, unknownId } from '../members/make-disk.ts';
 import type { StoreDocument } from '../members/store-document.ts';
-import type { DiskEntry } from './entries.ts';
+import type { DiskEntry } from '../members/store-document.ts';
 
 /** Makes a disk that is to join the store, or goes on where a program died that was doing so. @throws BAD_ROOT */
 export async function newDisk(

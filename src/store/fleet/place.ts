@@ -17,10 +17,8 @@ export async function refuseSilent({ attendance }: Membership, name: string, pla
     await attendance.ask(place, () => place.tryOut(), attendance.patience.work),
   ];
   if (!answers.includes(NO_ANSWER)) return;
-  throw new StoreError('DISK_IO', `"${place.where}" does not answer, so it cannot become disk "${name}"`, {
-    disk: name,
-    path: place.where,
-  });
+  const message = `"${place.where}" does not answer, so it cannot become disk "${name}"`;
+  throw new StoreError('DISK_IO', message, { disk: name, path: place.where });
 }
 
 /** Whether nothing is at a place, as far as it answers. */
@@ -37,10 +35,8 @@ export async function refuseOccupied(
 ): Promise<void> {
   for (const disk of document.disks) {
     if (disk.name === name || !(await isWithin(members, place, placeAt(disk.path, members.root)))) continue;
-    throw new StoreError('BAD_ROOT', `"${place.where}" cannot become disk "${name}": disk "${disk.name}" is there`, {
-      disk: name,
-      path: place.where,
-    });
+    const message = `"${place.where}" cannot become disk "${name}": disk "${disk.name}" is there`;
+    throw new StoreError('BAD_ROOT', message, { disk: name, path: place.where });
   }
 }
 

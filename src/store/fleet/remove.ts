@@ -6,7 +6,8 @@ import { Made } from '../../files/made.ts';
 import { changeWhenComplete } from '../health/joining.ts';
 import { linkTo } from '../members/links.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { findDisk, inShort, type DiskOptions } from './entries.ts';
+import { findDisk } from '../members/store-document.ts';
+import { inShort, type DiskOptions } from './entries.ts';
 import { refuseNeeded } from './needs.ts';
 import { survey } from './survey.ts';
 

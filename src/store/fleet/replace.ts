@@ -8,7 +8,8 @@ import { forgetMetas, pathOf } from '../members/make-disk.ts';
 import type { Membership } from '../members/membership.ts';
 import { making } from '../members/making.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { findDisk, stateAt, withDisk, type DiskEntry, type DiskOptions } from './entries.ts';
+import { findDisk, withDisk, type DiskEntry, type StoreDocument } from '../members/store-document.ts';
+import { stateAt, type DiskOptions } from './entries.ts';
 import { faultOf, refuseLosing } from './failing-disk.ts';
 import { refuseUnreadable } from './needs.ts';
 import { newDisk } from './new-disk.ts';
@@ -52,55 +53,47 @@ export async function replaceDisk(
     options.failing === true ? 'it is said to be failing' : await lookForFault(context, name, place, options);
   let isNew = false;
   let aside: string | undefined;
+  const change = async (document: StoreDocument): Promise<StoreDocument | undefined> => {
+    const old = findDisk(document, name);
+    const moved = { ...old, path: where };
+    const found = await stateAt(members, document, old);
+    const isThere = found === 'online';
+    // Begun before, and interrupted: there is everything left to heal.
+    if (old.role === 'joining' && where === old.path && isThere) {
+      isNew = true;
+      return undefined;
+    }
+    if (found === 'hanging' && where === old.path) {
+      const advice = 'replace it by a folder elsewhere, or first put another one in its place';
+      throw new StoreError('DISK_IO', `disk "${name}" does not answer; ${advice}`, { disk: name });
+    }
+    const isSame =
+      isThere && (await realName(members, place)) === (await realName(members, placeAt(old.path, members.root)));
+    if (where !== old.path && (!isThere || isSame) && (await stateAt(members, document, moved)) === 'online') {
+      await relink(members.root, name, place, made);
+      return withDisk(document, name, moved);
+    }
+    if (isThere) await refuseWell(members, old, place, fault);
+    refuseUnreadable(document, document.disks.length, name);
+    if (options.allowStale !== true) await refuseTooEarly(context, name);
+    const failing = isThere ? context.disks.disks.find((disk) => disk.name === name) : undefined;
+    if (failing !== undefined) await refuseLosing(context, failing, options.allowStale ?? false, options.signal);
+    await refuseOccupied(document, members, name, place);
+    // Elsewhere that is most likely a mistake.
+    const isElsewhere = where !== old.path && where !== name;
+    if (isElsewhere && (await isMissing(members, place)))
+      throw new StoreError('BAD_ROOT', `there is no folder "${place.where}"`, { disk: name, path: place.where });
+    await clearWay(members, name, place, made);
+    // What stands at the disk's own place is what is replaced, unless it is another disk.
+    const isOther = ['swapped', 'foreign'].includes(await stateAt(members, document, old));
+    if (isThere || (old.path === name && !isOther)) aside = await moveOldFolder(members.root, name, place, made);
+    await forgetMetas(place, document, name);
+    const disk = await newDisk(document, members.root, name, place, made);
+    isNew = true;
+    return withDisk(document, name, disk);
+  };
   await making('a disk', place.where, made, () =>
-    members.change(
-      context.locks,
-      options.signal,
-      async (document) => {
-        const old = findDisk(document, name);
-        const { role, ...kept } = old;
-        const moved = { ...kept, path: where };
-        // Begun before, and interrupted: there is everything left to heal.
-        if (role === 'joining' && where === old.path && (await stateAt(members, document, old)) === 'online') {
-          isNew = true;
-          return undefined;
-        }
-        const found = await stateAt(members, document, old);
-        const isThere = found === 'online';
-        if (found === 'hanging' && where === old.path) {
-          throw new StoreError(
-            'DISK_IO',
-            `disk "${name}" does not answer; replace it by a folder elsewhere, or first put another one in its place`,
-            { disk: name },
-          );
-        }
-        const isSame =
-          isThere && (await realName(members, place)) === (await realName(members, placeAt(old.path, members.root)));
-        if (where !== old.path && (!isThere || isSame) && (await stateAt(members, document, moved)) === 'online') {
-          await relink(members.root, name, place, made);
-          return withDisk(document, name, { ...moved, ...(role === undefined ? {} : { role }) });
-        }
-        if (isThere) await refuseWell(members, old, place, fault);
-        refuseUnreadable(document, document.disks.length, name);
-        if (options.allowStale !== true) await refuseTooEarly(context, name);
-        const failing = isThere ? context.disks.disks.find((disk) => disk.name === name) : undefined;
-        if (failing !== undefined) await refuseLosing(context, failing, options.allowStale ?? false, options.signal);
-        await refuseOccupied(document, members, name, place);
-        // Elsewhere that is most likely a mistake.
-        const isElsewhere = where !== old.path && where !== name;
-        if (isElsewhere && (await isMissing(members, place)))
-          throw new StoreError('BAD_ROOT', `there is no folder "${place.where}"`, { disk: name, path: place.where });
-        await clearWay(members, name, place, made);
-        // What stands at the disk's own place is what is replaced, unless it is another disk.
-        const isOther = ['swapped', 'foreign'].includes(await stateAt(members, document, old));
-        if (isThere || (old.path === name && !isOther)) aside = await moveOldFolder(members.root, name, place, made);
-        await forgetMetas(place, document, name);
-        const disk = await newDisk(document, members.root, name, place, made);
-        isNew = true;
-        return withDisk(document, name, disk);
-      },
-      made.keep.bind(made),
-    ),
+    members.change(context.locks, options.signal, change, made.keep.bind(made)),
   );
   if (aside !== undefined) options.onOldFolder?.(aside);
   return isNew;

@@ -1,7 +1,7 @@
 import { reserveOf } from '../../disks/rooms.ts';
 import type { DiskRole } from '../../disks/disk-set.ts';
-import type { Disk, DiskRoom, DiskState } from '../../disks/disk.ts';
-import { isDiskFault } from '../../errors.ts';
+import type { DiskState } from '../../disks/disk.ts';
+import { ignoreDiskFault } from '../../errors.ts';
 import { newestCopy } from '../../metadata/copies.ts';
 import type { Membership } from '../members/membership.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -58,18 +58,9 @@ async function lookAtAll({ document, disks: set }: Membership): Promise<DiskLook
   const looks: DiskLook[] = [];
   for (const [index, { name, path }] of document.disks.entries()) {
     const state = states[index] ?? { status: 'unreadable', reason: 'it has not been looked at' };
-    const room = state.status === 'online' ? await roomAsTold(set.disks[index]) : undefined;
+    const room = state.status === 'online' ? await set.disks[index]?.room().catch(ignoreDiskFault) : undefined;
     const isFull = room !== undefined && room.free <= reserveOf(room.total);
     looks.push({ disk: name, path, state, role: set.roleOf(name), isFull, total: room?.total, free: room?.free });
   }
   return looks;
-}
-
-async function roomAsTold(disk: Disk | undefined): Promise<DiskRoom | undefined> {
-  try {
-    return await disk?.room();
-  } catch (error) {
-    if (isDiskFault(error)) return undefined;
-    throw error;
-  }
 }

@@ -36,7 +36,7 @@ export interface InitOptions {
   /** `k+m` of objects whose bucket has none of its own; `1+0` if not given. */
   redundancy?: string;
   /** `k+m` that the store must have disks enough for, without making it the default. */
-  fit?: string;
+  fit?: string | undefined;
   /** How others are waited for who make the store at the same time. */
   waiting?: WaitOptions;
 }
@@ -56,15 +56,13 @@ export async function initStore(root: string, options: InitOptions = {}): Promis
 /** @throws STORE_DAMAGED where disks of a store stand in the folder, but neither its `store.json` nor the plan of an init that died */
 export async function refuseHeadless(root: string): Promise<void> {
   const names = (await fs.readdir(root).catch(ignoreUnlessShort)) ?? [];
-  const marks = await Promise.all(
-    names.map((name) => placeAt(path.join(root, name), root).mark().catch(ignoreUnlessShort)),
-  );
+  const places = names.map((name) => placeAt(path.join(root, name), root));
+  const marks = await Promise.all(places.map((place) => place.mark().catch(ignoreUnlessShort)));
   if (marks.every((mark) => mark === undefined)) return;
   // In this order: the plan becomes the store's document, and whoever is making the disks has had one of them since before.
   for (const file of [PLAN_FILE, STORE_FILE]) if (existsSync(path.join(root, file))) return;
-  throw new StoreError('STORE_DAMAGED', `there is no ${STORE_FILE} in "${root}", but disks of a store are`, {
-    path: root,
-  });
+  const message = `there is no ${STORE_FILE} in "${root}", but disks of a store are`;
+  throw new StoreError('STORE_DAMAGED', message, { path: root });
 }
 
 /** What can't be looked at says nothing; where this process lacks something, nothing is known. */
@@ -119,13 +117,8 @@ async function initLocked(root: string, options: InitOptions, made: Made): Promi
   made.keep();
   await syncFolderNow(root);
   if (unfinished !== undefined && (options.disks !== undefined || options.places !== undefined)) {
-    throw new StoreError(
-      'STORE_EXISTS',
-      `an unfinished store stood in "${root}"; it has been finished as it was begun`,
-      {
-        path: root,
-      },
-    );
+    const message = `an unfinished store stood in "${root}"; it has been finished as it was begun`;
+    throw new StoreError('STORE_EXISTS', message, { path: root });
   }
   return plan;
 }
@@ -142,11 +135,11 @@ async function readPlan(planFile: string): Promise<StoreDocument | undefined> {
 }
 
 async function makePlan(root: string, options: InitOptions): Promise<StoreDocument> {
-  const places = options.places ?? (options.disks === undefined ? await standingDisks(root) : numbered(options.disks));
+  const names = options.disks === undefined ? await standingDisks(root) : numbered(options.disks);
+  const places = options.places ?? names.map((name) => ({ name, path: name }));
   if (places.length === 0) throw new StoreError('BAD_ROOT', 'a store needs at least one disk', { path: root });
   const redundancy = options.redundancy ?? DEFAULT_REDUNDANCY;
-  for (const text of [redundancy, ...(options.fit === undefined ? [] : [options.fit])])
-    checkRedundancy(text, places.length);
+  for (const text of [redundancy, options.fit ?? redundancy]) checkRedundancy(text, places.length);
   const disks: StoreDocument['disks'] = [];
   const taken = new Set<string>();
   for (const { name, path: given } of places) {
@@ -169,15 +162,12 @@ async function makePlan(root: string, options: InitOptions): Promise<StoreDocume
   };
 }
 
-function numbered(count: number): { name: string; path: string }[] {
-  return Array.from({ length: count }, (_, index) => {
-    const name = `disk${index + 1}`;
-    return { name, path: name };
-  });
+function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `disk${index + 1}`);
 }
 
 /** The folders and links named `disk…` in the root, in the order of their numbers, or the default disks. */
-async function standingDisks(root: string): Promise<{ name: string; path: string }[]> {
+async function standingDisks(root: string): Promise<string[]> {
   const names: string[] = [];
   for (const name of await fs.readdir(root)) {
     if (!name.startsWith('disk')) continue;
@@ -186,5 +176,5 @@ async function standingDisks(root: string): Promise<{ name: string; path: string
     if (stats?.isDirectory() === true) names.push(name);
   }
   names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-  return names.length > 0 ? names.map((name) => ({ name, path: name })) : numbered(DEFAULT_DISKS);
+  return names.length > 0 ? names : numbered(DEFAULT_DISKS);
 }

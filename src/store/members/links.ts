@@ -29,11 +29,7 @@ export async function moveOldFolder(
   try {
     await made.rename(link, aside);
   } catch (error) {
-    const errno = errnoOf(error);
-    throw inTheWay(name, link, place, `unmount it, or move it away first (${reasonOf(error)})`, {
-      errno,
-      cause: error,
-    });
+    throw inTheWay(name, link, place, `unmount it, or move it away first (${reasonOf(error)})`, error);
   }
   return aside;
 }
@@ -52,13 +48,7 @@ async function isThere(link: string): Promise<boolean> {
   return (await except(lstat(link), 'ENOENT')) !== undefined;
 }
 
-function inTheWay(
-  disk: string,
-  link: string,
-  { where }: DiskPlace,
-  advice: string,
-  { errno, cause }: { errno?: string | undefined; cause?: unknown } = {},
-): StoreError {
-  const details = { disk, path: link, ...(errno === undefined ? {} : { errno }) };
+function inTheWay(disk: string, link: string, { where }: DiskPlace, advice: string, cause?: unknown): StoreError {
+  const details = { disk, path: link, errno: errnoOf(cause) };
   return new StoreError('BAD_ROOT', `"${link}" is in the way of a link to "${where}"; ${advice}`, details, cause);
 }

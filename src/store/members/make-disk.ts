@@ -9,7 +9,7 @@ import type { Made } from '../../files/made.ts';
 import { BUCKETS_FOLDER } from '../../metadata/catalog.ts';
 import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
 import { linkTo } from './links.ts';
-import type { StoreDocument } from './store-document.ts';
+import type { DiskEntry, StoreDocument } from './store-document.ts';
 
 /** What every disk has. */
 export const DISK_FOLDERS = [BUCKETS_FOLDER, CHUNKS_FOLDER, STAGING_FOLDER];
@@ -22,17 +22,15 @@ export async function checkPlace(root: string, name: string, place: DiskPlace): 
   // when making the disk was interrupted.
   if (link === undefined || !(await fs.readdir(root)).includes(name)) return;
   if ((await except(fs.readlink(link), 'EINVAL')) === place.where) return;
-  throw new StoreError('BAD_ROOT', `"${link}" is there already, so it cannot become disk "${name}"`, {
-    disk: name,
-    path: link,
-  });
+  const message = `"${link}" is there already, so it cannot become disk "${name}"`;
+  throw new StoreError('BAD_ROOT', message, { disk: name, path: link });
 }
 
 /** Makes a disk at an empty place, or goes on where a program died that was making it. */
 export async function makeDisk(
   root: string,
   storeId: string,
-  { name, id, path: where }: StoreDocument['disks'][number],
+  { name, id, path: where }: DiskEntry,
   made: Made,
 ): Promise<void> {
   const place = placeAt(where, root);
@@ -70,7 +68,6 @@ async function strangeId(
   name: string,
 ): Promise<string | undefined> {
   const mark = await place.mark();
-  return mark?.storeId !== storeId || mark.name !== name || disks.some(({ id }) => id === mark.id)
-    ? undefined
-    : mark.id;
+  const isStrange = mark?.storeId === storeId && mark.name === name && !disks.some(({ id }) => id === mark.id);
+  return isStrange ? mark.id : undefined;
 }

@@ -14,7 +14,7 @@ export async function making<T>(what: string, where: string, made: Made, work: (
     if (isStoreError(error)) throw error;
     throwIfShort(error, `cannot make ${what} in "${where}"`);
     const errno = errnoOf(error);
-    const details = { path: where, ...(errno === undefined ? {} : { errno }) };
+    const details = { path: where, errno };
     if (errno === 'EEXIST' || errno === 'ENOTDIR')
       throw new StoreError('BAD_ROOT', `"${where}" is not a folder`, details, error);
     throw new StoreError('STORE_NOT_WRITABLE', `cannot make ${what} in "${where}": ${reasonOf(error)}`, details, error);

@@ -21,6 +21,8 @@ const NEXT_FILE = '.store.json.next';
  */
 export class Membership {
   readonly root: string;
+  /** How the disks, and other commands, are waited for. */
+  readonly attendance: Attendance;
   #document: StoreDocument;
   #disks: DiskSet;
   #stamp: string;
@@ -28,11 +30,10 @@ export class Membership {
   #durable: string | undefined;
   /** Counts how often the document has been set. */
   #changes = 0;
-  readonly #attendance: Attendance;
 
   private constructor(root: string, document: StoreDocument, stamp: string, attendance: Attendance) {
     this.root = root;
-    this.#attendance = attendance;
+    this.attendance = attendance;
     this.#document = document;
     this.#stamp = stamp;
     this.#disks = this.#makeSet();
@@ -46,11 +47,6 @@ export class Membership {
 
   get document(): StoreDocument {
     return this.#document;
-  }
-
-  /** How the disks, and other commands, are waited for. */
-  get attendance(): Attendance {
-    return this.#attendance;
   }
 
   get disks(): DiskSet {
@@ -90,12 +86,8 @@ export class Membership {
     try {
       await syncFolderNow(this.root);
     } catch (error) {
-      throw new StoreError(
-        'STORE_NOT_WRITABLE',
-        `the store cannot be written to: cannot sync "${this.root}": ${reasonOf(error)}`,
-        { path: this.root },
-        error,
-      );
+      const message = `the store cannot be written to: cannot sync "${this.root}": ${reasonOf(error)}`;
+      throw new StoreError('STORE_NOT_WRITABLE', message, { path: this.root }, error);
     }
     this.#durable = stamp;
   }
@@ -127,7 +119,7 @@ export class Membership {
   /** Keeps the store's disks as they are, until the session is closed: a commit counts its quorum among them. */
   async hold(session: LockSession, durable: boolean, signal: AbortSignal | undefined): Promise<void> {
     // The gate is a courtesy: who was stopped in it keeps nobody for ever.
-    const patience = 1.5 * this.#attendance.patience.gate;
+    const patience = 1.5 * this.attendance.patience.gate;
     const isInGate = await session.lockWithin(patience, lockName.disksGate(), 'shared', signal);
     await session.lock(lockName.disks(), 'shared', signal);
     if (isInGate) session.unlock(lockName.disksGate());
@@ -140,7 +132,7 @@ export class Membership {
    * them may wait for a disk, or have been stopped. Then the others go on for a while, before it is tried again.
    */
   async #lockAlone(session: LockSession, signal: AbortSignal | undefined): Promise<void> {
-    const { gate } = this.#attendance.patience;
+    const { gate } = this.attendance.patience;
     for (;;) {
       await session.lock(lockName.disksGate(), 'exclusive', signal);
       if (await session.lockWithin(gate, lockName.disks(), 'exclusive', signal)) return;
@@ -177,14 +169,12 @@ export class Membership {
 
   #makeSet(): DiskSet {
     const { id: storeId, disks } = this.#document;
-    this.#attendance.hanging = disks.length - readQuorumOf(disks.length);
-    const roles = new Map<string, DiskRole>(
-      disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const])),
+    this.attendance.hanging = disks.length - readQuorumOf(disks.length);
+    const roles = disks.flatMap(({ name, role }) => (role === undefined ? [] : [[name, role] as const]));
+    const members = disks.map(({ name, id, path: where }) =>
+      this.attendance.disk(placeAt(where, this.root), { storeId, name, id }),
     );
-    return new DiskSet(
-      disks.map(({ name, id, path: where }) => this.#attendance.disk(placeAt(where, this.root), { storeId, name, id })),
-      roles,
-    );
+    return new DiskSet(members, new Map<string, DiskRole>(roles));
   }
 }
 
@@ -205,7 +195,7 @@ async function readStoreDocument(root: string): Promise<{ document: StoreDocumen
     const errno = errnoOf(error);
     if (errno === 'ENOENT') return undefined;
     throwIfShort(error, `cannot read ${file}`);
-    const details = { path: root, ...(errno === undefined ? {} : { errno }) };
+    const details = { path: root, errno };
     if (errno === 'ENOTDIR') throw new StoreError('BAD_ROOT', `"${root}" is not a folder`, details, error);
     throw new StoreError('STORE_DAMAGED', `cannot read ${file}: ${reasonOf(error)}`, details, error);
   }
