@@ -1,12 +1,13 @@
 import { describeBytes } from '../../chunks/loss.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import type { Fault, StoreError } from '../../errors.ts';
-import type { LockSession } from '../../locks/locks.ts';
+import { lockName, type LockSession } from '../../locks/locks.ts';
 import { metaKind } from '../../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
 import { compareAge, type VersionedDocument } from '../../metadata/document.ts';
 import { isTombstone, type ChunkEntry, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
-import { isParity, nameShard, shardsOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
+import type { Address } from '../../metadata/names.ts';
+import { isParity, nameShard, shardsOf, stripesOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import type { UnreadableFolder } from '../protocol/folders.ts';
 
@@ -65,28 +66,21 @@ export interface HealthReport {
 
 /** Counts objects by their health. */
 export class Tally {
-  objects = 0;
-  whole = 0;
-  degraded = 0;
-  lost = 0;
-  buckets = 0;
-  bytes = 0;
-  problems = 0;
+  readonly #counts = { objects: 0, whole: 0, degraded: 0, lost: 0, buckets: 0, bytes: 0, problems: 0 };
 
-  add(health: ObjectHealth): void {
-    if (health.key === '') {
-      this.buckets++;
-    } else {
-      this.objects++;
-      this[health.state]++;
-    }
-    this.problems += health.problems.length;
+  add({ key, state, problems }: ObjectHealth): void {
+    this.#counts[key === '' ? 'buckets' : 'objects']++;
+    if (key !== '') this.#counts[state]++;
+    this.#counts.problems += problems.length;
+  }
+
+  addBytes(bytes: number): void {
+    this.#counts.bytes += bytes;
   }
 
   /** @param unreadable folders that were met on the way to the objects */
   report(unreadable: UnreadableFolder[]): HealthReport {
-    const { objects, whole, degraded, lost, buckets, bytes, problems } = this;
-    return { objects, whole, degraded, lost, buckets, bytes, problems, unreadable };
+    return { ...this.#counts, unreadable };
   }
 }
 
@@ -117,13 +111,30 @@ export async function readQuietCopies<T extends VersionedDocument>(
   }
 }
 
-/** Whether the object has been deleted since its version was opened: no disk shows it any more. */
-export function isGone(copies: readonly Copy<Meta>[]): boolean {
-  return copies.every((copy) => copy.state === 'absent' || (copy.state === 'valid' && isTombstone(copy.document)));
+/**
+ * The health of an object whose version is held; undefined where it has been deleted since: no disk shows it any more.
+ * @param faultOf what is wrong with a shard; undefined for one that is whole, even if it has to leave its disk
+ */
+export async function diagnose(
+  context: StoreContext,
+  looking: Looking,
+  meta: ObjectMeta,
+  faultOf: (shard: ShardEntry) => StoreError | undefined,
+): Promise<ObjectHealth | undefined> {
+  const { bucket, key } = meta;
+  const { view } = looking;
+  const copies = await readQuietCopies(looking, metaKind(bucket, key), lockName.key(bucket, key));
+  if (copies.every((copy) => copy.state === 'absent' || (copy.state === 'valid' && isTombstone(copy.document)))) {
+    await context.confirm(view);
+    return undefined;
+  }
+  const diagnosis = new Diagnosis(context, view, meta, copies);
+  for (const stripe of stripesOf(meta)) diagnosis.addStripe(stripe, faultOf);
+  return diagnosis.conclude();
 }
 
 /** Gathers what is wrong with an object, and comes to a conclusion. */
-export class Diagnosis {
+class Diagnosis {
   readonly #context: StoreContext;
   readonly #meta: ObjectMeta;
   readonly #problems: Problem[] = [];
@@ -141,36 +152,22 @@ export class Diagnosis {
     const answers = copies.filter((copy) => copy.state !== 'bad' && context.disks.isVoter(copy.disk)).length;
     const current = copies.length - this.#problems.length;
     for (const { disk, state } of view.offline) {
-      this.#problems.push({
-        part: 'meta',
-        disk,
-        path,
-        state: 'offline',
-        reason: `disk "${disk}" is ${state.status} (${state.reason})`,
-      });
+      const reason = `disk "${disk}" is ${state.status} (${state.reason})`;
+      this.#problems.push({ part: 'meta', disk, path, state: 'offline', reason });
     }
     this.#survives = Math.min(answers - context.disks.readQuorum, current - 1);
   }
 
-  /** @param faultOf what is wrong with a shard; undefined for one that is whole, even if it has to leave its disk */
   addStripe(stripe: Stripe, faultOf: (shard: ShardEntry) => StoreError | undefined): void {
     const shards = shardsOf(stripe);
     for (const shard of shards) {
       const fault = faultOf(shard);
-      const common = {
-        part: isParity(shard) ? 'parity' : 'chunk',
-        disk: shard.disk,
-        path: `${this.#meta.directory}/${shard.file}`,
-      } as const;
-      if (fault !== undefined)
-        this.#problems.push({ ...common, state: STATES[fault.details.fault ?? 'unreadable'], reason: fault.message });
-      else if (mustLeave(this.#context, shard)) {
-        this.#problems.push({
-          ...common,
-          state: 'leaving',
-          reason: `${nameShard(shard)} is on disk "${shard.disk}", which is being drained`,
-        });
-      }
+      if (fault === undefined && !mustLeave(this.#context, shard)) continue;
+      const { disk, file } = shard;
+      const part = isParity(shard) ? 'parity' : 'chunk';
+      const state = fault === undefined ? 'leaving' : STATES[fault.details.fault ?? 'unreadable'];
+      const reason = fault?.message ?? `${nameShard(shard)} is on disk "${disk}", which is being drained`;
+      this.#problems.push({ part, disk, path: `${this.#meta.directory}/${file}`, state, reason });
     }
     const spare = shards.filter((shard) => faultOf(shard) === undefined).length - stripe.chunks.length;
     this.#survives = Math.min(this.#survives, spare);
@@ -180,18 +177,9 @@ export class Diagnosis {
 
   conclude(): ObjectHealth {
     const { bucket, key, version, redundancy, size } = this.#meta;
-    const isLost = this.#lost.length > 0;
-    return {
-      bucket,
-      key,
-      state: isLost ? 'lost' : this.#problems.length > 0 ? 'degraded' : 'whole',
-      version,
-      redundancy,
-      size,
-      survives: Math.max(0, this.#survives),
-      problems: this.#problems,
-      lost: this.#lost,
-    };
+    const [problems, lost] = [this.#problems, this.#lost];
+    const state = lost.length > 0 ? 'lost' : problems.length > 0 ? 'degraded' : 'whole';
+    return { bucket, key, state, version, redundancy, size, survives: Math.max(0, this.#survives), problems, lost };
   }
 
   #addLost(stripe: Stripe, chunks: readonly ChunkEntry[]): void {
@@ -205,12 +193,7 @@ export class Diagnosis {
 }
 
 /** The health of an object whose meta can't be read. */
-export function withoutMeta(
-  bucket: string,
-  key: string,
-  copies: readonly Copy<Meta>[],
-  reason: StoreError,
-): ObjectHealth {
+export function withoutMeta({ bucket, key }: Address, copies: readonly Copy<Meta>[], reason: StoreError): ObjectHealth {
   const { path } = metaKind(bucket, key);
   const problems = problemsOf(copies, undefined, path);
   if (problems.length === 0)

@@ -1,18 +1,18 @@
 import { ShardReader } from '../../chunks/shard-reader.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
-import { isDiskFault, isStoreError, throwIfAborted, type StoreError } from '../../errors.ts';
+import { diskFault, isStoreError, throwIfAborted, type StoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { readCopies, type DocumentKind } from '../../metadata/copies.ts';
 import { horizonKind } from '../../metadata/horizon.ts';
 import type { ObjectMeta } from '../../metadata/meta.ts';
-import { stripesOf, type ShardEntry } from '../../metadata/stripes.ts';
+import type { Address } from '../../metadata/names.ts';
+import type { ShardEntry } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import {
-  Diagnosis,
+  diagnose,
   healthOfDocument,
-  isGone,
   readQuietCopies,
   withoutMeta,
   type DeletableDocument,
@@ -43,20 +43,12 @@ export async function examine(
   try {
     held = await openVersion(context, bucket, key, { signal: options.signal });
   } catch (error) {
-    return healthWithoutMeta(context, bucket, key, error);
+    return healthWithoutMeta(context, { bucket, key }, error);
   }
   try {
     const { meta, view, session } = held;
     const faults = await findFaults(meta, view, context, options);
-    const looking = { session, view, signal: options.signal };
-    const copies = await readQuietCopies(looking, metaKind(bucket, key), lockName.key(bucket, key));
-    if (isGone(copies)) {
-      await context.confirm(view);
-      return undefined;
-    }
-    const diagnosis = new Diagnosis(context, view, meta, copies);
-    for (const stripe of stripesOf(meta)) diagnosis.addStripe(stripe, (shard) => faults.get(shard));
-    return diagnosis.conclude();
+    return await diagnose(context, { session, view, signal: options.signal }, meta, (shard) => faults.get(shard));
   } finally {
     await held.release();
   }
@@ -89,15 +81,14 @@ export async function* examineDocuments(
 /** What to say of an object whose version can't be opened; undefined where it has been deleted. @throws what concerns the whole store */
 export async function healthWithoutMeta(
   context: StoreContext,
-  bucket: string,
-  key: string,
+  address: Address,
   error: unknown,
 ): Promise<ObjectHealth | undefined> {
   if (isStoreError(error, 'NO_SUCH_KEY', 'NO_SUCH_BUCKET')) return undefined;
   if (!isStoreError(error, 'META_DAMAGED', 'UNKNOWN_FORMAT', 'TOO_FEW_DISKS_TO_READ')) throw error;
   // Where too few disks are there at all, that is said once, and not of every object.
   const view = await context.lookForReading();
-  return withoutMeta(bucket, key, await readCopies(view.online, metaKind(bucket, key)), error);
+  return withoutMeta(address, await readCopies(view.online, metaKind(address.bucket, address.key)), error);
 }
 
 async function findFaults(
@@ -113,8 +104,7 @@ async function findFaults(
     try {
       await (options.quick ? reader.checkPresence(shard) : readAndCheck(reader, shard, context));
     } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      faults.set(shard, error);
+      faults.set(shard, diskFault(error));
     }
     options.onBytes?.(shard.size);
   });

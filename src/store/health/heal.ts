@@ -282,7 +282,7 @@ class Healing {
     const context = this.#context;
     const throttle = new Throttle(rate);
     const onBytes = (bytes: number): void => {
-      this.#tally.bytes += bytes;
+      this.#tally.addBytes(bytes);
       this.#options.onBytes?.(bytes);
     };
     if (this.#options.dryRun === true)

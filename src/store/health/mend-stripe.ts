@@ -2,7 +2,7 @@ import type { ShardReader } from '../../chunks/shard-reader.ts';
 import { StripeInspector } from '../../chunks/stripe-inspector.ts';
 import type { Throttle } from '../../concurrency/throttle.ts';
 import type { Disk } from '../../disks/disk.ts';
-import { isDiskFault, StoreError } from '../../errors.ts';
+import { diskFault, StoreError } from '../../errors.ts';
 import type { ObjectMeta } from '../../metadata/meta.ts';
 import { nameShard, shardsOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -69,21 +69,19 @@ export class StripeMender {
   async mend(stripe: Stripe): Promise<MendedStripe> {
     const result: MendedStripe = { faults: new Map(), repaired: [], moves: new Map(), failed: [], written: 0 };
     const shards = shardsOf(stripe);
-    const { movesOnly, throttle, signal } = this.#options;
+    const { movesOnly, relocate, throttle, signal } = this.#options;
     const { pool, budget } = this.#context;
-    const leaving = shards.filter((shard) => this.#wantsMove(stripe, shard));
+    const leaving = shards.filter((shard) => mustLeave(this.#context, shard) || relocate.wants(stripe, shard));
     if (movesOnly && leaving.length === 0) return result;
     const looked = movesOnly ? leaving : shards;
-    await throttle.take(
-      looked.reduce((sum, { size }) => sum + size, 0),
-      signal,
-    );
+    const bytes = looked.reduce((sum, { size }) => sum + size, 0);
+    await throttle.take(bytes, signal);
     // All of them, and one more to read back what is written.
     const cost = Math.max(...shards.map(({ size }) => pool.cost(size + 1))) * (shards.length + 1);
     await budget.spend(cost, async () => {
       const inspector = new StripeInspector(stripe, this.#reader, pool);
       try {
-        await inspector.look(movesOnly ? leaving : shards);
+        await inspector.look(looked);
         if (movesOnly && leaving.some((shard) => inspector.faults.has(shard))) await inspector.look(shards);
         result.faults = new Map(inspector.faults);
         await this.#repair(stripe, inspector, leaving, result);
@@ -96,8 +94,8 @@ export class StripeMender {
     return result;
   }
 
-  #wantsMove(stripe: Stripe, shard: ShardEntry): boolean {
-    return mustLeave(this.#context, shard) || this.#options.relocate.wants(stripe, shard);
+  #nameOf(shard: ShardEntry): string {
+    return `${nameShard(shard)} of ${this.#meta.bucket}/${this.#meta.key}`;
   }
 
   async #repair(
@@ -130,8 +128,7 @@ export class StripeMender {
       await inspector.compute(faulty);
       return true;
     } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      result.failed.push(`what was computed is wrong: ${error.message}`);
+      result.failed.push(`what was computed is wrong: ${diskFault(error).message}`);
       return false;
     }
   }
@@ -153,9 +150,8 @@ export class StripeMender {
     }
     const disk = relocate.choose(shard, taken);
     if (disk === undefined) {
-      const { bucket, key } = this.#meta;
       if (isFaulty || mustLeave(this.#context, shard))
-        result.failed.push(`no other disk has room for ${nameShard(shard)} of ${bucket}/${key}`);
+        result.failed.push(`no other disk has room for ${this.#nameOf(shard)}`);
       return;
     }
     taken.add(disk.name);
@@ -171,25 +167,16 @@ export class StripeMender {
       await this.#options.relocate.wrote(disk, shard.size);
       await this.#folder.write(disk, shard.file, bytes, disk.name === shard.disk);
       isWritten = true;
-      const written = await disk.read(`${this.#meta.directory}/${shard.file}`, {
-        buffer,
-        limit: shard.size,
-        direct: true,
-      });
+      const path = `${this.#meta.directory}/${shard.file}`;
+      const written = await disk.read(path, { buffer, limit: shard.size, direct: true });
       // What is compared with has matched its checksum.
       if (written?.equals(bytes) === true) return true;
-      throw new StoreError(
-        'DISK_IO',
-        `disk "${disk.name}" does not give back what was written to it: ${nameShard(shard)} of ${this.#meta.bucket}/${this.#meta.key}`,
-        {
-          disk: disk.name,
-        },
-      );
+      const message = `disk "${disk.name}" does not give back what was written to it: ${this.#nameOf(shard)}`;
+      throw new StoreError('DISK_IO', message, { disk: disk.name });
     } catch (error) {
-      if (!isDiskFault(error)) throw error;
+      result.failed.push(diskFault(error).message);
       // Until it has been written, what lies there is not ours.
       if (isWritten) await this.#folder.remove(disk, shard.file).catch(() => undefined);
-      result.failed.push(error.message);
       return false;
     } finally {
       pool.give(buffer);

@@ -17,7 +17,7 @@ import type { StoreContext } from '../protocol/context.ts';
 import { readObjectMeta } from '../protocol/documents.ts';
 import { Operation } from '../protocol/operation.ts';
 import { healthWithoutMeta } from './examine.ts';
-import { Diagnosis, isGone, readQuietCopies, type ObjectHealth } from './diagnosis.ts';
+import { diagnose, type ObjectHealth } from './diagnosis.ts';
 import { StripeMender, type MendedStripe, type MendOptions } from './mend-stripe.ts';
 import { holdVersion } from '../protocol/open-version.ts';
 import { ShardFolder } from './shard-folder.ts';
@@ -58,7 +58,7 @@ export async function mend(context: StoreContext, bucket: string, key: string, o
     try {
       meta = await holdAlone(operation, { bucket, key });
     } catch (error) {
-      return { ...mended, health: await healthWithoutMeta(context, bucket, key, error) };
+      return { ...mended, health: await healthWithoutMeta(context, { bucket, key }, error) };
     }
     // Who mended it before us may have given up a call to a disk, and we have waited for its lock.
     const view = await context.disks.narrow(operation.view);
@@ -110,18 +110,10 @@ class Mending {
     for (let first = 0; first < stripes.length; first += batch)
       await this.#mendBatch(stripes.slice(first, first + batch));
     await this.#folder.removeSetAside(this.#options.movesOnly ? this.#repaired : this.#faultless());
-    const view = this.#view;
-    const { bucket, key } = this.#meta;
     const { session, signal } = this.#operation;
-    const looking = { session, view, signal };
-    const copies = await readQuietCopies(looking, metaKind(bucket, key), lockName.key(bucket, key));
-    if (isGone(copies)) {
-      await this.#context.confirm(view);
-      return this.#mended;
-    }
-    const diagnosis = new Diagnosis(this.#context, view, this.#meta, copies);
-    for (const stripe of stripesOf(this.#meta)) diagnosis.addStripe(stripe, ({ file }) => this.#faults.get(file));
-    return { ...this.#mended, health: diagnosis.conclude() };
+    const looking = { session, view: this.#view, signal };
+    const health = await diagnose(this.#context, looking, this.#meta, ({ file }) => this.#faults.get(file));
+    return { ...this.#mended, health };
   }
 
   async #mendBatch(stripes: readonly Stripe[]): Promise<void> {
@@ -236,12 +228,11 @@ class Mending {
 
 /** Names that are not durable count as not written. */
 function condemn(stripe: MendedStripe, unsynced: ReadonlyMap<string, StoreError>): void {
-  const isLost = (disk: string): StoreError | undefined => unsynced.get(disk);
   for (const shard of stripe.repaired) {
-    const error = isLost(shard.disk);
+    const error = unsynced.get(shard.disk);
     if (error !== undefined) stripe.faults.set(shard, error);
   }
-  stripe.repaired = stripe.repaired.filter((shard) => isLost(shard.disk) === undefined);
-  for (const [shard, disk] of stripe.moves) if (isLost(disk.name) !== undefined) stripe.moves.delete(shard);
+  stripe.repaired = stripe.repaired.filter(({ disk }) => !unsynced.has(disk));
+  for (const [shard, disk] of stripe.moves) if (unsynced.has(disk.name)) stripe.moves.delete(shard);
   stripe.failed.push(...[...unsynced.values()].map(({ message }) => message));
 }

@@ -23,7 +23,7 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
   const view = await context.lookForReading();
   const tally = new Tally();
   const onBytes = (bytes: number): void => {
-    tally.bytes += bytes;
+    tally.addBytes(bytes);
     options.onBytes?.(bytes);
   };
   const look = ({ bucket, key }: WalkedKey): Promise<ObjectHealth | undefined> =>
