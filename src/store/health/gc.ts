@@ -2,7 +2,7 @@ import { basename } from 'node:path/posix';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { STAGING_FOLDER, type Disk, type DiskEntry } from '../../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
-import { isDiskFault, throwIfAborted } from '../../errors.ts';
+import { diskFault, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { CHUNKS_FOLDER, SET_ASIDE } from '../../metadata/meta.ts';
 import { isVersion } from '../../metadata/version.ts';
@@ -10,7 +10,7 @@ import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import { Operation } from '../protocol/operation.ts';
 import { Settler, type Settled } from './settle.ts';
-import { GOES_ON, Walk } from '../protocol/walk.ts';
+import { GOES_ON, Walk, type WalkRules } from '../protocol/walk.ts';
 
 export interface GcOptions {
   /** Look and report, change nothing. */
@@ -59,16 +59,9 @@ class Sweep {
   readonly #operation: Operation;
   readonly #settler: Settler;
   readonly #dryRun: boolean;
-  readonly #report: GcReport = {
-    leftoverChunks: 0,
-    leftoverBytes: 0,
-    stagedFiles: 0,
-    tombstones: 0,
-    settled: 0,
-    inUse: 0,
-    kept: [],
-    failed: [],
-  };
+  readonly #done = { leftoverChunks: 0, leftoverBytes: 0, stagedFiles: 0, tombstones: 0, settled: 0, inUse: 0 };
+  readonly #kept: string[] = [];
+  readonly #failed: string[] = [];
   /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
   readonly #folders = new Map<string, Map<Disk, Set<string>>>();
 
@@ -91,41 +84,33 @@ class Sweep {
     this.#operation = operation;
     this.#settler = new Settler(context, view, { dryRun, mend: false, signal });
     this.#dryRun = dryRun;
-    this.#walk = new Walk(
-      context,
-      view,
-      {},
-      {
-        ...GOES_ON,
-        onListed: () => this.#lookForLost(),
-        onLeft: (folder, disks) => this.#removeFolder(folder, disks),
-      },
-    );
+    const onListed = (): Promise<void> => this.#lookForLost();
+    const onLeft: WalkRules['onLeft'] = (folder, disks) => this.#removeFolder(folder, disks);
+    this.#walk = new Walk(context, view, {}, { ...GOES_ON, onListed, onLeft });
   }
 
   async run(): Promise<GcReport> {
-    const { offline } = this.#operation.view;
-    this.#stamp = await this.#operation.session.stamp();
+    const { context, session, view } = this.#operation;
+    this.#stamp = await session.stamp();
     await this.#removeStaged();
     await this.#findIdleVersions();
     await this.#walkBuckets();
-    this.#report.kept.unshift(...this.#walk.unreadable.reasons());
+    this.#kept.unshift(...this.#walk.unreadable.reasons());
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
-    const away = this.#lost === undefined ? offline : [...offline, this.#lost];
-    if (away.length > 0) this.#report.kept.unshift(describeOffline(away));
-    if (this.#report.kept.length === 0 && this.#folders.size > 0 && !this.#dryRun) {
-      this.#report.kept.push(...(await flushDisks(this.#operation.context, this.#operation.view.online)));
-    }
-    if (this.#report.kept.length === 0 && !this.#isUnsettled) await this.#removeLeftovers();
-    if (this.#wasTakenBack)
-      this.#report.kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
-    return this.#report;
+    const away = this.#lost === undefined ? view.offline : [...view.offline, this.#lost];
+    if (away.length > 0) this.#kept.unshift(describeOffline(away));
+    if (this.#kept.length === 0 && this.#folders.size > 0 && !this.#dryRun)
+      this.#kept.push(...(await flushDisks(context, view.online)));
+    if (this.#kept.length === 0 && !this.#isUnsettled)
+      await forEachAtOnce(this.#folders, AT_ONCE, ([folder, disks]) => this.#removeLeftover(folder, disks));
+    if (this.#wasTakenBack) this.#kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
+    return { ...this.#done, kept: this.#kept, failed: this.#failed };
   }
 
   async #removeStaged(): Promise<void> {
     for (const disk of this.#operation.view.online) {
       for (const { name } of await this.#list(disk, STAGING_FOLDER)) {
-        if (this.#isIdle(name) && (await this.#remove(disk, STAGING_FOLDER, name))) this.#report.stagedFiles++;
+        if (this.#isIdle(name) && (await this.#remove(disk, STAGING_FOLDER, name))) this.#done.stagedFiles++;
       }
     }
   }
@@ -135,8 +120,7 @@ class Sweep {
     try {
       return await disk.list(folder);
     } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      this.#report.kept.push(error.message);
+      this.#kept.push(diskFault(error).message);
       return [];
     }
   }
@@ -144,8 +128,9 @@ class Sweep {
   /** Nobody is at work on the id now; and since every operation mints its own, nobody will be. */
   #isIdle(id: string): boolean {
     const name = lockName.version(id);
-    if (id === this.#operation.id || !this.#operation.session.tryLock(name, 'exclusive')) return false;
-    this.#operation.session.unlock(name);
+    const { id: own, session } = this.#operation;
+    if (id === own || !session.tryLock(name, 'exclusive')) return false;
+    session.unlock(name);
     return true;
   }
 
@@ -168,7 +153,7 @@ class Sweep {
         disks.set(disk, new Set());
       }
     }
-    this.#report.inUse = busy.size;
+    this.#done.inUse = busy.size;
   }
 
   async #walkBuckets(): Promise<void> {
@@ -210,9 +195,9 @@ class Sweep {
       return;
     }
     const { outcome, live, problem } = settled;
-    if (outcome === 'settled') this.#report.settled++;
-    if (outcome === 'removed') this.#report.tombstones++;
-    if (problem !== undefined && !isKept) this.#report.kept.push(problem);
+    if (outcome === 'settled') this.#done.settled++;
+    if (outcome === 'removed') this.#done.tombstones++;
+    if (problem !== undefined && !isKept) this.#kept.push(problem);
     for (const meta of live) {
       const disks = this.#folders.get(meta.directory);
       for (const { disk: name, file } of [...meta.chunks, ...meta.parity]) {
@@ -221,21 +206,18 @@ class Sweep {
     }
   }
 
-  async #removeLeftovers(): Promise<void> {
-    await forEachAtOnce(this.#folders, AT_ONCE, ([folder, disks]) => this.#removeLeftover(folder, disks));
-  }
-
   async #removeLeftover(folder: string, disks: Map<Disk, Set<string>>): Promise<void> {
     throwIfAborted(this.#operation.signal);
+    const { session } = this.#operation;
     const lock = lockName.version(folder.slice(CHUNKS_FOLDER.length + 1));
     // A reader may have come to this version since it was found idle, and lost it to a newer one while it reads.
-    if (!this.#operation.session.tryLock(lock, 'exclusive')) {
-      this.#report.inUse++;
+    if (!session.tryLock(lock, 'exclusive')) {
+      this.#done.inUse++;
       return;
     }
     try {
       // A commit holds what it replaces, so with this lock held every such commit has ended, one way or the other.
-      if ((await this.#operation.session.stamp()) !== this.#stamp) {
+      if ((await session.stamp()) !== this.#stamp) {
         this.#wasTakenBack = true;
         return;
       }
@@ -255,15 +237,15 @@ class Sweep {
         }
       }
     } finally {
-      this.#operation.session.unlock(lock);
+      session.unlock(lock);
     }
   }
 
   async #removeChunk(disk: Disk, folder: string, name: string): Promise<void> {
     const size = (await disk.stat(`${folder}/${name}`))?.size ?? 0;
     if (!(await this.#remove(disk, folder, name))) return;
-    this.#report.leftoverBytes += size;
-    this.#report.leftoverChunks++;
+    this.#done.leftoverBytes += size;
+    this.#done.leftoverChunks++;
   }
 
   /** Removes a file, or would, and tells whether it is gone. One that can't be removed must not keep the others. */
@@ -279,7 +261,6 @@ class Sweep {
   }
 
   #fail(error: unknown): void {
-    if (!isDiskFault(error)) throw error;
-    this.#report.failed.push(error.message);
+    this.#failed.push(diskFault(error).message);
   }
 }

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import type { Disk, FileStat } from '../../disks/disk.ts';
-import { isDiskFault } from '../../errors.ts';
+import { ignoreDiskFault, isDiskFault } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
 import type { VersionedDocument } from '../../metadata/document.ts';
@@ -70,10 +70,7 @@ async function findBlock(copy: Copy<unknown>, path: string): Promise<Block | und
 
 /** What a disk says of a path, as far as it does. */
 async function look(disk: Disk, path: string): Promise<FileStat | undefined> {
-  return disk.stat(path).catch((error: unknown) => {
-    if (!isDiskFault(error)) throw error;
-    return undefined;
-  });
+  return disk.stat(path).catch(ignoreDiskFault);
 }
 
 /** Opens the copy, or a folder above it, where it may not be read, and tells whether that was so. What is no file stays. */

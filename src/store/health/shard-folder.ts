@@ -1,5 +1,5 @@
 import type { Disk } from '../../disks/disk.ts';
-import { isDiskFault, type StoreError } from '../../errors.ts';
+import { diskFault, type StoreError } from '../../errors.ts';
 import { CHUNKS_FOLDER, SET_ASIDE } from '../../metadata/meta.ts';
 import type { ShardEntry } from '../../metadata/stripes.ts';
 
@@ -42,8 +42,7 @@ export class ShardFolder {
           await disk.syncFolder(this.#folder);
           await disk.syncFolder(CHUNKS_FOLDER);
         } catch (error) {
-          if (!isDiskFault(error)) throw error;
-          failures.set(disk.name, error);
+          failures.set(disk.name, diskFault(error));
         }
       }),
     );
