@@ -1,13 +1,13 @@
 import { dirname } from 'node:path/posix';
 import { Throttle } from '../../concurrency/throttle.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
-import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
+import { STAGING_FOLDER } from '../../disks/disk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
-import { isDiskFault, throwIfAborted } from '../../errors.ts';
+import { diskFault, throwIfAborted } from '../../errors.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { horizonKind } from '../../metadata/horizon.ts';
 import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
-import { unblock, type BlockedDocument } from './blocked.ts';
+import { Blockade, type BlockedDocument } from './blocked.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineDocuments } from './examine.ts';
 import { flushDisks } from '../protocol/flush.ts';
@@ -15,13 +15,12 @@ import type { UnreadableFolder } from '../protocol/folders.ts';
 import { gc, type GcReport } from './gc.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
 import { joinDisks } from './joining.ts';
-import { DISK_FOLDERS } from '../members/make-disk.ts';
 import { mend, type Mended } from './mend.ts';
 import { Obstacles } from './obstacles.ts';
 import { Operation } from '../protocol/operation.ts';
 import { Relocation } from './relocation.ts';
 import { Walk, type Scope } from '../protocol/walk.ts';
-import { Settler, type Settled, type SettleOptions } from './settle.ts';
+import { Settler, type Settled } from './settle.ts';
 
 export interface HealOptions extends Scope {
   /** Look and report, change nothing. */
@@ -66,8 +65,17 @@ interface Hurt {
   survives: number;
 }
 
-/** What there is to settle where the folder of all buckets is to be made anew, and nothing else. */
-const NOTHING: Settled = { outcome: 'agreed', live: [], blocked: [], isVouchedFor: true };
+/** There is nothing to settle where the folder of all buckets is to be made anew. */
+const settleNothing = (): Promise<Settled> =>
+  Promise.resolve({ outcome: 'agreed', live: [], blocked: [], isVouchedFor: true });
+
+const ALL_BUCKETS: BlockedDocument = {
+  path: 'all buckets',
+  folder: BUCKETS_FOLDER,
+  isVouchedFor: true,
+  settle: settleNothing,
+  look: settleNothing,
+};
 
 /** Objects that are mended side by side. */
 const AT_ONCE = 4;
@@ -95,9 +103,8 @@ class Healing {
   /** Folders that could not be listed when all was mended. */
   #unreadable: UnreadableFolder[] = [];
   readonly #obstacles: Obstacles;
-  readonly #blocked = new Map<Disk, BlockedDocument[]>();
-  /** Whether so few disks could list a folder that objects in it may be overlooked. */
-  #isIncomplete = false;
+  readonly #isWhole: boolean;
+  readonly #blockade: Blockade;
   /** Objects that are hurt, by address. */
   readonly #hurt = new Map<string, Hurt>();
 
@@ -105,32 +112,29 @@ class Healing {
     this.#context = context;
     this.#view = view;
     this.#options = options;
-    this.#obstacles = new Obstacles(context, options.signal);
+    const { bucket, prefix = '', allowStale = false, signal } = options;
+    this.#isWhole = bucket === undefined && prefix === '';
+    const obstacles = new Obstacles(context, signal);
+    this.#obstacles = obstacles;
+    this.#blockade = new Blockade(context, { obstacles, isWhole: this.#isWhole, allowStale, signal });
   }
 
   async run(): Promise<HealReport> {
-    const { bucket, prefix, dryRun = false, allowStale = false, signal } = this.#options;
-    const isWhole = bucket === undefined && (prefix ?? '') === '';
-    const join = isWhole && !dryRun;
+    const { dryRun = false, allowStale = false, signal } = this.#options;
+    const join = this.#isWhole && !dryRun;
     if (!dryRun) await this.#makeDiskFolders();
     // Otherwise nothing could be read where more disks were replaced than a read can do without.
     if (join && allowStale) await this.#join([]);
     await this.#settleAll();
-    await this.#unblock(isWhole);
+    if (!dryRun) this.#failed.push(...(await this.#blockade.lift()));
     if (join && allowStale) await this.#join([]);
     await this.#mendAll();
     if (join) await this.#join(this.#failed);
-    const swept = isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
+    const swept = this.#isWhole ? await gc(this.#context, { dryRun, signal }) : undefined;
     this.#failed.push(...(swept?.failed ?? []));
     if (!dryRun) this.#failed.push(...(await flushDisks(this.#context, this.#view.online)));
-    return {
-      ...this.#tally.report(this.#unreadable),
-      ...this.#done,
-      gc: swept,
-      joined: this.#joined,
-      setAside: this.#obstacles.setAside,
-      failed: this.#failed,
-    };
+    const [joined, failed, { setAside }] = [this.#joined, this.#failed, this.#obstacles];
+    return { ...this.#tally.report(this.#unreadable), ...this.#done, gc: swept, joined, setAside, failed };
   }
 
   async #join(failed: string[]): Promise<void> {
@@ -151,24 +155,15 @@ class Healing {
       try {
         await disk.list(BUCKETS_FOLDER);
       } catch (error) {
-        // What else is wrong with it, the walk will tell.
-        if (!isDiskFault(error)) throw error;
-        if (error.details.fault !== 'blocked') continue;
         // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
-        this.#block(disk, {
-          path: 'all buckets',
-          folder: BUCKETS_FOLDER,
-          isVouchedFor: true,
-          settle: () => Promise.resolve(NOTHING),
-          look: () => Promise.resolve(NOTHING),
-        });
+        // What else is wrong with it, the walk will tell.
+        if (diskFault(error).details.fault === 'blocked') this.#blockade.add(disk, ALL_BUCKETS);
       }
     }
   }
 
   #fail(error: unknown): void {
-    if (!isDiskFault(error)) throw error;
-    this.#failed.push(error.message);
+    this.#failed.push(diskFault(error).message);
   }
 
   /** Brings metas into step, and looks which objects lack something. */
@@ -178,18 +173,15 @@ class Healing {
     for (const bucket of await walk.buckets()) {
       await this.#settle(bucketKind(bucket).path, (settler) => settler.bucket(bucket));
     }
+    const { signal } = this.#options;
     let total = 0;
-    const quick = {
-      quick: true,
-      signal: this.#options.signal,
-      onBytes: (bytes: number) => {
-        total += bytes;
-      },
+    const onBytes = (bytes: number): void => {
+      total += bytes;
     };
     const healths = walk.map(async ({ bucket, key }) => {
-      throwIfAborted(this.#options.signal);
+      throwIfAborted(signal);
       await this.#settle(metaKind(bucket, key).path, (settler) => settler.key(bucket, key));
-      return examine(this.#context, bucket, key, quick);
+      return examine(this.#context, bucket, key, { quick: true, signal, onBytes });
     });
     for await (const health of healths) {
       if (health === undefined || health.state === 'whole') continue;
@@ -201,25 +193,21 @@ class Healing {
 
   #newWalk(): Walk {
     const onTooFew = (): void => {
-      this.#isIncomplete = true;
+      this.#blockade.isIncomplete = true;
     };
     const { allowStale } = this.#options;
     return new Walk(this.#context, this.#view, this.#options, { allowStale, onTooFew });
   }
 
-  get #settling(): SettleOptions {
-    const { dryRun = false, allowStale, signal } = this.#options;
-    return { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles, signal };
-  }
-
   async #settle(path: string, settle: (settler: Settler) => Promise<Settled>): Promise<Settled | undefined> {
-    const how = this.#settling;
+    const { dryRun = false, allowStale, signal } = this.#options;
+    const how = { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles, signal };
     try {
       const settled = await settle(new Settler(this.#context, this.#view, how));
       const { outcome, blocked, isVouchedFor } = settled;
-      if (outcome !== 'agreed' || (how.dryRun && isVouchedFor && blocked.length > 0)) this.#done.settled++;
+      if (outcome !== 'agreed' || (dryRun && isVouchedFor && blocked.length > 0)) this.#done.settled++;
       for (const { disk, isAbove } of blocked) {
-        this.#block(disk, {
+        this.#blockade.add(disk, {
           path,
           folder: isAbove ? dirname(path) : undefined,
           isVouchedFor,
@@ -234,37 +222,12 @@ class Healing {
     }
   }
 
-  #block(disk: Disk, document: BlockedDocument): void {
-    this.#blocked.set(disk, [...(this.#blocked.get(disk) ?? []), document]);
-  }
-
-  /** Makes way for what is blocked, one disk after the other: the others answer meanwhile. */
-  async #unblock(isWhole: boolean): Promise<void> {
-    const blocked = [...this.#blocked];
-    this.#blocked.clear();
-    const { dryRun = false, allowStale = false, signal } = this.#options;
-    const makeFolders = async (disk: Disk): Promise<void> => {
-      for (const folder of DISK_FOLDERS) await disk.makeFolder(folder);
-      await disk.syncFolder('.');
-    };
-    const [obstacles, isIncomplete] = [this.#obstacles, this.#isIncomplete];
-    const options = { obstacles, isWhole, isIncomplete, allowStale, makeFolders, signal };
-    for (const [disk, documents] of dryRun ? [] : blocked) {
-      try {
-        this.#failed.push(...(await unblock(this.#context, disk, documents, options)));
-      } catch (error) {
-        this.#fail(error);
-      }
-    }
-  }
-
   async #mendAll(): Promise<void> {
-    const view = this.#view;
     // What could not be listed before may be able to be now.
     const walk = this.#newWalk();
     const work = await this.#makeWork();
-    for await (const health of examineDocuments(this.#context, view, walk, this.#options.signal))
-      await this.#report(health);
+    const documents = examineDocuments(this.#context, this.#view, walk, this.#options.signal);
+    for await (const health of documents) await this.#report(health);
     const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
     await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => {
       await this.#report(await work(bucket, key));
@@ -278,17 +241,15 @@ class Healing {
 
   /** What is done with each object: mending, or only looking. */
   async #makeWork(): Promise<(bucket: string, key: string) => Promise<ObjectHealth | undefined>> {
-    const { signal, rate } = this.#options;
+    const { dryRun, signal, rate } = this.#options;
     const context = this.#context;
-    const throttle = new Throttle(rate);
     const onBytes = (bytes: number): void => {
       this.#tally.addBytes(bytes);
       this.#options.onBytes?.(bytes);
     };
-    if (this.#options.dryRun === true)
-      return (bucket, key) => examine(context, bucket, key, { quick: false, signal, onBytes });
+    if (dryRun === true) return (bucket, key) => examine(context, bucket, key, { quick: false, signal, onBytes });
     const relocate = await Relocation.of(context, this.#view);
-    const options = { throttle, relocate, movesOnly: false, signal, onBytes };
+    const options = { throttle: new Throttle(rate), relocate, movesOnly: false, signal, onBytes };
     return async (bucket, key) => {
       throwIfAborted(signal);
       try {
@@ -305,10 +266,7 @@ class Healing {
   }
 
   #count(mended: Mended): Mended {
-    this.#done.rebuilt += mended.rebuilt;
-    this.#done.rebuiltBytes += mended.rebuiltBytes;
-    this.#done.moved += mended.moved;
-    this.#done.movedBytes += mended.movedBytes;
+    for (const name of ['rebuilt', 'rebuiltBytes', 'moved', 'movedBytes'] as const) this.#done[name] += mended[name];
     return mended;
   }
 

@@ -1,6 +1,6 @@
 import type { Disk } from '../../disks/disk.ts';
 import { describeOffline } from '../../disks/disk-set.ts';
-import { isDiskFault, throwIfAborted } from '../../errors.ts';
+import { diskFault, throwIfAborted } from '../../errors.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import type { Obstacles } from './obstacles.ts';
@@ -34,9 +34,7 @@ export async function joinDisks(context: StoreContext, options: CompleteOptions)
   let joined: string[] = [];
   await changeWhenComplete(context, options, async (document, having) => {
     joined = having.filter((disk) => !context.disks.isVoter(disk)).map(({ name }) => name);
-    const disks = document.disks.map(({ role, ...disk }) =>
-      role === undefined || joined.includes(disk.name) ? disk : { ...disk, role },
-    );
+    const disks = document.disks.map((disk) => (joined.includes(disk.name) ? { ...disk, role: undefined } : disk));
     return Promise.resolve({ ...document, disks });
   });
   return joined;
@@ -89,8 +87,7 @@ async function walkMetas(
         problems.push(...blocked.map(({ disk }) => `disk "${disk.name}": something stands in the way of a meta`));
       else if (options.dryRun && outcome !== 'agreed') problems.push('a meta has not reached all disks');
     } catch (error) {
-      if (!isDiskFault(error)) throw error;
-      problems.push(error.message);
+      problems.push(diskFault(error).message);
     }
   };
   // Only R voters together know of all that was ever acknowledged.
@@ -98,20 +95,13 @@ async function walkMetas(
   const view = await context.lookForWriting();
   const settler = new Settler(context, view, options);
   await note(() => settler.horizon());
-  const walk = new Walk(
-    context,
-    view,
-    {},
-    {
-      allowStale: options.allowStale,
-      onTooFew: ({ message }) => problems.push(message),
-    },
-  );
+  const { allowStale } = options;
+  const walk = new Walk(context, view, {}, { allowStale, onTooFew: ({ message }) => problems.push(message) });
   for (const bucket of await walk.buckets()) await note(() => settler.bucket(bucket));
   await walk.forEach(({ bucket, key }) => note(() => settler.key(bucket, key)));
   // Which metas a folder holds that can't be listed, or lacks, is not known.
   problems.unshift(...walk.unreadable.reasons());
-  await context.confirm(view, options.allowStale);
+  await context.confirm(view, allowStale);
   const { online } = await context.disks.look();
   return { problems, having: view.online.filter((disk) => online.includes(disk)) };
 }
