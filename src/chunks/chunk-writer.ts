@@ -3,15 +3,8 @@ import { Rooms } from '../disks/rooms.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
 import { isDiskFault, must, StoreError, throwIfAborted } from '../errors.ts';
-import {
-  CHUNK_SIZE,
-  CHUNKS_FOLDER,
-  chunkFile,
-  MAX_CHUNKS,
-  parityFile,
-  type ChunkEntry,
-  type ParityEntry,
-} from '../metadata/meta.ts';
+import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile } from '../metadata/meta.ts';
+import type { ChunkEntry, ParityEntry } from '../metadata/meta.ts';
 import type { Redundancy } from '../metadata/redundancy.ts';
 import type { Budget, Release } from '../concurrency/budget.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
@@ -135,10 +128,8 @@ export class ChunkWriter {
     const { chunks } = stripe;
     const [first, last] = [must(chunks[0], 'chunk in a stripe'), must(chunks.at(-1), 'chunk in a stripe')];
     if ((last.order + 1) * (1 + redundancy.parity / this.#width) > MAX_CHUNKS) {
-      throw new StoreError(
-        'BAD_SOURCE',
-        `an object has at most ${MAX_CHUNKS} chunks of ${CHUNK_SIZE} bytes, parity included`,
-      );
+      const most = `${MAX_CHUNKS} chunks of ${CHUNK_SIZE} bytes`;
+      throw new StoreError('BAD_SOURCE', `an object has at most ${most}, parity included`);
     }
     const places = new StripePlaces(this.#orderedDisks(stripe.index, chunks.length + redundancy.parity));
     const writes = chunks.map(async ({ order, bytes, sha256 }) => {
@@ -190,16 +181,8 @@ export class ChunkWriter {
     if (parity === 0) return [];
     const size = Math.max(...data.map((bytes) => bytes.length));
     const outputs = Array.from({ length: parity }, () => take(size));
-    const numbers = data.map((_, index) => index);
-    combine(
-      recoveryMatrix(
-        data.length,
-        numbers,
-        outputs.map((_, row) => data.length + row),
-      ),
-      data,
-      outputs,
-    );
+    const rows = outputs.map((_, row) => data.length + row);
+    combine(recoveryMatrix(data.length, [...data.keys()], rows), data, outputs);
     return outputs;
   }
 
@@ -250,15 +233,9 @@ export class ChunkWriter {
     const full = this.#all.filter((disk) => this.#room(disk) < CHUNK_SIZE).map(({ name }) => name);
     const [first] = full;
     if (first === undefined) return new StoreError('TOO_FEW_DISKS_TO_WRITE', 'there are too few disks to write to');
-    const disks = full.map((name) => `"${name}"`).join(', ');
-    return new StoreError(
-      'DISK_FULL',
-      `too few disks have room for chunks: ${disks} ${full.length === 1 ? 'is' : 'are'} full, up to the reserve for metas`,
-      {
-        disk: first,
-        disks: full,
-      },
-    );
+    const disks = `${full.map((name) => `"${name}"`).join(', ')} ${full.length === 1 ? 'is' : 'are'}`;
+    const words = `too few disks have room for chunks: ${disks} full, up to the reserve for metas`;
+    return new StoreError('DISK_FULL', words, { disk: first, disks: full });
   }
 
   #makeFolder(disk: Disk): Promise<void> {

@@ -36,19 +36,8 @@ export function lossError(
   const own = reasons.find(({ details }) => details.disk === first?.disk) ?? reasons[0];
   const others = reasons.filter((reason) => reason !== own);
   const words = [own, ...others].map((reason) => reason?.message ?? '').join('; ');
-  return new StoreError(
-    own?.code ?? 'CHUNK_UNAVAILABLE',
-    `${text} of ${bucket}/${key} cannot be read: ${words}`,
-    {
-      ...own?.details,
-      bucket,
-      key,
-      version,
-      ...(first === undefined ? {} : { chunk: first.order }),
-      from,
-      to,
-      disks: reasons.map(({ details }) => details.disk ?? ''),
-    },
-    own,
-  );
+  const disks = reasons.map(({ details }) => details.disk ?? '');
+  const details = { ...own?.details, bucket, key, version, chunk: first?.order, from, to, disks };
+  const message = `${text} of ${bucket}/${key} cannot be read: ${words}`;
+  return new StoreError(own?.code ?? 'CHUNK_UNAVAILABLE', message, details, own);
 }

@@ -38,11 +38,8 @@ export class ShardReader {
     const disk = this.#disks.get(shard.disk);
     if (disk !== undefined) return disk;
     const offline = this.#offline.get(shard.disk);
-    const why =
-      offline === undefined
-        ? 'this store has no such disk'
-        : `the disk is ${offline.state.status} (${offline.state.reason})`;
-    throw this.error('offline', shard, `is out of reach: ${why}`);
+    const state = offline && `the disk is ${offline.state.status} (${offline.state.reason})`;
+    throw this.error('offline', shard, `is out of reach: ${state ?? 'this store has no such disk'}`);
   }
 
   /**
@@ -78,10 +75,8 @@ export class ShardReader {
 
   #compare(shard: ShardEntry, found: string): void {
     if (found === shard.sha256) return;
-    throw this.error('damaged', shard, 'is damaged: its SHA-256 does not match', {
-      expected: shard.sha256,
-      found,
-    });
+    const facts = { expected: shard.sha256, found };
+    throw this.error('damaged', shard, 'is damaged: its SHA-256 does not match', facts);
   }
 
   /** Looks whether the shard is there and as long as it should be. @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED */
@@ -103,12 +98,10 @@ export class ShardReader {
     const { bucket, key, version } = this.#meta;
     const path = this.pathOf(shard);
     const chunk = isParity(shard) ? undefined : shard.order;
-    return new StoreError(
-      fault === 'damaged' || fault === 'too-long' ? 'CHUNK_DAMAGED' : 'CHUNK_UNAVAILABLE',
-      `${nameShard(shard)} of ${bucket}/${key} on disk "${shard.disk}" ${what} (${path})`,
-      { bucket, key, version, disk: shard.disk, chunk, path, fault, ...facts },
-      cause,
-    );
+    const details = { bucket, key, version, disk: shard.disk, chunk, path, fault, ...facts };
+    const code = fault === 'damaged' || fault === 'too-long' ? 'CHUNK_DAMAGED' : 'CHUNK_UNAVAILABLE';
+    const message = `${nameShard(shard)} of ${bucket}/${key} on disk "${shard.disk}" ${what} (${path})`;
+    return new StoreError(code, message, details, cause);
   }
 
   #unreadable(shard: ShardEntry, cause: StoreError): StoreError {

@@ -60,12 +60,7 @@ function sourceError(path: string, cause: unknown): StoreError {
     ENXIO: 'it is not a regular file',
   };
   const reason = reasons[errno ?? ''] ?? reasonOf(cause);
-  return new StoreError(
-    'BAD_SOURCE',
-    `cannot read "${path}": ${reason}`,
-    { path, ...(errno === undefined ? {} : { errno }) },
-    cause,
-  );
+  return new StoreError('BAD_SOURCE', `cannot read "${path}": ${reason}`, { path, errno }, cause);
 }
 
 class FileSource implements ChunkSource {
@@ -99,22 +94,16 @@ class FileSource implements ChunkSource {
   /** There is more than the size said: the file has grown, or the system makes it up, as in /proc. */
   async #refuseMore(): Promise<never> {
     await this.check();
-    throw new StoreError(
-      'BAD_SOURCE',
-      `cannot read "${this.#path}": it has more bytes than its size says; give it as standard input`,
-      { path: this.#path },
-    );
+    const words = `cannot read "${this.#path}": it has more bytes than its size says; give it as standard input`;
+    throw new StoreError('BAD_SOURCE', words, { path: this.#path });
   }
 
   async check(): Promise<void> {
     const now = await fstat(this.#fd);
     const same = now.size === this.size && now.mtimeMs === this.#stats.mtimeMs;
     if (same && this.#position === this.size) return;
-    throw new StoreError(
-      'SOURCE_CHANGED',
-      `"${this.#path}" changed while it was being read (${this.size} bytes before, ${now.size} now)`,
-      { path: this.#path, expected: this.size, found: now.size },
-    );
+    const words = `"${this.#path}" changed while it was being read (${this.size} bytes before, ${now.size} now)`;
+    throw new StoreError('SOURCE_CHANGED', words, { path: this.#path, expected: this.size, found: now.size });
   }
 
   async close(): Promise<void> {

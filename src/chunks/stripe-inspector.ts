@@ -1,8 +1,7 @@
-import { isDiskFault, must, type StoreError } from '../errors.ts';
-import { combine } from '../erasure/combine.ts';
-import { recoveryMatrix } from '../erasure/matrix.ts';
-import { shardNumber, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
+import { isDiskFault, type StoreError } from '../errors.ts';
+import type { ShardEntry, Stripe } from '../metadata/stripes.ts';
 import type { Buffers } from '../memory/buffer-pool.ts';
+import { computeShards } from './compute-shards.ts';
 import type { ShardReader } from './shard-reader.ts';
 
 /** Looks at shards of one stripe, keeps what is right of them in memory, and computes what is not. To be closed. */
@@ -44,17 +43,10 @@ export class StripeInspector {
 
   /** Computes shards from those that are whole. @throws CHUNK_DAMAGED where what comes out is not what it should be */
   async compute(shards: readonly ShardEntry[]): Promise<void> {
-    const width = this.#stripe.chunks.length;
-    const sources = [...this.#whole.keys()].slice(0, width);
-    const outputs = shards.map(({ size }) => this.#take(size).subarray(0, size));
-    const numberOf = (shard: ShardEntry): number => shardNumber(this.#stripe, shard);
-    combine(
-      recoveryMatrix(width, sources.map(numberOf), shards.map(numberOf)),
-      sources.map((shard) => this.bytesOf(shard)),
-      outputs,
-    );
-    const checks = shards.map(async (shard, index) => {
-      const bytes = must(outputs[index], 'computed shard');
+    const whole = [...this.#whole].map(([shard, bytes]) => ({ shard, bytes }));
+    const outputs = shards.map((shard) => ({ shard, bytes: this.#take(shard.size).subarray(0, shard.size) }));
+    computeShards(this.#stripe, whole.slice(0, this.#stripe.chunks.length), outputs);
+    const checks = outputs.map(async ({ shard, bytes }) => {
       await this.#reader.check(shard, bytes);
       this.#whole.set(shard, bytes);
     });

@@ -1,9 +1,8 @@
-import { combine } from '../erasure/combine.ts';
-import { recoveryMatrix } from '../erasure/matrix.ts';
 import { isDiskFault, must, StoreError } from '../errors.ts';
 import type { Buffers } from '../memory/buffer-pool.ts';
 import type { ChunkEntry, ObjectMeta } from '../metadata/meta.ts';
-import { isParity, shardNumber, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
+import { isParity, shardsOf, type ShardEntry, type Stripe } from '../metadata/stripes.ts';
+import { computeShards, type ShardBytes } from './compute-shards.ts';
 import { lossError } from './loss.ts';
 import type { ShardReader } from './shard-reader.ts';
 
@@ -76,19 +75,21 @@ export class StripeRun {
       reading.isLate = true;
       this.#advance();
     };
-    void this.#readShard(shard, this.#stripe.parity.length === 0 ? undefined : onLate).then(
-      (state) => {
-        if (this.#isOver) return;
-        this.#states.set(shard, state);
-        this.#advance();
-      },
-      (error: unknown) => {
-        this.#fail(error);
-      },
-    );
+    void this.#readShard(shard, this.#stripe.parity.length === 0 ? undefined : onLate);
   }
 
-  async #readShard(shard: ShardEntry, onLate: (() => void) | undefined): Promise<ShardState> {
+  async #readShard(shard: ShardEntry, onLate: (() => void) | undefined): Promise<void> {
+    try {
+      const state = await this.#outcomeOf(shard, onLate);
+      if (this.#isOver) return;
+      this.#states.set(shard, state);
+      this.#advance();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #outcomeOf(shard: ShardEntry, onLate: (() => void) | undefined): Promise<ShardState> {
     try {
       let bytes = await this.#fetch(shard, onLate);
       // What parity is computed from is checked by what comes out; only if that is wrong, it is checked itself.
@@ -159,10 +160,7 @@ export class StripeRun {
     }
     const idle = [...this.#states].filter(([, { state }]) => state === 'idle').map(([shard]) => shard);
     // Disks that are not there or slow are asked last.
-    const order = [
-      ...idle.filter((shard) => !this.#shards.isSlow(shard)),
-      ...idle.filter((shard) => this.#shards.isSlow(shard)),
-    ];
+    const order = idle.sort((a, b) => Number(this.#shards.isSlow(a)) - Number(this.#shards.isSlow(b)));
     const hoped = [...this.#states].filter(
       ([shard, { state }]) => state === 'good' || (state === 'reading' && !this.#isHopeless(shard)),
     ).length;
@@ -179,31 +177,20 @@ export class StripeRun {
 
   async #recover(missing: readonly ChunkEntry[]): Promise<void> {
     const stripe = this.#stripe;
-    const sources: { shard: ShardEntry; bytes: Buffer }[] = [];
+    const sources: ShardBytes[] = [];
     for (const [shard, state] of this.#states) {
       if (state.state === 'good' && sources.length < stripe.chunks.length) sources.push({ shard, bytes: state.bytes });
     }
     const taken = missing.map(({ size }) => this.#options.buffers.take(size));
     this.#buffers.push(...taken);
-    const outputs = missing.map((chunk, index) => ({
-      chunk,
-      bytes: must(taken[index], 'buffer').subarray(0, chunk.size),
+    const outputs = missing.map((shard, index) => ({
+      shard,
+      bytes: must(taken[index], 'buffer').subarray(0, shard.size),
     }));
-    const numberOf = (shard: ShardEntry): number => shardNumber(stripe, shard);
-    combine(
-      recoveryMatrix(
-        stripe.chunks.length,
-        sources.map(({ shard }) => numberOf(shard)),
-        missing.map(numberOf),
-      ),
-      sources.map(({ bytes }) => bytes),
-      outputs.map(({ bytes }) => bytes),
-    );
-    let computed: { chunk: ChunkEntry; bytes: Buffer }[];
+    computeShards(stripe, sources, outputs);
+    let computed: Buffer[];
     try {
-      computed = await Promise.all(
-        outputs.map(async ({ chunk, bytes }) => ({ chunk, bytes: await this.#check(chunk, bytes) })),
-      );
+      computed = await Promise.all(outputs.map(({ shard, bytes }) => this.#check(shard, bytes)));
     } catch (error) {
       if (!isDiskFault(error) || !(await this.#dropDamagedSources(sources))) throw error;
       if (this.#isOver) return;
@@ -216,7 +203,8 @@ export class StripeRun {
       return;
     }
     if (this.#isOver) return;
-    for (const { chunk, bytes } of computed) {
+    for (const [index, chunk] of missing.entries()) {
+      const bytes = must(computed[index], 'computed chunk');
       const state = this.#states.get(chunk);
       const late = this.#shards.error('slow', chunk, 'is slow to come');
       this.#options.onRebuilt?.(chunk, state?.state === 'bad' ? state.error : late);
@@ -226,7 +214,7 @@ export class StripeRun {
   }
 
   /** Checks what something wrong was computed from; tells whether any of it was to blame. */
-  async #dropDamagedSources(sources: readonly { shard: ShardEntry; bytes: Buffer }[]): Promise<boolean> {
+  async #dropDamagedSources(sources: readonly ShardBytes[]): Promise<boolean> {
     let found = false;
     for (const { shard, bytes } of sources) {
       const state = this.#states.get(shard);
