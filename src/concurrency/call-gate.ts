@@ -145,12 +145,10 @@ export class CallGate implements Turns {
       return;
     }
     await new Promise<void>((enter, reject) => {
-      const refuse =
-        refusal === undefined
-          ? undefined
-          : (): void => {
-              reject(refusal());
-            };
+      const sendAway = (): void => {
+        if (refusal !== undefined) reject(refusal());
+      };
+      const refuse = refusal === undefined ? undefined : sendAway;
       if (isFirst) this.#queue.unshift({ enter, refuse });
       else this.#queue.push({ enter, refuse });
     });

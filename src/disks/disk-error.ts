@@ -30,10 +30,6 @@ export function diskError(disk: string, action: string, path: string, cause: unk
   const errno = errnoOf(cause);
   const code = CODES[errno ?? ''] ?? 'DISK_IO';
   const what = WORDS[code] ?? 'failed';
-  return new StoreError(
-    code,
-    `disk "${disk}" ${what}: cannot ${action} ${path}: ${reasonOf(cause)}`,
-    { disk, path, fault: FAULTS[errno ?? ''], errno },
-    cause,
-  );
+  const message = `disk "${disk}" ${what}: cannot ${action} ${path}: ${reasonOf(cause)}`;
+  return new StoreError(code, message, { disk, path, fault: FAULTS[errno ?? ''], errno }, cause);
 }

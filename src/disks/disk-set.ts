@@ -83,9 +83,7 @@ export class DiskSet {
   /** The view for a write. @throws TOO_FEW_DISKS_TO_WRITE below the write quorum. */
   async lookForWriting(): Promise<DiskView> {
     const view = await this.look();
-    if (view.online.length < this.writeQuorum) {
-      throw this.#tooFew('TOO_FEW_DISKS_TO_WRITE', view);
-    }
+    if (view.online.length < this.writeQuorum) throw this.#tooFew('TOO_FEW_DISKS_TO_WRITE', view);
     return view;
   }
 
@@ -112,11 +110,9 @@ export class DiskSet {
     if (this.#canRead(view.online, false)) return;
     const joining = view.online.filter((disk) => !this.isVoter(disk)).map(({ name }) => `"${name}"`);
     const found = view.online.length - joining.length;
-    throw new StoreError(
-      'TOO_FEW_DISKS_TO_WRITE',
-      `a write needs ${this.readQuorum} disks that have all metas, and ${found} of those online have: ${joining.join(', ')} must join first ("store heal")`,
-      { expected: this.readQuorum, found },
-    );
+    const lack = `${found} of those online have: ${joining.join(', ')} must join first ("store heal")`;
+    const words = `a write needs ${this.readQuorum} disks that have all metas, and ${lack}`;
+    throw new StoreError('TOO_FEW_DISKS_TO_WRITE', words, { expected: this.readQuorum, found });
   }
 
   /** Whether all n disks are there at this moment. */
@@ -148,16 +144,12 @@ export class DiskSet {
   #tooFew(code: 'TOO_FEW_DISKS_TO_READ' | 'TOO_FEW_DISKS_TO_WRITE', { online, offline }: DiskView): StoreError {
     const isRead = code === 'TOO_FEW_DISKS_TO_READ';
     const [what, needed] = isRead ? ['read', this.readQuorum] : ['write', this.writeQuorum];
-    const joining = isRead
-      ? online.filter((disk) => !this.isVoter(disk)).map(({ name }) => `disk "${name}" is joining`)
-      : [];
-    const found = online.length - joining.length;
+    const silent = isRead ? online.filter((disk) => !this.isVoter(disk)) : [];
+    const joining = silent.map(({ name }) => `disk "${name}" is joining`);
+    const found = online.length - silent.length;
     const reasons = [...joining, ...(offline.length === 0 ? [] : [describeOffline(offline)])].join(', ');
-    return new StoreError(
-      code,
-      `${found} of ${this.disks.length} disks are online, a ${what} needs ${needed}: ${reasons}`,
-      { expected: needed, found },
-    );
+    const message = `${found} of ${this.disks.length} disks are online, a ${what} needs ${needed}: ${reasons}`;
+    return new StoreError(code, message, { expected: needed, found });
   }
 }
 

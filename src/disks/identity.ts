@@ -48,9 +48,8 @@ export function compareDiskMark(text: string, expected: DiskIdentity): DiskState
   const parsed = v.safeParse(markSchema, json);
   if (!parsed.success) return { status: 'unreadable', reason: `its ${DISK_MARK} is not of format 1` };
   const mark = parsed.output;
-  if (mark.store !== expected.storeId) {
+  if (mark.store !== expected.storeId)
     return { status: 'foreign', reason: `it belongs to another store (${mark.store})` };
-  }
   if (mark.name !== expected.name) return { status: 'swapped', reason: `it is this store's disk "${mark.name}"` };
   if (mark.id !== expected.id)
     return { status: 'former', reason: `it was "${mark.name}" until that was replaced (${mark.id})` };

@@ -1,19 +1,8 @@
 import { dirname } from 'node:path/posix';
 import { isDiskFault, StoreError } from '../errors.ts';
 import { CallGate, type Turns } from '../concurrency/call-gate.ts';
-import {
-  bufferFor,
-  type Disk,
-  type DiskEntry,
-  type DiskRoom,
-  type DiskState,
-  type FileStat,
-  type ReadOptions,
-  type RemoveOptions,
-  type StagedFile,
-  type StageOptions,
-  type WriteOptions,
-} from './disk.ts';
+import { bufferFor, type Disk, type DiskEntry, type DiskRoom, type DiskState, type FileStat } from './disk.ts';
+import type { ReadOptions, RemoveOptions, StagedFile, StageOptions, WriteOptions } from './disk.ts';
 import { lend } from '../memory/lent-memory.ts';
 import type { Patience } from '../concurrency/patience.ts';
 
@@ -129,20 +118,14 @@ export class PatientDisk implements Disk {
   create(path: string, bytes: Uint8Array, options: WriteOptions): Promise<void> {
     // What was reported as failed is removed, as ever.
     const late = (): Promise<void> => this.#disk.remove(path, { within: dirname(path), durable: false });
-    return this.#call('write', path, () => this.#disk.create(path, bytes, options), {
-      memory: () => bytes,
-      changes: true,
-      late,
-    });
+    const write = (): Promise<void> => this.#disk.create(path, bytes, options);
+    return this.#call('write', path, write, { memory: () => bytes, changes: true, late });
   }
 
   async stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile> {
     const late = (staged: StagedFile): Promise<void> => staged.discard();
-    const staged = await this.#call('stage', path, () => this.#disk.stage(path, bytes, options), {
-      memory: () => bytes,
-      changes: true,
-      late,
-    });
+    const stage = (): Promise<StagedFile> => this.#disk.stage(path, bytes, options);
+    const staged = await this.#call('stage', path, stage, { memory: () => bytes, changes: true, late });
     return {
       publish: () => this.#change('publish', path, () => staged.publish()),
       discard: () => this.#change('discard', path, () => staged.discard()),
@@ -184,12 +167,7 @@ export class PatientDisk implements Disk {
         hurry,
         onNotice: () => onWait?.(`waiting for disk "${this.name}" to write back what it has been given`),
       },
-      refusal: () =>
-        new StoreError(
-          'DISK_IO',
-          `disk "${this.name}" does not come to an end of writing back what it has been given`,
-          { disk: this.name, fault: 'offline' },
-        ),
+      refusal: () => this.#offline('does not come to an end of writing back what it has been given'),
     });
   }
 
@@ -201,33 +179,20 @@ export class PatientDisk implements Disk {
     return this.#call(action, path, call, { changes: true });
   }
 
-  #call<T>(
-    action: string,
-    path: string,
-    call: () => Promise<T>,
-    { milliseconds, memory, changes, late }: Call<T> = {},
-  ): Promise<T> {
+  #call<T>(action: string, path: string, call: () => Promise<T>, how: Call<T> = {}): Promise<T> {
     const { owed, patience, hurry } = this.#options;
+    const { milliseconds, memory, changes, late } = how;
+    const onNotice = (): void => {
+      this.#notice();
+    };
     return this.gate.pass({
       call: async () => {
         const outcome = await call();
         this.#isNoticed = false;
         return outcome;
       },
-      waiting: {
-        milliseconds: milliseconds ?? patience.work,
-        notice: patience.notice,
-        hurry,
-        onNotice: () => {
-          this.#notice();
-        },
-      },
-      refusal: () =>
-        new StoreError('DISK_IO', `disk "${this.name}" does not answer: cannot ${action} ${path}`, {
-          disk: this.name,
-          path,
-          fault: 'offline',
-        }),
+      waiting: { milliseconds: milliseconds ?? patience.work, notice: patience.notice, hurry, onNotice },
+      refusal: () => this.#offline(`does not answer: cannot ${action} ${path}`, path),
       onGivenUp: async (over) => {
         const lent = memory?.();
         if (lent !== undefined) lend(lent, over);
@@ -254,6 +219,10 @@ export class PatientDisk implements Disk {
     return () => {
       clearTimeout(timer);
     };
+  }
+
+  #offline(what: string, path?: string): StoreError {
+    return new StoreError('DISK_IO', `disk "${this.name}" ${what}`, { disk: this.name, path, fault: 'offline' });
   }
 
   #notice(): void {

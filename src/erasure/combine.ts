@@ -1,7 +1,7 @@
 import { kernelOn } from './kernel.ts';
 import { placeFor, spans } from './place.ts';
 import * as reference from './reference.ts';
-import { checkMultiple, checkShape } from './shape.ts';
+import { checkMultiple, checkShape, type Rows } from './shape.ts';
 
 /**
  * Adds a multiple of the input to the output: output ^= coefficient · input, over the length of the input. RangeError if
@@ -21,29 +21,20 @@ export function addMultiple(output: Uint8Array, input: Uint8Array, coefficient: 
  *
  * Fastest where all bytes lie in buffers of one call of `alignedBuffers`; bytes from elsewhere are copied, span by span.
  */
-export function combine(
-  matrix: readonly Uint8Array[],
-  inputs: readonly Uint8Array[],
-  outputs: readonly Uint8Array[],
-): void {
+export function combine(matrix: Rows, inputs: Rows, outputs: Rows): void {
   checkShape(matrix, inputs, outputs);
   const done = compute(matrix, inputs, outputs);
   if (!done) reference.combine(matrix, inputs, outputs);
 }
 
 /** As `combine`, but an output may be an input too. Where there is no kernel, it does nothing and gives false. */
-function compute(
-  matrix: readonly Uint8Array[],
-  inputs: readonly Uint8Array[],
-  outputs: readonly Uint8Array[],
-): boolean {
+function compute(matrix: Rows, inputs: Rows, outputs: Rows): boolean {
   const place = placeFor([...inputs, ...outputs]);
   const kernel = kernelOn(place.memory);
   if (kernel === undefined) return false;
   for (const span of spans(inputs, outputs)) {
-    const sources = inputs.map((input, index) =>
-      span.from < input.length ? place.source(input, span, index) : undefined,
-    );
+    const sourceOf = (input: Uint8Array, index: number): number => place.source(input, span, index);
+    const sources = inputs.map((input, index) => (span.from < input.length ? sourceOf(input, index) : undefined));
     for (const [row, coefficients] of matrix.entries()) {
       const output = outputs[row];
       if (output === undefined || span.from >= output.length) continue;

@@ -43,14 +43,9 @@ export class Kernel {
   }
 
   /** Writes the chosen terms to the address `term`, and gives the address after them. */
-  #writeTerms(
-    term: number,
-    coefficients: Uint8Array,
-    sources: Sources,
-    chosen: (coefficient: number) => boolean,
-  ): number {
+  #writeTerms(term: number, factors: Uint8Array, sources: Sources, chosen: (factor: number) => boolean): number {
     for (const [index, source] of sources.entries()) {
-      const coefficient = must(coefficients[index], 'coefficient');
+      const coefficient = must(factors[index], 'coefficient');
       if (source === undefined || !chosen(coefficient)) continue;
       this.#view.setUint32(term, source, true);
       this.#view.setUint32(term + 4, coefficient * TABLE_SIZE, true);

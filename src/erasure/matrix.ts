@@ -1,7 +1,7 @@
 import { must } from '../errors.ts';
 import { inverse, multiply } from './gf256.ts';
 import { addMultiple } from './reference.ts';
-import { MAX_SHARDS } from './shape.ts';
+import { MAX_SHARDS, type Rows } from './shape.ts';
 
 /** The points of the Cauchy matrix: x for parity rows, y for data columns. No x is a y, as there are far less than 128. */
 const x = (row: number): number => row;
@@ -52,7 +52,7 @@ function fromData(dataCount: number, shard: number): Uint8Array {
 }
 
 /** The inverse of a square matrix, by Gauss-Jordan elimination: what makes it the unit matrix makes that its inverse. */
-function invert(matrix: readonly Uint8Array[]): Uint8Array[] {
+function invert(matrix: Rows): Uint8Array[] {
   const size = matrix.length;
   const rows = matrix.map((row, index) => {
     const extended = new Uint8Array(2 * size);
@@ -71,7 +71,7 @@ function invert(matrix: readonly Uint8Array[]): Uint8Array[] {
   return rows.map((row) => row.subarray(size));
 }
 
-function rowAt(rows: readonly Uint8Array[], index: number): Uint8Array {
+function rowAt(rows: Rows, index: number): Uint8Array {
   const row = rows[index];
   if (row === undefined) throw new RangeError('the matrix has no inverse');
   return row;

@@ -1,5 +1,5 @@
 import { alignedBuffers, memoryOf, type WasmMemory } from '../memory/aligned.ts';
-import { MAX_SHARDS } from './shape.ts';
+import { MAX_SHARDS, type Rows } from './shape.ts';
 
 /**
  * Bytes of each shard that are worked on at a time: little enough that the inputs are still in the processor's cache for
@@ -25,7 +25,7 @@ export interface Place {
 }
 
 /** Cuts up to the longest output in such a way that no input and no output ends inside a span. */
-export function* spans(inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): Iterable<Span> {
+export function* spans(inputs: Rows, outputs: Rows): Iterable<Span> {
   const length = Math.max(0, ...outputs.map((output) => output.length));
   const ends = [...inputs, ...outputs].map((bytes) => Math.min(bytes.length, length)).sort((a, b) => a - b);
   let from = 0;
@@ -39,7 +39,7 @@ export function* spans(inputs: readonly Uint8Array[], outputs: readonly Uint8Arr
 }
 
 /** The place for these bytes: where they are if that is one memory of `alignedBuffers`, otherwise the scratch memory. */
-export function placeFor(all: readonly Uint8Array[]): Place {
+export function placeFor(all: Rows): Place {
   const [first] = all;
   const memory = first && memoryOf(first);
   if (memory === undefined || all.some(({ buffer }) => buffer !== memory.buffer)) return (scratch ??= makeScratch());

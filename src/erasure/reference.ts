@@ -1,6 +1,6 @@
 import { must } from '../errors.ts';
 import { productsOf } from './gf256.ts';
-import { checkMultiple, checkShape } from './shape.ts';
+import { checkMultiple, checkShape, type Rows } from './shape.ts';
 
 /**
  * What `combine.ts` does, in plain TypeScript: the reference that its tests compare with, and what takes its place where
@@ -18,11 +18,7 @@ export function addMultiple(output: Uint8Array, input: Uint8Array, coefficient: 
 }
 
 /** As `combine` of `combine.ts`. */
-export function combine(
-  matrix: readonly Uint8Array[],
-  inputs: readonly Uint8Array[],
-  outputs: readonly Uint8Array[],
-): void {
+export function combine(matrix: Rows, inputs: Rows, outputs: Rows): void {
   checkShape(matrix, inputs, outputs);
   outputs.forEach((output, row) => {
     const coefficients = must(matrix[row], 'row');

@@ -14,27 +14,14 @@ export const stat = patient<[path: string], fs.Stats>(promisify(fs.stat));
 export const lstat = patient<[path: string], fs.Stats>(promisify(fs.lstat));
 export const fstat: (fd: number) => Promise<fs.Stats> = promisify(fs.fstat);
 export const futimes: (fd: number, atime: Date, mtime: Date) => Promise<void> = promisify(fs.futimes);
-export const fstatBig = (fd: number): Promise<fs.BigIntStats> =>
-  new Promise((resolve, reject) => {
-    fs.fstat(fd, { bigint: true }, (error, stats) => {
-      if (error) reject(error);
-      else resolve(stats);
-    });
-  });
+export const fstatBig = (fd: number): Promise<fs.BigIntStats> => promisify(fs.fstat)(fd, { bigint: true });
 export const ftruncate: (fd: number, size: number) => Promise<void> = promisify(fs.ftruncate);
 export const rename: (from: string, to: string) => Promise<void> = patient(promisify(fs.rename));
 export const unlink: (path: string) => Promise<void> = patient(promisify(fs.unlink));
 export const rmdir: (path: string) => Promise<void> = patient(promisify(fs.rmdir));
 export const chmod: (path: string, mode: number) => Promise<void> = patient(promisify(fs.chmod));
-export const mkdir = patient(
-  (path: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      fs.mkdir(path, (error) => {
-        if (error) reject(error);
-        else resolve();
-      });
-    }),
-);
+const mkdirOnce = promisify(fs.mkdir);
+export const mkdir = patient((path: string): Promise<void> => mkdirOnce(path));
 
 /** What is in a folder. */
 export const readdir = patient((path: string): Promise<fs.Dirent[]> => readdirOnce(path, { withFileTypes: true }));
@@ -79,7 +66,7 @@ export async function readFully(fd: number, buffer: Uint8Array, position: number
   return filled;
 }
 
-/** Writes all of `bytes` at `position`: a system's short write is gone on with. */
+/** Writes all of `bytes` at `position`: a system's short write is continued. */
 export async function writeFully(fd: number, bytes: Uint8Array, position: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await writeOnce(fd, bytes, written, position + written);
@@ -178,11 +165,7 @@ export async function makeFolders(folder: string): Promise<string[]> {
     if (errno !== 'ENOENT') throw error;
     const above = await makeFolders(dirname(folder));
     try {
-      const isNew = await except(
-        mkdir(folder).then(() => true),
-        'EEXIST',
-      );
-      return isNew === true ? [...above, folder] : above;
+      return (await succeeds(mkdir(folder), 'EEXIST')) ? [...above, folder] : above;
     } catch (reason) {
       await removeFolders(above);
       throw reason;
@@ -192,14 +175,10 @@ export async function makeFolders(folder: string): Promise<string[]> {
 
 /** Removes folders from the inside out, as `makeFolders` has named them, as far as they are empty. */
 export async function removeFolders(folders: readonly string[]): Promise<void> {
-  for (const folder of [...folders].reverse()) {
-    if (
-      !(await rmdir(folder).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return;
+  try {
+    for (const folder of [...folders].reverse()) await rmdir(folder);
+  } catch {
+    // What is not empty stays, and what is above it.
   }
 }
 
@@ -218,8 +197,13 @@ export async function except<T>(promise: Promise<T>, ...codes: string[]): Promis
   try {
     return await promise;
   } catch (error) {
-    const code = errnoOf(error);
-    if (code !== undefined && codes.includes(code)) return undefined;
+    if (codes.includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
+}
+
+/** Whether a call succeeds: false where the error is one of `codes`, and any other fails this too. */
+export async function succeeds(promise: Promise<unknown>, ...codes: string[]): Promise<boolean> {
+  const done = promise.then(() => true);
+  return (await except(done, ...codes)) ?? false;
 }

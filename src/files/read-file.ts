@@ -52,10 +52,8 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
 /** The file, if it is as long as expected and direct I/O can read it; otherwise the other way has to tell. */
 async function readDirectly(path: string, { buffer, expected, direct }: ReadFileOptions): Promise<Buffer | undefined> {
   if (direct !== true || buffer === undefined || !isAligned(buffer)) return undefined;
-  const count = await except(
-    withFile(path, READ_DIRECT, (fd) => readOnce(fd, buffer, 0)),
-    'EINVAL',
-  );
+  const reading = withFile(path, READ_DIRECT, (fd) => readOnce(fd, buffer, 0));
+  const count = await except(reading, 'EINVAL');
   return count !== undefined && count === expected && count < buffer.length ? buffer.subarray(0, count) : undefined;
 }
 

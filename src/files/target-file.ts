@@ -1,5 +1,5 @@
 import { BLOCK_SIZE, isAligned } from '../memory/aligned.ts';
-import { close, except, fsync, ftruncate, WRITE_FLAGS, open, openForWriting, writeFully } from './calls.ts';
+import { close, fsync, ftruncate, open, openForWriting, succeeds, WRITE_FLAGS, writeFully } from './calls.ts';
 
 /** Below this size a file is written through the page cache, which is as fast and takes one descriptor. */
 const DIRECT_FROM = 1024 * 1024;
@@ -31,11 +31,7 @@ export class TargetFile {
   async write(bytes: Uint8Array, position: number): Promise<void> {
     if (this.#direct !== undefined && position % BLOCK_SIZE === 0 && isAligned(bytes)) {
       // Direct I/O that opens and then does not take our blocks: an unusual device.
-      const done = await except(
-        writeFully(this.#direct, bytes, position).then(() => true),
-        'EINVAL',
-      );
-      if (done === true) return;
+      if (await succeeds(writeFully(this.#direct, bytes, position), 'EINVAL')) return;
     }
     await writeFully(this.#plain, bytes, position);
   }

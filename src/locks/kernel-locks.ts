@@ -56,12 +56,8 @@ export class KernelLocks implements Locks {
       return await open(this.#path, WRITE, 0o666);
     } catch (error) {
       throwIfShort(error, `cannot open the store's locks ("${this.#path}")`);
-      throw new StoreError(
-        'STORE_NOT_WRITABLE',
-        `the store cannot be written to: ${reasonOf(error)} ("${this.#path}")`,
-        { path: this.#path, errno: errnoOf(error) },
-        error,
-      );
+      const words = `the store cannot be written to: ${reasonOf(error)} ("${this.#path}")`;
+      throw new StoreError('STORE_NOT_WRITABLE', words, { path: this.#path, errno: errnoOf(error) }, error);
     }
   }
 
@@ -73,12 +69,8 @@ export class KernelLocks implements Locks {
       );
     } catch (error) {
       throwIfShort(error, `cannot open the store's locks ("${this.#path}")`);
-      throw new StoreError(
-        'STORE_DAMAGED',
-        `cannot open the store's locks: ${reasonOf(error)}`,
-        { path: this.#path },
-        error,
-      );
+      const words = `cannot open the store's locks: ${reasonOf(error)}`;
+      throw new StoreError('STORE_DAMAGED', words, { path: this.#path }, error);
     }
   }
 }

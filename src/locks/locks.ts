@@ -70,14 +70,11 @@ export const lockName = {
 export function describeWait(lock: string, mode: LockMode): string {
   const [kind = '', ...rest] = lock.split(' ');
   const name = rest.join(' ');
-  const others = mode === 'exclusive' ? 'other commands that write' : 'another command that changes the disks';
+  const isAlone = mode === 'exclusive';
   const what: Partial<Record<string, string>> = {
     store: 'another command that makes the store',
-    disks: others,
-    bucket:
-      mode === 'exclusive'
-        ? `other commands that write to bucket ${name}`
-        : `another command that makes or deletes bucket ${name}`,
+    disks: isAlone ? 'other commands that write' : 'another command that changes the disks',
+    bucket: `${isAlone ? 'other commands that write to' : 'another command that makes or deletes'} bucket ${name}`,
     key: `another command that changes ${name}`,
     clock: 'another command that stores something',
     mend: 'another command that mends or moves the same object',

@@ -58,12 +58,8 @@ export class SharedNote {
       await unlink(this.#path);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return;
-      throw new StoreError(
-        'STORE_NOT_WRITABLE',
-        `the store cannot be written to: ${reasonOf(cause)} ("${this.#path}")`,
-        { path: this.#path },
-        cause,
-      );
+      const words = `the store cannot be written to: ${reasonOf(cause)} ("${this.#path}")`;
+      throw new StoreError('STORE_NOT_WRITABLE', words, { path: this.#path }, cause);
     }
   }
 }

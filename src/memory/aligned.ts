@@ -30,12 +30,8 @@ export function alignedBuffers(count: number, size: number): Buffer[] {
 
 /** Whether direct I/O can take these bytes as they are. */
 export function isAligned(bytes: Uint8Array): boolean {
-  return (
-    memories.has(bytes.buffer) &&
-    bytes.byteOffset % BLOCK_SIZE === 0 &&
-    bytes.length % BLOCK_SIZE === 0 &&
-    bytes.length > 0
-  );
+  const { buffer, byteOffset, length } = bytes;
+  return memories.has(buffer) && byteOffset % BLOCK_SIZE === 0 && length % BLOCK_SIZE === 0 && length > 0;
 }
 
 /** The memory that these bytes lie in, for WebAssembly code to work on them in place, if `alignedBuffers` made it. */

@@ -16,7 +16,6 @@ export function untilFree(memory: Uint8Array): Promise<unknown> | undefined {
 }
 
 function overlaps(a: Uint8Array, b: Uint8Array): boolean {
-  return (
-    a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
-  );
+  const endOf = ({ byteOffset, byteLength }: Uint8Array): number => byteOffset + byteLength;
+  return a.buffer === b.buffer && a.byteOffset < endOf(b) && b.byteOffset < endOf(a);
 }

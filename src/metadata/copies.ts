@@ -113,12 +113,9 @@ export function agreedDocument<T extends VersionedDocument>(
     const first = bad[0]?.error;
     if (first?.code === 'META_DAMAGED' || first?.code === 'UNKNOWN_FORMAT') throw first;
     const reason = first === undefined ? '' : `: ${first.message}`;
-    throw new StoreError(
-      'TOO_FEW_DISKS_TO_READ',
-      `${answers} of ${set.disks.length} disks answered, a read needs ${needed}${reason}`,
-      { ...first?.details, expected: needed, found: answers },
-      first,
-    );
+    const words = `${answers} of ${set.disks.length} disks answered, a read needs ${needed}${reason}`;
+    const details = { ...first?.details, expected: needed, found: answers };
+    throw new StoreError('TOO_FEW_DISKS_TO_READ', words, details, first);
   }
   return newest;
 }

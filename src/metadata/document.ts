@@ -51,39 +51,33 @@ export function parseDocument<T>(bytes: Buffer, schema: v.GenericSchema<unknown,
   } catch (error) {
     if (isStoreError(error)) throw error;
     // Nested too deeply for the stack, too long for a string: whatever it is, it is this copy that can't be used.
-    throw new StoreError(
-      'META_DAMAGED',
-      `${details.path ?? 'document'} is damaged: ${reasonOf(error)}`,
-      details,
-      error,
-    );
+    throw damaged(details, reasonOf(error), error);
   }
 }
 
+function damaged(details: ErrorDetails, reason: string, cause?: unknown): StoreError {
+  return new StoreError('META_DAMAGED', `${details.path ?? 'document'} is damaged: ${reason}`, details, cause);
+}
+
 function understand<T>(bytes: Buffer, schema: v.GenericSchema<unknown, T>, details: ErrorDetails): T {
-  const damaged = (reason: string, cause?: unknown): StoreError =>
-    new StoreError('META_DAMAGED', `${details.path ?? 'document'} is damaged: ${reason}`, details, cause);
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw damaged('it is not JSON', error);
+    throw damaged(details, 'it is not JSON', error);
   }
-  if (typeof json !== 'object' || json === null) throw damaged('it is not an object');
+  if (typeof json !== 'object' || json === null) throw damaged(details, 'it is not an object');
   const { checksum, ...content } = json as Record<string, unknown>;
   const found = hash('sha256', JSON.stringify(content), 'hex');
-  if (checksum !== found) throw damaged('its checksum does not match');
+  if (checksum !== found) throw damaged(details, 'its checksum does not match');
   if (content['format'] !== FORMAT) {
-    throw new StoreError(
-      'UNKNOWN_FORMAT',
-      `${details.path ?? 'document'} has format ${JSON.stringify(content['format'])}; this program knows format ${FORMAT}`,
-      details,
-    );
+    const has = `${details.path ?? 'document'} has format ${JSON.stringify(content['format'])}`;
+    throw new StoreError('UNKNOWN_FORMAT', `${has}; this program knows format ${FORMAT}`, details);
   }
   const parsed = v.safeParse(schema, json);
   if (!parsed.success) {
     const issue = parsed.issues[0];
-    throw damaged(`${v.getDotPath(issue) ?? 'document'}: ${issue.message}`);
+    throw damaged(details, `${v.getDotPath(issue) ?? 'document'}: ${issue.message}`);
   }
   return parsed.output;
 }

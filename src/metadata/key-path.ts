@@ -24,18 +24,16 @@ export function keyToPath(key: string): string[] {
 
 /** The folder that holds every key that begins with `prefix`, which is empty or ends in `/`. */
 export function prefixToFolder(prefix: string): string[] {
-  return prefix
-    .split('/')
-    .slice(0, -1)
-    .flatMap((segment) => encodeSegment(segment, false));
+  const segments = prefix.split('/').slice(0, -1);
+  return segments.flatMap((segment) => encodeSegment(segment, false));
 }
 
 /** What one entry of a bucket's folder tree stands for. */
-export type PathEntry =
-  | { kind: 'key'; text: string }
-  | { kind: 'folder'; text: string }
-  /** The segment goes on in this folder's entries. */
-  | { kind: 'part'; text: string };
+export interface PathEntry {
+  /** `part`: the segment goes on in this folder's entries. */
+  kind: 'key' | 'folder' | 'part';
+  text: string;
+}
 
 /** Decodes one component; undefined for a name that `keyToPath` never makes. `before` is the part of the segment before it. */
 export function decodeComponent(name: string, isFolder: boolean, before: string): PathEntry | undefined {

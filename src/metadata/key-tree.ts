@@ -48,9 +48,9 @@ export async function readKeyLevel(
   const failures = await listAll(disks, folder, (disk, entries) => {
     found.add(disk, entries);
   });
-  const level = found.level(failures.map(({ disk }) => disk));
-  level.failures.push(...failures);
-  for (const { text, ...part } of found.parts(failures.map(({ disk }) => disk))) {
+  const unsure = failures.map(({ disk }) => disk);
+  const level: KeyLevel = { nodes: found.nodes(unsure), parts: [], failures };
+  for (const { text, ...part } of found.parts(unsure)) {
     const deeper = await readKeyLevel(part.disks, part.folder, base, text);
     // Not by spreading: there may be more than a call takes arguments.
     for (const node of deeper.nodes) level.nodes.push(node);
@@ -144,13 +144,11 @@ class Found {
   }
 
   /** @param unsure disks that could not list the folder */
-  level(unsure: readonly Disk[]): KeyLevel {
+  nodes(unsure: readonly Disk[]): KeyNode[] {
     this.#placeStrays();
     const nodes: KeyNode[] = [];
-    for (const [places, isFolder] of [
-      [this.#keys, false],
-      [this.#folders, true],
-    ] as const) {
+    for (const places of [this.#keys, this.#folders]) {
+      const isFolder = places === this.#folders;
       for (const [name, holders] of places) {
         const whole = this.#base + (decodeComponent(name, isFolder, this.#before)?.text ?? '');
         // Whatever nobody can have stored is somebody else's.
@@ -159,7 +157,7 @@ class Found {
         nodes.push({ name: isFolder ? `${whole}/` : whole, folder, disks: holders.withAll(unsure) });
       }
     }
-    return { nodes, parts: [], failures: [] };
+    return nodes;
   }
 
   parts(unsure: readonly Disk[]): { folder: string; text: string; disks: readonly Disk[] }[] {

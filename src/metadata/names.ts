@@ -22,11 +22,8 @@ const RESERVED_DISK_NAMES = new Set(['store.json']);
  */
 export function checkBucketName(bucket: string): void {
   if (isBucketName(bucket)) return;
-  throw new StoreError(
-    'BAD_BUCKET_NAME',
-    `bad bucket name ${JSON.stringify(bucket)}: 3 to 63 characters of a-z, 0-9, "." and "-", a letter or digit at both ends`,
-    { bucket },
-  );
+  const rule = '3 to 63 characters of a-z, 0-9, "." and "-", a letter or digit at both ends';
+  throw new StoreError('BAD_BUCKET_NAME', `bad bucket name ${JSON.stringify(bucket)}: ${rule}`, { bucket });
 }
 
 export function isBucketName(bucket: string): boolean {
@@ -53,11 +50,8 @@ export function isKey(key: string): boolean {
 /** Disk names stand in paths and in `xargs` recipes, so they need no quoting anywhere. @throws BAD_DISK_NAME */
 export function checkDiskName(name: string): void {
   if (isDiskName(name)) return;
-  throw new StoreError(
-    'BAD_DISK_NAME',
-    `bad disk name ${JSON.stringify(name)}: 1 to 63 letters, digits, ".", "_" and "-", beginning with a letter or digit`,
-    { disk: name },
-  );
+  const rule = '1 to 63 letters, digits, ".", "_" and "-", beginning with a letter or digit';
+  throw new StoreError('BAD_DISK_NAME', `bad disk name ${JSON.stringify(name)}: ${rule}`, { disk: name });
 }
 
 export function isDiskName(name: string): boolean {

@@ -87,23 +87,19 @@ export async function publish(
   }
 
   let published = 0;
-  const touched: Copy<unknown>[] = [];
   await Promise.all(
     staged.map(async ({ copy, file }) => {
       try {
-        await file.publish();
+        await publishOne(file);
         published++;
-        touched.push(copy);
       } catch (error) {
         failures.push(failure(copy.disk, error));
-        await file.discard().catch(() => undefined);
-        touched.push(copy);
       }
     }),
   );
   if (published >= quorum) return failures;
   await options.beforeUndo();
-  const undone = await Promise.all(touched.map((copy) => putBack(copy, options)));
+  const undone = await Promise.all(staged.map(({ copy }) => putBack(copy, options)));
   throw new PublishError(options, failures, undone.every(Boolean));
 }
 
@@ -115,16 +111,19 @@ export async function putBack(copy: Copy<unknown>, options: PublishOptions): Pro
       return true;
     }
     if (copy.bytes === undefined) return false;
-    const file = await copy.disk.stage(options.path, copy.bytes, options);
-    try {
-      await file.publish();
-    } catch (error) {
-      await file.discard().catch(() => undefined);
-      throw error;
-    }
+    await publishOne(await copy.disk.stage(options.path, copy.bytes, options));
     return true;
   } catch (error) {
     if (isStoreError(error)) return false;
+    throw error;
+  }
+}
+
+async function publishOne(file: StagedFile): Promise<void> {
+  try {
+    await file.publish();
+  } catch (error) {
+    await file.discard().catch(() => undefined);
     throw error;
   }
 }

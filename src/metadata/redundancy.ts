@@ -19,11 +19,8 @@ export function parseRedundancy(text: string): Redundancy {
   const [, data, parity] = REDUNDANCY.exec(text) ?? [];
   const redundancy = { data: Number(data), parity: Number(parity) };
   if (data !== undefined && redundancy.data + redundancy.parity <= MAX_SHARDS) return redundancy;
-  throw new StoreError(
-    'BAD_REDUNDANCY',
-    `bad redundancy ${JSON.stringify(text)}: it is k+m, with k from 1, m from 0, and k + m at most ${MAX_SHARDS}`,
-    { found: text },
-  );
+  const rule = `it is k+m, with k from 1, m from 0, and k + m at most ${MAX_SHARDS}`;
+  throw new StoreError('BAD_REDUNDANCY', `bad redundancy ${JSON.stringify(text)}: ${rule}`, { found: text });
 }
 
 export function isRedundancy(text: string): boolean {
@@ -40,8 +37,6 @@ export function checkRedundancy(text: string, disks: number): Redundancy {
   const redundancy = parseRedundancy(text);
   const needed = redundancy.data + redundancy.parity;
   if (needed <= disks) return redundancy;
-  throw new StoreError('BAD_REDUNDANCY', `redundancy ${text} needs ${needed} disks; there are ${disks}`, {
-    expected: needed,
-    found: disks,
-  });
+  const words = `redundancy ${text} needs ${needed} disks; there are ${disks}`;
+  throw new StoreError('BAD_REDUNDANCY', words, { expected: needed, found: disks });
 }

@@ -2,21 +2,9 @@ import { dirname } from 'node:path/posix';
 import { errnoOf } from '../../errors.ts';
 import type { Turns } from '../../concurrency/call-gate.ts';
 import { diskError } from '../disk-error.ts';
-import {
-  bufferFor,
-  MAX_DOCUMENT_BYTES,
-  STAGING_FOLDER,
-  type Disk,
-  type DiskEntry,
-  type DiskRoom,
-  type DiskState,
-  type FileStat,
-  type ReadOptions,
-  type RemoveOptions,
-  type StagedFile,
-  type StageOptions,
-  type WriteOptions,
-} from '../disk.ts';
+import { bufferFor, MAX_DOCUMENT_BYTES, STAGING_FOLDER } from '../disk.ts';
+import type { Disk, DiskEntry, DiskRoom, DiskState, FileStat, StagedFile } from '../disk.ts';
+import type { ReadOptions, RemoveOptions, StageOptions, WriteOptions } from '../disk.ts';
 import * as files from '../../files/calls.ts';
 import { syncFileSystem } from '../../files/file-system-sync.ts';
 import { FolderSync } from '../../files/folder-sync.ts';
@@ -114,10 +102,8 @@ export class LocalDisk implements Disk {
     const folders = foldersBetween(within, path);
     await this.#change('remove', path, async (full) => {
       try {
-        const isRemoved = await this.#ifThere(
-          path,
-          files.unlink(full).then(() => true),
-        );
+        const removal = files.unlink(full).then(() => true);
+        const isRemoved = await this.#ifThere(path, removal);
         // The disk may have been away for that moment: only what is not there while the disk is counts as gone.
         if (isRemoved === undefined) await this.#ifThere(path, files.unlink(full));
       } catch (error) {
@@ -145,7 +131,7 @@ export class LocalDisk implements Disk {
   }
 
   syncFolder(path: string): Promise<void> {
-    return this.#attempt('sync folder', path, (full) => this.#folderSync.sync(full), path);
+    return this.#attemptIn(path, 'sync folder', path, (full) => this.#folderSync.sync(full));
   }
 
   flush(): Promise<void> {
@@ -153,15 +139,9 @@ export class LocalDisk implements Disk {
   }
 
   removeFolder(path: string): Promise<boolean> {
-    return this.#change('remove folder', path, async (full) => {
-      const removed = files.rmdir(full).then(() => true);
-      try {
-        return (await files.except(removed, 'ENOENT')) ?? true;
-      } catch (error) {
-        if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false;
-        throw error;
-      }
-    });
+    return this.#change('remove folder', path, (full) =>
+      files.succeeds(files.except(files.rmdir(full), 'ENOENT'), 'ENOTEMPTY', 'EEXIST'),
+    );
   }
 
   room(): Promise<DiskRoom | undefined> {
@@ -169,27 +149,17 @@ export class LocalDisk implements Disk {
   }
 
   list(path: string): Promise<DiskEntry[]> {
-    return this.#attempt(
-      'list',
-      path,
-      async (full) => {
-        const entries = await this.#ifThere(`${path}/`, files.readdir(full));
-        return (entries ?? []).map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
-      },
-      path,
-    );
+    return this.#attemptIn(path, 'list', path, async (full) => {
+      const entries = await this.#ifThere(`${path}/`, files.readdir(full));
+      return (entries ?? []).map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+    });
   }
 
   setAside(path: string): Promise<string | undefined> {
-    return this.#attempt(
-      'set aside',
-      path,
-      async () => {
-        this.#guard.forget();
-        return setAside(this.#root, path);
-      },
-      '.',
-    );
+    return this.#attemptIn('.', 'set aside', path, async () => {
+      this.#guard.forget();
+      return setAside(this.#root, path);
+    });
   }
 
   async #isThere(): Promise<boolean> {
@@ -203,24 +173,18 @@ export class LocalDisk implements Disk {
 
   /** An attempt to change something, which must not be led elsewhere by what the folder has become a moment ago. */
   #change<T>(action: string, path: string, work: (full: string) => Promise<T>, folder = dirname(path)): Promise<T> {
-    return this.#attempt(
-      action,
-      path,
-      async (full) => {
-        await this.#guard.checkAnew(folder);
-        return work(full);
-      },
-      folder,
-    );
+    return this.#attemptIn(folder, action, path, async (full) => {
+      await this.#guard.checkAnew(folder);
+      return work(full);
+    });
+  }
+
+  #attempt<T>(action: string, path: string, work: (full: string) => Promise<T>): Promise<T> {
+    return this.#attemptIn(dirname(path), action, path, work);
   }
 
   /** @param folder where the work is done: neither it nor a folder above it may be a link */
-  async #attempt<T>(
-    action: string,
-    path: string,
-    work: (full: string) => Promise<T>,
-    folder = dirname(path),
-  ): Promise<T> {
+  async #attemptIn<T>(folder: string, action: string, path: string, work: (full: string) => Promise<T>): Promise<T> {
     try {
       await this.#guard.check(folder);
       return await work(this.#full(path));
@@ -239,13 +203,12 @@ export class LocalDisk implements Disk {
 
   /** Makes one folder, or sees to it that what is there is one. */
   async #makeFolder(path: string): Promise<void> {
-    const made = files.mkdir(this.#full(path)).then(() => true);
-    if ((await files.except(made, 'EEXIST')) === true) this.#guard.made(path);
+    if (await files.succeeds(files.mkdir(this.#full(path)), 'EEXIST')) this.#guard.made(path);
     else await this.#guard.check(path);
   }
 
   async #makeFolders(within: string, folders: string[]): Promise<void> {
-    await this.#attempt('make folders in', within, () => Promise.resolve(), within);
+    await this.#attemptIn(within, 'make folders in', within, () => Promise.resolve());
     for (let index = 0, tries = 1; index < folders.length; index++) {
       const folder = folders[index] ?? '';
       try {
@@ -264,28 +227,19 @@ export class LocalDisk implements Disk {
     for (let folder = dirname(path); ; folder = dirname(folder)) {
       // The disk's own folder is missing where the disk has gone.
       const missing = folder === '.' ? [] : ['ENOENT'];
-      const isThere = await this.#attempt(
-        'sync folder',
-        folder,
-        (full) =>
-          files.except(
-            this.#folderSync.sync(full).then(() => true),
-            ...missing,
-          ),
-        folder,
+      const isThere = await this.#attemptIn(folder, 'sync folder', folder, (full) =>
+        files.succeeds(this.#folderSync.sync(full), ...missing),
       );
-      if (isThere === true) return;
+      if (isThere) return;
     }
   }
 
   /** Tidies up: what can't be removed stays, and nobody needs to know. */
   async #removeEmpty(folders: string[]): Promise<void> {
-    for (const folder of [...folders].reverse()) {
-      const isGone = await files.except(files.rmdir(this.#full(folder)), 'ENOENT').then(
-        () => true,
-        () => false,
-      );
-      if (!isGone) return;
+    try {
+      for (const folder of [...folders].reverse()) await files.except(files.rmdir(this.#full(folder)), 'ENOENT');
+    } catch {
+      // Others have something in it.
     }
   }
 }

@@ -40,11 +40,8 @@ class LocalPlace implements DiskPlace {
   async realName(): Promise<string> {
     const rest: string[] = [];
     for (let folder = this.where; ; folder = path.dirname(folder)) {
-      const real = await except(
-        patiently(() => realpath(folder)),
-        'ENOENT',
-        'ENOTDIR',
-      );
+      const found = patiently(() => realpath(folder));
+      const real = await except(found, 'ENOENT', 'ENOTDIR');
       if (real !== undefined) return path.join(real, ...rest);
       rest.unshift(path.basename(folder));
     }
