@@ -71,7 +71,7 @@ export interface ErrorDetails {
   found?: string | number;
   /** Of every `CHUNK_*`, and of `DISK_*` as far as that is known. */
   fault?: Fault;
-  /** The system's error code behind this one, such as `EIO`: for people. Who decides by an error goes by its code and `fault`. */
+  /** The system's error code behind this one, such as `EIO`: for people. Programs go by the code and `fault`. */
   errno?: string;
 }
 

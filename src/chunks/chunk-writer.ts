@@ -27,7 +27,7 @@ export interface ChunkWriterOptions {
   /** Chunks in flight; with parity, a stripe is in flight as a whole, and about twice as many are. */
   concurrency: number;
   pool: BufferPool;
-  /** Bytes of memory for what is being written; one stripe that is being read comes on top. */
+  /** Bytes of memory for what is being written; one stripe that is being read is not counted. */
   budget: Budget;
   signal?: AbortSignal | undefined;
   onBytes?: ((bytes: number) => void) | undefined;

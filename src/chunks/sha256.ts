@@ -9,7 +9,7 @@ const WARM_UP = 8 * 1024 * 1024;
 /** Fewer bytes are hashed sooner than another thread hears of them. */
 const LEAST_BYTES = 256 * 1024;
 
-/** So many hashes wait for a thread at most: it should never have to wait for this one, nor this one for long. */
+/** How many hashes wait for a thread at most: it should never have to wait for this one, nor this one for long. */
 const QUEUE = 4;
 
 const MOST_THREADS = 3;

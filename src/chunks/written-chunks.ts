@@ -10,7 +10,7 @@ export interface WrittenChunks {
 }
 
 /**
- * So many shards of a stripe must be written: all of its chunks must be readable, and where there is as much parity as
+ * How many shards of a stripe must be written: all of its chunks must be readable, and where there is as much parity as
  * there are chunks, one loss more must be survived.
  */
 export function leastShards(chunks: number, parity: number): number {

@@ -7,16 +7,16 @@ interface Waiting {
 }
 
 /**
- * So much may be in use at once, of memory for instance; who needs more than is free waits for its turn, first come, first
- * served. Who takes a share takes all that it needs at once, and waits for no other share while it has one: so whoever
- * has one comes to an end and gives it back, and everybody has a turn.
+ * Limits how much may be in use at once, of memory for instance. A caller that needs more than is free waits for its turn,
+ * first come, first served. It takes all that it needs at once, and waits for no other share while it has one: so every
+ * share is given back in the end, and everybody has a turn.
  */
 export class Budget {
   readonly #total: number;
   #free: number;
   readonly #waiting: Waiting[] = [];
 
-  /** @param total One who needs more gets all. */
+  /** @param total A caller that needs more gets all of it. */
   constructor(total: number) {
     this.#total = total;
     this.#free = total;

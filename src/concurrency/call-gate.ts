@@ -3,7 +3,7 @@ import { answerWithin, NO_ANSWER, type Waiting } from './patience.ts';
 /** Threads that Node does file work with. A call to a disk that hangs keeps one for itself. */
 const THREADS = Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? '') || 4);
 
-/** So many calls of one disk may be under way at once that with `hanging` disks that hang, a thread is left for the others. */
+/** How many calls of one disk may be under way, so that a thread is left for the others while `hanging` disks hang. */
 export function callsAtOnce(hanging: number): number {
   return hanging === 0 ? THREADS : Math.max(1, Math.floor(THREADS / (hanging + 1)));
 }
@@ -18,7 +18,7 @@ export function callsUnderWay(): number {
   return underWay;
 }
 
-/** How those who share a few threads take turns at them. Whoever asks for one has a turn at that moment. */
+/** How calls that share a few threads take turns at them. Whoever asks for a turn here has one at that moment. */
 export interface Turns {
   /** Waits, and lets others have the turn meanwhile. */
   rest<T>(wait: Promise<T>): Promise<T>;
@@ -39,14 +39,14 @@ export interface GatedCall<T> {
 
 interface InQueue {
   enter: () => void;
-  /** Undefined for who was inside before. */
+  /** Undefined for a call that was inside before. */
   refuse: (() => void) | undefined;
 }
 
 /**
  * The way to one disk: lets in so many calls at once, and gives up those that do not return in time. A call that was
- * given up keeps its turn, because it keeps its thread. As long as there is one, the disk hangs: who waits in front of
- * the gate is sent away, and so is who comes, without having begun.
+ * given up keeps its turn, because it keeps its thread. As long as there is one, the disk hangs: calls that wait in
+ * front of the gate are sent away without having begun, and so are those that come.
  */
 export class CallGate implements Turns {
   readonly #limit: () => number;
@@ -67,7 +67,7 @@ export class CallGate implements Turns {
     return this.#givenUp > 0;
   }
 
-  /** Counts what has come back: while this grows, who waits in front of the gate waits for others, and not in vain. */
+  /** Counts what has come back: while this grows, a call in front of the gate waits for others, and not in vain. */
   get ended(): number {
     return this.#ended;
   }
@@ -90,7 +90,7 @@ export class CallGate implements Turns {
     const running = (async () => call())();
     let outcome: T | typeof NO_ANSWER;
     let seen = this.#ended;
-    // Who shares a sync waits for the turns of others: as long as calls come back, the disk is busy and does not hang.
+    // A call that shares a sync waits for the turns of others: as long as calls come back, the disk is busy and does not hang.
     const isBusy = (): boolean => {
       const hasMoved = this.#ended !== seen;
       seen = this.#ended;
@@ -124,7 +124,7 @@ export class CallGate implements Turns {
       return await wait;
     } finally {
       this.#resting--;
-      // Who has begun goes first: others may wait for it.
+      // A call that has begun goes first: others may wait for it.
       await this.#enter({ isFirst: true });
     }
   }

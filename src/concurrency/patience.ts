@@ -4,9 +4,9 @@ export interface Patience {
   look: number;
   /** For whatever changes a disk, syncs it, or reads chunks. The kernel itself gives a request to a device as long. */
   work: number;
-  /** After so long, whoever waits is told what for. */
+  /** After this, whoever waits is told what for. */
   notice: number;
-  /** So long at a time, whoever changes the disks keeps commits out of its way. */
+  /** How long at a time a change of the disks keeps commits out of its way. */
   gate: number;
 }
 
@@ -30,7 +30,7 @@ export interface Waiting extends Pick<Patience, 'notice'> {
   onNotice: () => void;
   /** Once aborted, patience is at its end within a second. */
   hurry?: AbortSignal | undefined;
-  /** Asked at every part of the time: whether the one who is waited for is only busy. Then it counts a tenth. */
+  /** Asked at every part of the time: whether what is waited for is only busy. Then that part counts a tenth. */
   isBusy?: (() => boolean) | undefined;
 }
 

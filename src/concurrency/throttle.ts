@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { throwIfAborted } from '../errors.ts';
 
-/** So soon an abort is noticed; a listener for each of many who wait would be more than a signal likes. */
+/** An abort is noticed within this time; a listener for each of many waiting calls is more than a signal allows. */
 const LONGEST_SLEEP_MS = 100;
 
 /** Milliseconds, and how to let some pass. */

@@ -2,7 +2,7 @@ import { pMapIterable } from 'p-map';
 
 /**
  * Runs `work` in `count` workers at a time, each again and again until it gives false. When one fails, no other begins
- * anew, and the failure is reported only when all are at rest: nobody is at work any more on what the caller then
+ * again, and the failure is reported only when all are at rest: nobody is at work any more on what the caller then
  * closes or removes.
  */
 export async function runWorkers(count: number, work: () => Promise<boolean>): Promise<void> {
@@ -48,7 +48,7 @@ export async function forEachAtOnce<T>(
 
 /**
  * Runs `work` on every item, `count` of them side by side, and gives the results in the order of the items, as far ahead of
- * who takes them. Like `runWorkers`, it ends only when all are at rest.
+ * the consumer. Like `runWorkers`, it ends only when all are at rest.
  */
 export async function* mapAtOnce<T, Result>(
   items: AsyncIterable<T>,

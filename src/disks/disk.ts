@@ -54,9 +54,9 @@ export interface Disk {
 
   /**
    * Removes a file, or what stands in its place, and then the empty folders above it, up to but not including `within`. A
-   * folder in its place is set aside as by `setAside`, so who may meet one has the lock of what the file is for.
-   * With `durable`, that it is gone is durable afterwards, whoever removed it. A disk that has gone looks empty: who relies
-   * on the removal looks at the disk's state afterwards.
+   * folder in its place is set aside as by `setAside`, so a caller that may meet one holds the lock of what the file is for.
+   * With `durable`, that it is gone is durable afterwards, whoever removed it. A disk that has gone looks empty: a caller
+   * that relies on the removal looks at the disk's state afterwards.
    */
   remove(path: string, options: RemoveOptions): Promise<void>;
 

@@ -7,7 +7,7 @@ import type { DiskIdentity } from './identity.ts';
  * behind it. Calls reject with the system's errors, which the caller puts into words, if nothing else is said.
  */
 export interface DiskPlace {
-  /** What it is called, the same by whatever name it was found. What is in another place has that one's name before a `/`. */
+  /** Its name, the same by whatever name it was found. A place inside another begins with that one's name and a `/`. */
   readonly where: string;
   /** Whether it is a folder of this machine, which a link can lead to. */
   readonly isFolder: boolean;

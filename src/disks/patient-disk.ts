@@ -20,7 +20,7 @@ export interface Owed {
 }
 
 export interface PatientDiskOptions {
-  /** So many calls of the disk may be under way at once; it may change. */
+  /** How many calls of the disk may be under way at once; it may change. */
   atOnce: () => number;
   owed: Owed;
   patience: Patience;
@@ -49,7 +49,7 @@ interface Call<T> {
  *
  * What a given-up call still does must be harmless. So if it may change something, the disk owes that change: every
  * process is told before the caller is, and until the change is made or has failed, the disk is `hanging` for all of
- * them. Who has the lock of a path, and has looked at the disk since, can be sure that no change of that path is owed.
+ * them. Whoever has the lock of a path, and has looked at the disk since, can be sure that no change of it is owed.
  */
 export class PatientDisk implements Disk {
   readonly name: string;
@@ -93,7 +93,7 @@ export class PatientDisk implements Disk {
       memory = bufferFor(options);
       return this.#disk.read(path, { ...options, buffer: memory });
     };
-    // Who brings a buffer reads chunks.
+    // Only reads of chunks bring a buffer.
     if (options.buffer === undefined) return this.#look('read', path, call);
     const stopWatching = this.#watch(() => memory !== undefined, options.onLate);
     try {
@@ -116,7 +116,7 @@ export class PatientDisk implements Disk {
   }
 
   create(path: string, bytes: Uint8Array, options: WriteOptions): Promise<void> {
-    // What was reported as failed is removed, as ever.
+    // A write that was reported as failed leaves nothing behind.
     const late = (): Promise<void> => this.#disk.remove(path, { within: dirname(path), durable: false });
     const write = (): Promise<void> => this.#disk.create(path, bytes, options);
     return this.#call('write', path, write, { memory: () => bytes, changes: true, late });
@@ -203,8 +203,8 @@ export class PatientDisk implements Disk {
   }
 
   /**
-   * Tells a reader when it is to look elsewhere, and notes that the disk is slow. Who waits for a turn is not late as long
-   * as others have theirs, but where nothing comes back, or where the disk is known to be slow.
+   * Tells a reader when to look elsewhere, and notes that the disk is slow. A read that waits for its turn is late only
+   * where nothing comes back, or where the disk is known to be slow; not while others have their turns.
    */
   #watch(hasBegun: () => boolean, onLate: (() => void) | undefined): () => void {
     if (onLate === undefined) return () => undefined;

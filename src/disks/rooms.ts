@@ -5,7 +5,7 @@ import type { Disk } from './disk.ts';
 const RESERVE = 0.02;
 const MAX_RESERVE = 1024 ** 3;
 
-/** The disks are asked anew after so many bytes: others write to them too. */
+/** After how many bytes the disks are asked again: others write to them too. */
 const ASK_AGAIN = 64 * 1024 * 1024;
 
 /** Bytes of a disk of `total` bytes that are kept free of chunks. */

@@ -109,8 +109,8 @@ const DIRECT: number | undefined = (fs.constants as Partial<typeof fs.constants>
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants;
 
 /**
- * Keeps an open from waiting for the other end of a FIFO, and from following a link: neither is a file. A file's
- * own bytes are read and written as ever.
+ * Keeps an open from waiting for the other end of a FIFO, and from following a link: neither is a file. Reading
+ * and writing a file itself does not change.
  */
 export const FILE_ONLY = O_NOFOLLOW | O_NONBLOCK;
 

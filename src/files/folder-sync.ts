@@ -5,12 +5,12 @@ const NO_TURNS: Turns = { rest: (wait) => wait, take: (work) => work() };
 
 /**
  * Syncs folders, and lets callers that ask at the same time share one sync (group commit, as databases do with their
- * logs). A sync serves only those who asked before it began: who asks while one runs waits for the next. All who share
+ * logs). A sync serves only those who asked before it began: whoever asks while one runs waits for the next. All who share
  * a sync that fails are told so.
  */
 export class FolderSync {
   readonly #turns: Turns;
-  /** Syncs that run, by folder, and those that have not begun: who asks now may share them. */
+  /** Syncs that run, by folder, and those that have not begun: whoever asks now may share them. */
   readonly #running = new Map<string, Promise<void>>();
   readonly #next = new Map<string, Promise<void>>();
 

@@ -15,7 +15,7 @@ const WRITE = O_RDWR | O_APPEND | O_CREAT | FILE_ONLY;
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 25;
 
-/** A group of locks is so many bytes in a row; whoever takes one takes any. */
+/** A group of locks is this many bytes in a row; taking one of them takes any. */
 const GROUP_SIZE = 65_536;
 
 /** Who is told what a session waits for, and after how many milliseconds. */
@@ -140,7 +140,7 @@ class KernelLockSession implements LockSession {
     const time = new Date(randomInt(2 ** 40));
     const fd = this.#fd;
     if (fd === undefined) return;
-    // Only its owner may set a file's time; who may merely write to it changes its size, which means nothing either.
+    // Only its owner may set a file's time; another that may write to it changes its size, which means nothing either.
     await futimes(fd, time, time)
       .catch(() => ftruncate(fd, randomInt(1, 2 ** 16)))
       .catch(() => undefined);

@@ -19,7 +19,7 @@ export interface LockSession {
   tryLock(name: string, mode: LockMode): boolean;
   /** Waits for the lock. @throws ABORTED when `signal` is aborted first. */
   lock(name: string, mode: LockMode, signal?: AbortSignal): Promise<void>;
-  /** The same for so long; tells whether it has the lock. */
+  /** The same for at most so many milliseconds; tells whether it has the lock. */
   lockWithin(milliseconds: number, name: string, mode: LockMode, signal?: AbortSignal): Promise<boolean>;
   unlock(name: string): void;
   /** Takes one lock of a group, of which any number can be held at once, or tells that somebody looks at the group at this moment. Needs a `write` session. */
@@ -48,7 +48,7 @@ export const lockName = {
   store: (): string => 'store',
   /** Shared: a commit. Exclusive: changing which disks the store has. */
   disks: (): string => 'disks',
-  /** Held for a moment on the way to `disks`, so that who wants that alone is not kept waiting by newcomers. */
+  /** Held for a moment on the way to `disks`, so that a change of the disks is not kept waiting by newcomers. */
   disksGate: (): string => 'disks gate',
   /** Shared: a commit in the bucket. Exclusive: creating or deleting the bucket. */
   bucket: (bucket: string): string => `bucket ${bucket}`,
@@ -58,15 +58,15 @@ export const lockName = {
   clock: (): string => 'clock',
   /** Exclusive: mending the version's files, or moving them to other disks. */
   mend: (id: string): string => `mend ${id}`,
-  /** Exclusive, for a moment: giving another name to what stands in the way of the store's files. Who has it takes no other. */
+  /** Exclusive, for a moment: giving another name to what stands in the way of the store's files. Its holder takes no other. */
   setAside: (): string => 'set aside',
   /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */
   version: (id: string): string => `version ${id}`,
-  /** A group: one for each who has given up a call that changes the disk, until it has returned. */
+  /** A group: one for each call that changes the disk and was given up, until it has returned. */
   owed: (disk: string): string => `owed ${disk}`,
 };
 
-/** What somebody waits for who waits for a lock, in words. */
+/** What a caller that waits for a lock waits for, in words. */
 export function describeWait(lock: string, mode: LockMode): string {
   const [kind = '', ...rest] = lock.split(' ');
   const name = rest.join(' ');

@@ -21,7 +21,7 @@ const THIS_BOOT = readBootId();
 
 /**
  * A short text in a file that the processes of one machine share through the page cache. It is never synced: what a loss of
- * power has left of it is of another boot, and counts as empty. Who updates it holds a lock.
+ * power has left of it is of another boot, and counts as empty. A lock is held by whoever updates it.
  */
 export class SharedNote {
   readonly #path: string;

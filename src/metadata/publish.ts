@@ -9,7 +9,7 @@ export interface PublishOptions {
   /** The operation's id, locked by the caller. */
   id: string;
   durable: boolean;
-  /** So many disks must hold the document for it to count. */
+  /** How many disks must hold the document for it to count. */
   quorum: number;
   /** Called before what has been shown is taken back. */
   beforeUndo: () => Promise<void>;

@@ -2,10 +2,10 @@ import { dirname } from 'node:path/posix';
 import { except, lstat } from '../../files/calls.ts';
 import { wrongKind } from '../../files/file-kind.ts';
 
-/** A folder that has been found to be one is not looked at again for so long, unless something is changed in it. */
+/** How long a folder that has been found to be one is not looked at again, unless something is changed in it. */
 const KNOWN_MS = 5000;
 
-/** So many folders are remembered at most. */
+/** How many folders are remembered at most. */
 const MAX_KNOWN = 4096;
 
 interface Known {
@@ -35,7 +35,7 @@ export class FolderGuard {
     await this.#isThere(folder);
   }
 
-  /** The same, with a fresh look at the folder itself: for who changes something in it. */
+  /** The same, with a fresh look at the folder itself: for a caller that changes something in it. */
   async checkAnew(folder: string): Promise<void> {
     this.#known.delete(folder);
     await this.#isThere(folder);
@@ -46,7 +46,7 @@ export class FolderGuard {
     this.#remember(folder, Promise.resolve(true));
   }
 
-  /** Everything is looked at anew. */
+  /** From now on everything is looked at again. */
   forget(): void {
     this.#known.clear();
   }

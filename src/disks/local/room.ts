@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { patiently } from '../../files/patiently.ts';
 import type { DiskRoom } from '../disk.ts';
 
-/** So many files must be left to make, so that metas and tombstones find room when chunks no longer do. */
+/** How many more files there must be room for, so that metas and tombstones find it when chunks no longer do. */
 const RESERVED_FILES = 64;
 
 /** The room of the file system that a folder is on. */
