@@ -86,25 +86,17 @@ const WORDS = new Set(['disk', 'state', 'path']);
 function table(disks: readonly ShownDisk[], all: number): string[] {
   const bytes = (value: number | undefined): string => (value === undefined ? '–' : formatBytes(value));
   const count = (value: number | undefined): string => (value === undefined ? '–' : String(value));
-  const cells = disks.map((disk) => [
-    disk.disk,
-    statesOf(disk).join(', '),
-    bytes(disk.total),
-    bytes(disk.free),
-    bytes(disk.used),
-    disk.used === undefined ? '–' : `${(shareOf(disk.used, all) * 100).toFixed(0)}%`,
-    count(disk.objects),
-    count(disk.chunks),
-    printable(disk.path),
-  ]);
+  const cells = disks.map((shown) => {
+    const { disk, total, free, used, objects, chunks } = shown;
+    const share = used === undefined ? '–' : `${(shareOf(used, all) * 100).toFixed(0)}%`;
+    const numbers = [bytes(total), bytes(free), bytes(used), share, count(objects), count(chunks)];
+    return [disk, statesOf(shown).join(', '), ...numbers, printable(shown.path)];
+  });
   const rows = [HEAD, ...cells];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        WORDS.has(HEAD[column] ?? '') ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
+  const pad = (cell: string, column: number): string => {
+    const width = widths[column] ?? 0;
+    return WORDS.has(HEAD[column] ?? '') ? cell.padEnd(width) : cell.padStart(width);
+  };
+  return rows.map((row) => row.map(pad).join('  ').trimEnd());
 }

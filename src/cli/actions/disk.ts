@@ -37,25 +37,20 @@ export async function runDiskReplace(
 ): Promise<number> {
   let aside: string | undefined;
   const store = await openStore(options, io);
-  const isNew = await store.replaceDisk(name, folder === undefined ? undefined : path.resolve(notEmpty(folder)), {
-    allowStale: options.allowStale,
-    failing: options.failing,
-    onOldFolder: (moved) => {
-      aside = moved;
-    },
-    signal: io.signal,
-  });
+  const onOldFolder = (moved: string): void => {
+    aside = moved;
+  };
+  const { allowStale, failing } = options;
+  const at = folder === undefined ? undefined : path.resolve(notEmpty(folder));
+  const isNew = await store.replaceDisk(name, at, { allowStale, failing, onOldFolder, signal: io.signal });
   const place = placeOf(store, name);
   const words = isNew
     ? `accepted ${place} as the new disk "${name}"`
     : `found disk "${name}" in ${place}, its new place; it keeps all that is on it`;
   await io.stdout.result(options, { type: 'disk', disk: name, path: place, replaced: isNew, aside }, printable(words));
+  const later = 'it may be deleted once the store is healed';
   if (aside !== undefined)
-    await printWarning(
-      `the folder of the old disk is ${aside} now, and no part of the store any more; ` +
-        'it may be deleted once the store is healed',
-      io,
-    );
+    await printWarning(`the folder of the old disk is ${aside} now, and no part of the store any more; ${later}`, io);
   if (!isNew) return EXIT.done;
   if (options.heal) return healAndReport(store, {}, options, io);
   await printNote('"store heal" makes again what was on it', io);

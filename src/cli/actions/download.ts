@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import pMap from 'p-map';
-import { isStoreError, type ObjectStore, StoreError, type ByteRange, type ObjectMeta } from '../../index.ts';
-import { parseAddress } from '../input/address.ts';
+import { isStoreError, type ByteRange, type ObjectMeta, type ObjectStore, type StoreError } from '../../index.ts';
+import { noSuchPrefix, parseAddress } from '../input/address.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, UsageError } from '../terminal/failure.ts';
 import { formatSummary, formatTransfer, printable, speedOf } from '../terminal/format.ts';
@@ -39,22 +39,24 @@ export async function runDownload(address: string, options: DownloadOptions, io:
     throw new UsageError(`"${address}" names no object; it needs <bucket>/<key>`);
   const range = options.range === undefined ? undefined : parseRange(options.range);
   const store = await openStore(options, io, { concurrency: options.concurrency });
-  if (isMany) return downloadMany(store, bucket, options.prefix ?? key ?? '', options, io);
-  return downloadOne(store, bucket, key ?? '', range, options, io);
+  if (isMany) return downloadMany({ store, bucket, options, io }, options.prefix ?? key ?? '');
+  return downloadOne({ store, bucket, options, io }, key ?? '', range);
 }
 
-async function downloadOne(
-  store: ObjectStore,
-  bucket: string,
-  key: string,
-  range: ByteRange | undefined,
-  options: DownloadOptions,
-  io: Io,
-): Promise<number> {
+/** What the downloads of a command have in common. */
+interface Download {
+  store: ObjectStore;
+  bucket: string;
+  options: DownloadOptions;
+  io: Io;
+}
+
+async function downloadOne(download: Download, key: string, range: ByteRange | undefined): Promise<number> {
+  const { store, bucket, options, io } = download;
   const rebuilt = new Rebuilt();
   const common = { range, allowStale: options.allowStale, signal: io.signal, onRebuilt: rebuilt.add };
   if (options.output === '-') {
-    await copyToOutput(store, bucket, key, common, io);
+    await copyToOutput(await store.get(bucket, key, common), io);
     await noteRebuilt(rebuilt, options, io);
     return EXIT.done;
   }
@@ -75,7 +77,7 @@ async function downloadOne(
     };
     const meta =
       target.kind === 'stream'
-        ? await copyToDevice(store, bucket, key, file, { ...common, onBytes })
+        ? await copyToDevice(file, await store.get(bucket, key, { ...common, onBytes }), io)
         : await store.getToFile(bucket, key, file, { ...common, onBytes });
     progress.stop();
     await report(meta, file, { bytes, milliseconds: performance.now() - began, rebuilt: rebuilt.count }, options, io);
@@ -86,13 +88,7 @@ async function downloadOne(
   }
 }
 
-async function downloadMany(
-  store: ObjectStore,
-  bucket: string,
-  prefix: string,
-  options: DownloadOptions,
-  io: Io,
-): Promise<number> {
+async function downloadMany({ store, bucket, options, io }: Download, prefix: string): Promise<number> {
   const folder = options.output ?? DEFAULT_FOLDER;
   const began = performance.now();
   const progress = await startProgress(io.stderr, printable(`${bucket}/${prefix}`), undefined, options.quiet === true);
@@ -114,18 +110,13 @@ async function downloadMany(
         const rebuilt = new Rebuilt(rebuiltInAll);
         try {
           const file = await targetBelow(folder, key);
-          const meta = await store.getToFile(bucket, key, file, {
-            allowStale: options.allowStale,
-            signal: io.signal,
-            onBytes: progress.add,
-            onRebuilt: rebuilt.add,
-          });
+          const watch = { signal: io.signal, onBytes: progress.add, onRebuilt: rebuilt.add };
+          const meta = await store.getToFile(bucket, key, file, { allowStale: options.allowStale, ...watch });
           files++;
           bytes += meta.size;
           const milliseconds = performance.now() - start;
-          await lines.add(() =>
-            report(meta, file, { bytes: meta.size, milliseconds, rebuilt: rebuilt.count }, options, io),
-          );
+          const transfer = { bytes: meta.size, milliseconds, rebuilt: rebuilt.count };
+          await lines.add(() => report(meta, file, transfer, options, io));
         } catch (error) {
           // Deleted since it was listed: it is not there, as asked.
           if (isStoreError(error, 'NO_SUCH_KEY')) return;
@@ -140,12 +131,7 @@ async function downloadMany(
   }
   await lines.flush();
   if (io.signal.aborted) return EXIT.interrupted;
-  if (files + failed === 0) {
-    throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, {
-      bucket,
-      key: prefix,
-    });
-  }
+  if (files + failed === 0) throw noSuchPrefix(bucket, prefix);
   if (options.quiet !== true && options.json !== true) {
     await io.stdout.line(formatSummary(files, bytes, failed, performance.now() - began));
   }
@@ -160,21 +146,15 @@ interface Transfer {
   rebuilt: number;
 }
 
-async function report(
-  meta: ObjectMeta,
-  file: string,
-  { bytes, milliseconds, rebuilt }: Transfer,
-  options: DownloadOptions,
-  io: Io,
-): Promise<void> {
+async function report(meta: ObjectMeta, file: string, of: Transfer, options: DownloadOptions, io: Io): Promise<void> {
+  const { bytes, milliseconds, rebuilt } = of;
   const { bucket, key, version, size, contentType } = meta;
   if (options.json === true) {
     const speed = speedOf(bytes, milliseconds);
     await io.stdout.json({ bucket, key, version, size, contentType, file, bytes, rebuilt, ...speed });
   } else if (options.quiet !== true) {
-    await io.stdout.line(
-      `${printable(`${bucket}/${key}`)} → ${printable(file)}  ${formatTransfer(bytes, milliseconds)}`,
-    );
+    const names = `${printable(`${bucket}/${key}`)} → ${printable(file)}`;
+    await io.stdout.line(`${names}  ${formatTransfer(bytes, milliseconds)}`);
   }
 }
 

@@ -19,10 +19,15 @@ export async function runGc(options: GcCommandOptions, io: Io): Promise<number> 
   else await show(report, dryRun, io);
   const [first, ...more] = report.failed;
   if (first === undefined) return EXIT.done;
-  await io.stderr.line(
-    `error: ${printable(first)}${more.length === 0 ? '' : ` (and ${plural(more.length, 'more failure')})`}`,
-  );
+  const rest = more.length === 0 ? '' : ` (and ${plural(more.length, 'more failure')})`;
+  await io.stderr.line(`error: ${printable(first)}${rest}`);
   return EXIT.failed;
+}
+
+/** Says why leftovers are kept. */
+export async function warnOfKept({ kept }: GcReport, io: Io): Promise<void> {
+  const warnings = kept.map((reason) => `leftover chunks are kept: ${reason}`);
+  await printWarnings(warnings, io);
 }
 
 async function show(report: GcReport, dryRun: boolean, io: Io): Promise<void> {
@@ -35,8 +40,5 @@ async function show(report: GcReport, dryRun: boolean, io: Io): Promise<void> {
     lines.push(`${dryRun ? 'would bring' : 'brought'} the copies of ${plural(report.settled, 'document')} into step`);
   if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
   for (const line of lines) await io.stdout.line(line);
-  await printWarnings(
-    report.kept.map((reason) => `leftover chunks are kept: ${reason}`),
-    io,
-  );
+  await warnOfKept(report, io);
 }

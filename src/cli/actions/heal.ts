@@ -8,6 +8,7 @@ import type { Io } from '../terminal/io.ts';
 import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
 import { startProgress } from '../terminal/progress.ts';
+import { warnOfKept } from './gc.ts';
 import { isBarInTheWay, parseScope, refuseNothing } from './verify.ts';
 
 export interface HealCommandOptions extends CommonOptions {
@@ -38,31 +39,20 @@ export async function healAndReport(
   const plan = new Plan();
   const progress = await startProgress(io.stderr, dryRun ? 'look' : 'heal', undefined, isBarInTheWay(options, io));
   try {
-    const report = await resumable(io, progress, () =>
-      store.heal({
-        ...scope,
-        dryRun,
-        allowStale: options.allowStale,
-        rate: options.rate,
-        signal: io.signal,
-        onTotal: progress.setTotal,
-        onBytes: progress.add,
-        onObject: async (health) => {
-          plan.add(health);
-          await printer.object(health);
-        },
-      }),
-    );
+    const onObject = async (health: ObjectHealth): Promise<void> => {
+      plan.add(health);
+      await printer.object(health);
+    };
+    const watch = { signal: io.signal, onTotal: progress.setTotal, onBytes: progress.add, onObject };
+    const { allowStale, rate } = options;
+    const report = await resumable(io, progress, () => store.heal({ ...scope, dryRun, allowStale, rate, ...watch }));
     progress.stop();
     await printer.flush();
     if (report.settled === 0) refuseNothing(report, scope);
     if (options.json !== true)
       for (const line of dryRun ? plan.describe(report) : describeDone(report)) await io.stdout.line(printable(line));
     await printWarnings(report.failed, io);
-    await printWarnings(
-      (report.gc?.kept ?? []).map((reason) => `leftover chunks are kept: ${reason}`),
-      io,
-    );
+    if (report.gc !== undefined) await warnOfKept(report.gc, io);
     await printer.total(report, { dryRun });
     await printAdvice(store, report, io);
     const exitCode = healthExitCode(report);

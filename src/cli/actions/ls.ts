@@ -18,14 +18,11 @@ export async function runList(address: string | undefined, options: ListCommandO
   const place = parseAddress(address);
   const store = await openStore(options, io);
   let damaged = 0;
-  const listOptions = {
-    prefix: place.key ?? '',
-    allowStale: options.allowStale,
-    onDamaged: (_: string, error: Error): void => {
-      damaged++;
-      void printError(error, io);
-    },
+  const onDamaged = (_: string, error: Error): void => {
+    damaged++;
+    void printError(error, io);
   };
+  const listOptions = { prefix: place.key ?? '', allowStale: options.allowStale, onDamaged };
   const entries: AsyncIterable<Listed> =
     options.recursive === true
       ? store.list(place.bucket, listOptions)

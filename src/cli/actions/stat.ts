@@ -24,6 +24,7 @@ export async function runStat(address: string, options: StatCommandOptions, io: 
   const chalk = io.stdout.isTerminal ? new Chalk() : new Chalk({ level: 0 });
   const disks = store.document.disks.map((disk) => disk.name);
   const parity = meta.parity.length === 0 ? '' : ` and ${plural(meta.parity.length, 'parity chunk')}`;
+  const chunks = plural(meta.chunks.length, 'chunk') + parity;
   const rows = [
     ['object', printable(`${meta.bucket}/${meta.key}`)],
     ['size', `${formatBytes(meta.size)} (${meta.size} bytes)`],
@@ -31,10 +32,7 @@ export async function runStat(address: string, options: StatCommandOptions, io: 
     ['version', meta.version],
     ['created', meta.createdAt],
     ['redundancy', describeRedundancy(meta.redundancy, disks.length)],
-    [
-      'chunks',
-      `${plural(meta.chunks.length, 'chunk')}${parity} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`,
-    ],
+    ['chunks', `${chunks} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`],
   ] as const;
   for (const [name, value] of rows) await io.stdout.line(`${chalk.dim(name.padEnd(10))}  ${value}`);
   for (const line of drawChunks(meta, disks, io.stdout.columns, chalk)) await io.stdout.line(line);

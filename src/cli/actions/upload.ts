@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { checkBucketName, isStoreError, type ObjectStore, type PutResult } from '../../index.ts';
+import { checkBucketName, isStoreError, type PutResult } from '../../index.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, printWarning } from '../terminal/failure.ts';
 import { findJobs, type Job } from '../input/upload-jobs.ts';
@@ -8,7 +8,7 @@ import type { Io } from '../terminal/io.ts';
 import { LaterLines } from '../terminal/later-lines.ts';
 import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
-import { startProgress, type Progress } from '../terminal/progress.ts';
+import { startProgress } from '../terminal/progress.ts';
 import { checkedRedundancy } from '../input/redundancy.ts';
 
 export interface UploadOptions extends CommonOptions {
@@ -41,22 +41,19 @@ export async function runUpload(
   if (jobs.length === 0 && failures.length === 0) await printWarning('there is nothing to upload', io);
   if (jobs.length === 0) return failures.length === 0 ? EXIT.done : EXIT.failed;
 
-  const store = await openStore(options, io, {
-    create: true,
-    concurrency: options.concurrency,
-    redundancy: options.redundancy,
-  });
+  const { concurrency, durability, redundancy } = options;
+  const store = await openStore(options, io, { create: true, concurrency, redundancy });
   await store.ensureBucket(bucket, { signal: io.signal });
-  const total = jobs.every((job) => job.size !== undefined)
-    ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0)
-    : undefined;
-  const progress = await startProgress(
-    io.stderr,
-    isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file'),
-    total,
-    options.quiet === true,
-  );
+  const isSized = jobs.every((job) => job.size !== undefined);
+  const total = isSized ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
+  const label = isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file');
+  const progress = await startProgress(io.stderr, label, total, options.quiet === true);
   const began = performance.now();
+  const upload = async ({ key, path }: Job): Promise<PutResult> => {
+    const contentType = options.contentType ?? (await guessType(key));
+    const how = { contentType, redundancy, durability, signal: io.signal, onBytes: progress.add };
+    return store.put(bucket, key, path ?? io.stdin, how);
+  };
   const done: PutResult[] = [];
   const failed: unknown[] = [];
   const lines = new LaterLines(io);
@@ -68,10 +65,13 @@ export async function runUpload(
         if (io.signal.aborted) return;
         try {
           const start = performance.now();
-          const result = await upload(store, bucket, job, options, progress, io);
+          const result = await upload(job);
           done.push(result);
           const milliseconds = performance.now() - start;
-          await lines.add(() => report(result, milliseconds, warned, options, io));
+          await lines.add(async () => {
+            await warnOf(result, warned, io);
+            await report(result, milliseconds, options, io);
+          });
         } catch (error) {
           failed.push(error);
           if (!isSingle && !isStoreError(error, 'ABORTED')) await lines.add(() => printError(error, io));
@@ -90,25 +90,8 @@ export async function runUpload(
     const bytes = done.reduce((sum, { meta }) => sum + meta.size, 0);
     await io.stdout.line(formatSummary(done.length, bytes, failedCount, performance.now() - began));
   }
-  await noteUnprotected(done, store, options, io);
+  if (options.quiet !== true) await noteUnprotected(done, store.document.disks.length, io);
   return failedCount === 0 ? EXIT.done : EXIT.failed;
-}
-
-async function upload(
-  store: ObjectStore,
-  bucket: string,
-  job: Job,
-  options: UploadOptions,
-  progress: Progress,
-  io: Io,
-): Promise<PutResult> {
-  return store.put(bucket, job.key, job.path ?? io.stdin, {
-    contentType: options.contentType ?? (await guessType(job.key)),
-    redundancy: options.redundancy,
-    durability: options.durability,
-    signal: io.signal,
-    onBytes: progress.add,
-  });
 }
 
 async function guessType(key: string): Promise<string | undefined> {
@@ -117,24 +100,21 @@ async function guessType(key: string): Promise<string | undefined> {
 }
 
 /** @param warned what has been said of disks, which is said once for all files */
-async function report(
-  result: PutResult,
-  milliseconds: number,
-  warned: Set<string>,
-  options: UploadOptions,
-  io: Io,
-): Promise<void> {
-  const { meta, offline, failed, unwritten } = result;
+async function warnOf(result: PutResult, warned: Set<string>, io: Io): Promise<void> {
   const warn = async (reason: string): Promise<void> => {
     if (warned.has(reason)) return;
     warned.add(reason);
     await printWarning(`${reason}; the upload went on without it`, io);
   };
+  for (const { disk, state } of result.offline) await warn(`disk "${disk}" is ${state.status} (${state.reason})`);
+  for (const { reason } of result.failed) await warn(reason);
+  if (result.unwritten.length > 0) await printWarning(describeUnwritten(result), io);
+}
+
+async function report(result: PutResult, milliseconds: number, options: UploadOptions, io: Io): Promise<void> {
+  const { meta, offline, failed, unwritten } = result;
   const chunks: Record<string, number> = {};
   for (const { disk } of meta.chunks) chunks[disk] = (chunks[disk] ?? 0) + 1;
-  for (const { disk, state } of offline) await warn(`disk "${disk}" is ${state.status} (${state.reason})`);
-  for (const { reason } of failed) await warn(reason);
-  if (unwritten.length > 0) await printWarning(describeUnwritten(result), io);
   if (options.json === true) {
     const { bucket, key, version, size, contentType, redundancy } = meta;
     const protection = { redundancy, parity: meta.parity.length, unwritten: unwritten.length };
@@ -158,18 +138,13 @@ function describeUnwritten({ meta, unwritten }: PutResult): string {
 }
 
 /** Once for all: objects that a lost disk takes with it, and how to change that. */
-async function noteUnprotected(
-  done: readonly PutResult[],
-  store: ObjectStore,
-  options: UploadOptions,
-  io: Io,
-): Promise<void> {
+async function noteUnprotected(done: readonly PutResult[], disks: number, io: Io): Promise<void> {
   const bare = done.filter(({ meta }) => meta.chunks.length > 0 && meta.parity.length === 0);
   const [first] = bare;
-  if (first === undefined || options.quiet === true) return;
+  if (first === undefined) return;
   const who = bare.length === 1 ? `${first.meta.bucket}/${first.meta.key}` : plural(bare.length, 'object');
   const how =
-    store.document.disks.length === 1
+    disks === 1
       ? '"store disk add" adds a second disk, and then --redundancy 1+1 keeps two copies'
       : '--redundancy 1+1 keeps two copies ("store bucket create" and "store init" take it too)';
   await printNote(`${who} would not survive the loss of a disk: ${how}`, io);

@@ -1,5 +1,5 @@
-import { type ObjectStore, StoreError, type HealthReport, type Scope } from '../../index.ts';
-import { parseAddress } from '../input/address.ts';
+import type { HealthReport, ObjectStore, Scope } from '../../index.ts';
+import { noSuchPrefix, parseAddress } from '../input/address.ts';
 import { printAdvice } from '../terminal/advice.ts';
 import { HealthPrinter, healthExitCode } from '../terminal/health-report.ts';
 import type { Io } from '../terminal/io.ts';
@@ -21,13 +21,8 @@ export async function runVerify(address: string | undefined, options: VerifyComm
   const total = quick || isHidden || !io.stderr.isTerminal ? undefined : await countBytes(store, scope, io.signal);
   const progress = await startProgress(io.stderr, 'verify', total, isHidden);
   try {
-    const report = await store.verify({
-      ...scope,
-      quick,
-      signal: io.signal,
-      onObject: printer.object,
-      onBytes: progress.add,
-    });
+    const watch = { signal: io.signal, onObject: printer.object, onBytes: progress.add };
+    const report = await store.verify({ ...scope, quick, ...watch });
     progress.stop();
     await printer.flush();
     refuseNothing(report, scope);
@@ -51,10 +46,7 @@ export function parseScope(address: string | undefined): Scope {
 /** A prefix that no key begins with is most likely a mistake. @throws NO_SUCH_KEY */
 export function refuseNothing({ objects }: HealthReport, { bucket, prefix }: Scope): void {
   if (objects > 0 || bucket === undefined || prefix === undefined || prefix === '') return;
-  throw new StoreError('NO_SUCH_KEY', `there is no object ${JSON.stringify(`${bucket}/${prefix}`)}…`, {
-    bucket,
-    key: prefix,
-  });
+  throw noSuchPrefix(bucket, prefix);
 }
 
 /** Lines that are written as they come, one an object, leave no place for a bar on the same terminal. */

@@ -19,7 +19,7 @@ export async function* findFiles(names: readonly string[], options: FindOptions)
     try {
       stats = await stat(name);
     } catch (error) {
-      yield { path: name, error: badSource(name, error) };
+      yield unreadable(name, error);
       continue;
     }
     if (!stats.isDirectory()) {
@@ -27,10 +27,7 @@ export async function* findFiles(names: readonly string[], options: FindOptions)
     } else if (options.recursive) {
       yield* walk(name, options.prefix, options, []);
     } else {
-      yield {
-        path: name,
-        error: new StoreError('BAD_SOURCE', `"${name}" is a folder; -r uploads what is in it`, { path: name }),
-      };
+      yield refused(name, `"${name}" is a folder; -r uploads what is in it`);
     }
   }
 }
@@ -53,7 +50,7 @@ async function* walk(
     identity = await identityOf(folder);
     names = await readdir(folder, { encoding: 'buffer' });
   } catch (error) {
-    yield { path: folder, error: badSource(folder, error) };
+    yield unreadable(folder, error);
     return;
   }
   if (above.includes(identity) || identity === options.root) return;
@@ -61,12 +58,7 @@ async function* walk(
     const name = bytes.toString('utf8');
     const file = path.join(folder, name);
     if (!Buffer.from(name, 'utf8').equals(bytes)) {
-      yield {
-        path: file,
-        error: new StoreError('BAD_SOURCE', `the name of "${file}" is not valid UTF-8, so it cannot be a key`, {
-          path: file,
-        }),
-      };
+      yield refused(file, `the name of "${file}" is not valid UTF-8, so it cannot be a key`);
       continue;
     }
     try {
@@ -74,13 +66,17 @@ async function* walk(
       if (stats.isDirectory()) yield* walk(file, `${prefix}${name}/`, options, [...above, identity]);
       else yield { path: file, key: prefix + name, size: stats.size };
     } catch (error) {
-      yield { path: file, error: badSource(file, error) };
+      yield unreadable(file, error);
     }
   }
 }
 
-function badSource(file: string, cause: unknown): StoreError {
+function unreadable(file: string, cause: unknown): Found {
   const errno = errnoOf(cause);
   const reason = errno === 'ENOENT' ? 'there is no such file' : reasonOf(cause);
-  return new StoreError('BAD_SOURCE', `cannot read "${file}": ${reason}`, { path: file, errno }, cause);
+  return refused(file, `cannot read "${file}": ${reason}`, errno, cause);
+}
+
+function refused(path: string, why: string, errno?: string, cause?: unknown): Found {
+  return { path, error: new StoreError('BAD_SOURCE', why, { path, errno }, cause) };
 }

@@ -11,14 +11,10 @@ const MAX_NAME_BYTES = 255;
  */
 export async function targetBelow(folder: string, key: string): Promise<string> {
   const segments = key.split('/');
-  for (const segment of segments) {
-    const reason = whyNoFileName(segment);
-    if (reason !== undefined) {
-      throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} cannot be a file below "${folder}": ${reason}`, {
-        key,
-        path: folder,
-      });
-    }
+  const reason = segments.map(whyNoFileName).find((why) => why !== undefined);
+  if (reason !== undefined) {
+    const words = `key ${JSON.stringify(key)} cannot be a file below "${folder}": ${reason}`;
+    throw new StoreError('BAD_TARGET', words, { key, path: folder });
   }
   const file = path.join(folder, ...segments);
   await checkInside(folder, file, key);
@@ -45,10 +41,8 @@ async function checkInside(folder: string, file: string, key: string): Promise<v
     throw targetError(file, error);
   }
   if (real === base || real.startsWith(base.endsWith(path.sep) ? base : base + path.sep)) return;
-  throw new StoreError('BAD_TARGET', `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`, {
-    key,
-    path: file,
-  });
+  const words = `key ${JSON.stringify(key)} would lead out of "${folder}" through a link`;
+  throw new StoreError('BAD_TARGET', words, { key, path: file });
 }
 
 async function realpathOfExisting(folder: string): Promise<string> {
@@ -61,24 +55,24 @@ async function realpathOfExisting(folder: string): Promise<string> {
   }
 }
 
+export interface Target {
+  kind: 'file' | 'folder' | 'stream';
+  path: string;
+}
+
 /**
  * Where `-o` leads: a new or regular file (through links), a folder, or something that is written to as it is.
  * @throws TARGET_IO
  */
-export type Target =
-  { kind: 'file'; path: string } | { kind: 'folder'; path: string } | { kind: 'stream'; path: string };
-
 export async function resolveTarget(output: string): Promise<Target> {
   try {
     const stats = await stat(output);
-    if (stats.isDirectory()) return { kind: 'folder', path: output };
+    if (stats.isFile()) return { kind: 'file', path: await realpath(output) };
     // A device or FIFO must not be renamed over.
-    if (!stats.isFile()) return { kind: 'stream', path: output };
-    return { kind: 'file', path: await realpath(output) };
+    return { kind: stats.isDirectory() ? 'folder' : 'stream', path: output };
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw targetError(output, error);
-    if (output.endsWith('/')) return { kind: 'folder', path: output };
-    return { kind: 'file', path: output };
+    return { kind: output.endsWith('/') ? 'folder' : 'file', path: output };
   }
 }
 

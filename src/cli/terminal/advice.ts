@@ -13,17 +13,14 @@ export async function printAdvice(store: ObjectStore, report: HealthReport, io: 
       await printNote(`disk "${disk}" is ${state.status} (${state.reason}): ${adviceFor(disk, state.status)}`, io);
   }
   for (const disk of new Set(report.unreadable.map((folder) => folder.disk))) {
-    await printNote(
-      `disk "${disk}" is there, but cannot read all of its folders: "store heal" mends what it can; ` +
-        `if the disk is failing, "store disk replace ${disk} <path of an empty folder>"`,
-      io,
-    );
+    const what = `disk "${disk}" is there, but cannot read all of its folders: "store heal" mends what it can`;
+    await printNote(`${what}; if the disk is failing, "store disk replace ${disk} <path of an empty folder>"`, io);
   }
   if (report.lost > 0) await printNote('lost objects need their disks back, or must be uploaded again or deleted', io);
   if (otherwise !== undefined && report.degraded + report.buckets > 0) await printNote(otherwise, io);
 }
 
-/** Runs what may be interrupted and run again; says so when it is interrupted, after the end of the bar. */
+/** Runs what may be interrupted and run again; where it is interrupted, says so after the bar has ended. */
 export async function resumable<T>(io: Io, progress: Progress, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

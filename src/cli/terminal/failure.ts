@@ -9,9 +9,8 @@ export class UsageError extends Error {}
 /** Writes an error to stderr in one or two lines: what is wrong with what, and what to do. */
 export async function printError(error: unknown, io: Io): Promise<void> {
   const [message, hint] = describe(error);
-  await io.stderr.line(
-    `${await emphasize('error:', 'red', io)} ${printable(message)}${hint === undefined ? '' : `\n  ${hint}`}`,
-  );
+  const advice = hint === undefined ? '' : `\n  ${hint}`;
+  await io.stderr.line(`${await emphasize('error:', 'red', io)} ${printable(message)}${advice}`);
 }
 
 /** Writes something that the user should know of although the command goes on. */

@@ -1,6 +1,6 @@
 import type { Io, Output } from './io.ts';
 
-/** A call that is about to return is waited for so long. */
+/** How long a call that is about to return is waited for. */
 const LAST_CALLS_MS = 1000;
 
 let callsUnderWay: () => number = () => 0;
