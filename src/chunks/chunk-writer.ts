@@ -267,7 +267,7 @@ export class ChunkWriter {
     await Promise.all(this.#foldersWith(false).map((disk) => disk.removeFolder(this.#folder).catch(() => false)));
   }
 
-  /** What is on a disk that can't make its names durable counts as not written. @throws the disk's error where too little is left */
+  /** What is on a disk that can't make its names durable counts as not written. @throws its error if too little is left */
   async #makeNamesDurable(): Promise<void> {
     if (!this.#options.durable) return;
     const failed: Disk[] = [];

@@ -31,7 +31,7 @@ export class StripeReader {
     throw lossError(this.#meta, stripe, lost, reasons);
   }
 
-  /** Bytes of memory that reading these chunks takes at most: all of the stripe may be read, and what parity can make up for be computed. */
+  /** Bytes of memory for reading these chunks at most: with parity, to read the whole stripe and compute what is lost. */
   cost(stripe: Stripe, wanted: readonly ChunkEntry[]): number {
     const most = stripe.parity.length === 0 ? wanted : [...shardsOf(stripe), ...wanted.slice(0, stripe.parity.length)];
     return most.reduce((sum, { size }) => sum + this.#options.buffers.cost(size + 1), 0);

@@ -3,10 +3,11 @@
  *
  * Paths are relative to the disk, `/`-separated, and already safe as file names. What a caller may rely on:
  *
- * - **Missing.** Only a file that is not there, while the disk and the disk's own folder for it are, reads as `undefined`, stats as `undefined` and is removed without an
- *   error. Every other failure rejects with a `StoreError` (`DISK_FULL`, `DISK_READ_ONLY`, `DISK_IO`) that names the
- *   disk and keeps the cause; or with `OUT_OF_RESOURCES`, where it is this process that lacks something. Whether the file's
- *   disk has lost the folder for it, or what stands or forbids the way to it, is its `fault`: `missing`, `blocked`, `closed`.
+ * - **Missing.** Only a file that is not there, while the disk and the disk's own folder for it are, reads as `undefined`,
+ *   stats as `undefined` and is removed without an error. Every other failure rejects with a `StoreError` (`DISK_FULL`,
+ *   `DISK_READ_ONLY`, `DISK_IO`) that names the disk and keeps the cause; or with `OUT_OF_RESOURCES`, where it is this
+ *   process that lacks something. The `fault` says whether the disk has lost the folder for the file (`missing`), something
+ *   stands in the way to it (`blocked`), or the way is forbidden (`closed`).
  * - **Files and folders only.** Anything else in their place (a FIFO, a device, a link) is a failure at once: it is never
  *   waited for, read without end, or followed, neither as the file nor as a folder above it.
  * - **Whole.** `stage(…).publish()` replaces a file atomically: a reader sees the old bytes or the new ones, after a

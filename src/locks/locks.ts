@@ -22,7 +22,10 @@ export interface LockSession {
   /** The same for at most so many milliseconds; tells whether it has the lock. */
   lockWithin(milliseconds: number, name: string, mode: LockMode, signal?: AbortSignal): Promise<boolean>;
   unlock(name: string): void;
-  /** Takes one lock of a group, of which any number can be held at once, or tells that somebody looks at the group at this moment. Needs a `write` session. */
+  /**
+   * Takes one lock of a group, of which any number can be held at once, or tells that somebody looks at the group at this
+   * moment. Needs a `write` session.
+   */
   tryOne(group: string): boolean;
   /** Whether another session holds a lock of the group. Those who look don't see one another. */
   isAnyHeld(group: string): boolean;
