@@ -55,6 +55,13 @@ export async function* mapAtOnce<T, Result>(
   count: number,
   work: (item: T) => Promise<Result>,
 ): AsyncGenerator<Result> {
+  const iterator = items[Symbol.asyncIterator]();
+  let pull: Promise<unknown> = Promise.resolve();
+  const next = (): Promise<IteratorResult<T>> => {
+    const pulled = iterator.next();
+    pull = pulled;
+    return pulled;
+  };
   const running = new Set<Promise<unknown>>();
   // In a box, because some results would mean something to p-map.
   const run = async (item: T): Promise<readonly [Result]> => {
@@ -67,8 +74,11 @@ export async function* mapAtOnce<T, Result>(
     }
   };
   try {
-    for await (const [result] of pMapIterable(items, run, { concurrency: count })) yield result;
+    const source = { [Symbol.asyncIterator]: () => ({ next }) };
+    for await (const [result] of pMapIterable(source, run, { concurrency: count })) yield result;
   } finally {
+    // Who stops early stops the source too, once what was asked of it has come; and that may have begun more work.
+    await Promise.allSettled([pull, iterator.return?.()]);
     await Promise.allSettled(running);
   }
 }

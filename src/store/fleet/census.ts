@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../../errors.ts';
-import type { Copy } from '../../metadata/copies.ts';
+import { metaKind } from '../../metadata/catalog.ts';
+import { readCopies, type Copy } from '../../metadata/copies.ts';
 import { compareAge } from '../../metadata/document.ts';
 import { isTombstone, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
 import { stripesOf } from '../../metadata/stripes.ts';
@@ -34,9 +35,15 @@ export class Census {
     newest: (copies: readonly Copy<Meta>[]) => Meta | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    await walk.forEach(async ({ copies: read }) => {
+    await walk.forEach(async ({ bucket, key, copies: read }) => {
       throwIfAborted(signal);
-      const copies = await read();
+      let copies = await read();
+      // A disk that was listed before the key was written may have it by now.
+      if (copies.some(({ state }) => state === 'absent'))
+        copies = await readCopies(
+          copies.map(({ disk }) => disk),
+          metaKind(bucket, key),
+        );
       const meta = newest(copies);
       if (meta !== undefined) this.#add(meta, copies);
     });

@@ -82,7 +82,8 @@ class Listing {
 
   /** Folders may hold nothing but tombstones. */
   async #hasObject(folder: WalkedFolder): Promise<boolean> {
-    for await (const object of this.of(folder, false)) return object.kind === 'object';
+    // One after the other: mostly the first is one, and what is read ahead would be for nothing.
+    for await (const key of this.#walk.keysIn(folder)) if ((await this.#read(key)) !== undefined) return true;
     return false;
   }
 

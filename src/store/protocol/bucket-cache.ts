@@ -11,7 +11,7 @@ type Stamps = Map<Disk, string>;
  * documents need not be read again: a commit asks for them every time.
  */
 export class BucketCache {
-  readonly #agreed = new Map<string, { document: BucketDocument; stamps: Stamps; isDurable: boolean }>();
+  readonly #agreed = new Map<string, { document: BucketDocument; stamps: Stamps; durable: Set<Disk> }>();
 
   /** The document that all disks of the view still have, or undefined where they must be asked. */
   async unchanged(view: DiskView, bucket: string): Promise<BucketDocument | undefined> {
@@ -40,7 +40,7 @@ export class BucketCache {
   }
 
   remember(document: BucketDocument, stamps: Stamps): void {
-    this.#agreed.set(document.bucket, { document, stamps, isDurable: false });
+    this.#agreed.set(document.bucket, { document, stamps, durable: new Set() });
   }
 
   /**
@@ -48,17 +48,18 @@ export class BucketCache {
    * rest is synced with each meta. Tells which disks failed: they take no meta, but may well have their chunks.
    */
   async makeDurable({ online }: DiskView, bucket: string): Promise<OfflineDisk[]> {
-    const agreed = this.#agreed.get(bucket);
-    if (agreed?.isDurable === true) return [];
+    // Only what is remembered of a bucket is known the next time.
+    const durable = this.#agreed.get(bucket)?.durable ?? new Set<Disk>();
     const failed: OfflineDisk[] = [];
     for (const disk of online) {
+      if (durable.has(disk)) continue;
       try {
         for (const folder of ['.', BUCKETS_FOLDER]) await disk.syncFolder(folder);
+        durable.add(disk);
       } catch (error) {
         failed.push({ disk: disk.name, state: { status: 'unreadable', reason: diskFault(error).message } });
       }
     }
-    if (agreed !== undefined && failed.length === 0) agreed.isDurable = true;
     return failed;
   }
 }

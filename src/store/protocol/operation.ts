@@ -88,8 +88,9 @@ export class Operation {
 
   /** Locks a key for a commit, which its bucket outlives. @throws NO_SUCH_BUCKET, KEY_COLLISION, TOO_FEW_DISKS_TO_WRITE */
   async lockKey(bucket: string, key: string): Promise<LockedKey> {
-    const { buckets, disks } = this.context;
     const there = await this.lock([lockName.bucket(bucket), 'shared'], [lockName.key(bucket, key), 'exclusive']);
+    // Only now it is certain which disks the store has, and in which roles.
+    const { buckets, disks } = this.context;
     await this.#bringBucket(there, bucket);
     const failed = this.durable ? await buckets.makeDurable(there, bucket) : [];
     const view = without(failed, there, disks.writeQuorum);
