@@ -29,6 +29,8 @@ export interface Turns {
 export interface GatedCall<T> {
   call: () => Promise<T>;
   waiting: Waiting;
+  /** Has its turn only when nobody waits who does not give way: of such calls many may wait at once, and each may take long. */
+  givesWay?: boolean | undefined;
   /** What the caller is told when the call is given up, or may not begin because the disk hangs. */
   refusal: () => Error;
   /** Called when the call is given up, with what resolves when it is over. The caller is told when this resolves. */
@@ -41,6 +43,13 @@ interface InQueue {
   enter: () => void;
   /** Undefined for a call that was inside before. */
   refuse: (() => void) | undefined;
+}
+
+/** So many calls go before one that gives way, if they come without end. */
+const MOST_OVERTAKING = 16;
+
+interface Entering extends Partial<Pick<GatedCall<unknown>, 'refusal' | 'givesWay'>> {
+  isFirst?: boolean;
 }
 
 /**
@@ -56,6 +65,10 @@ export class CallGate implements Turns {
   #resting = 0;
   #ended = 0;
   #queue: InQueue[] = [];
+  /** Those that give way to all in the queue. */
+  #later: InQueue[] = [];
+  /** How many have passed since one of those had its turn. */
+  #overtaking = 0;
 
   /** @param limit calls at once; it may change */
   constructor(limit: () => number) {
@@ -73,9 +86,9 @@ export class CallGate implements Turns {
   }
 
   /** Makes the call when it is its turn. @throws what the call throws, or the refusal */
-  async pass<T>({ call, waiting, refusal, onGivenUp, late }: GatedCall<T>): Promise<T> {
+  async pass<T>({ call, waiting, givesWay, refusal, onGivenUp, late }: GatedCall<T>): Promise<T> {
     if (this.isHanging) throw refusal();
-    await this.#enter({ refusal });
+    await this.#enter({ refusal, givesWay });
     underWay++;
     let isGivenUp = false;
     let resolveOver: () => void = () => undefined;
@@ -139,8 +152,9 @@ export class CallGate implements Turns {
     }
   }
 
-  async #enter({ refusal, isFirst = false }: { refusal?: () => Error; isFirst?: boolean } = {}): Promise<void> {
-    if (this.#inside < this.#limit() && (isFirst || this.#queue.length === 0)) {
+  async #enter({ refusal, givesWay = false, isFirst = false }: Entering = {}): Promise<void> {
+    const isTurn = isFirst || (this.#queue.length === 0 && !(givesWay && this.#later.length > 0));
+    if (this.#inside < this.#limit() && isTurn) {
       this.#inside++;
       return;
     }
@@ -150,23 +164,30 @@ export class CallGate implements Turns {
       };
       const refuse = refusal === undefined ? undefined : sendAway;
       if (isFirst) this.#queue.unshift({ enter, refuse });
-      else this.#queue.push({ enter, refuse });
+      else (givesWay ? this.#later : this.#queue).push({ enter, refuse });
     });
   }
 
   #leave(): void {
     this.#inside--;
     while (this.#inside < this.#limit()) {
-      const next = this.#queue.shift();
+      const next = this.#next();
       if (next === undefined) return;
       this.#inside++;
       next.enter();
     }
   }
 
+  /** Who gives way comes all the same when so many others have come before. */
+  #next(): InQueue | undefined {
+    const isLatersTurn = this.#queue.length === 0 || (this.#later.length > 0 && this.#overtaking >= MOST_OVERTAKING);
+    this.#overtaking = isLatersTurn ? 0 : this.#overtaking + 1;
+    return (isLatersTurn ? this.#later : this.#queue).shift();
+  }
+
   #giveUp(): void {
     this.#givenUp++;
-    const queue = this.#queue;
+    const queue = [...this.#queue, ...this.#later.splice(0)];
     this.#queue = queue.filter(({ refuse }) => refuse === undefined);
     for (const { refuse } of queue) refuse?.();
   }

@@ -9,6 +9,9 @@ import type { Patience } from '../concurrency/patience.ts';
 /** A read of a chunk that has not come after so many milliseconds is late. */
 const LATE_MS = 500;
 
+/** In so many parts that time is counted. */
+const PARTS = 5;
+
 /** A disk that has kept a reader waiting is slow for so many milliseconds; then it is trusted again, by a reader that will notice. */
 const SLOW_MS = 30_000;
 
@@ -39,6 +42,7 @@ interface Call<T> {
   /** Whether it changes what others may rely on. */
   changes?: boolean;
   late?: (outcome: T) => Promise<unknown>;
+  givesWay?: boolean;
 }
 
 /**
@@ -88,18 +92,19 @@ export class PatientDisk implements Disk {
   }
 
   async read(path: string, options: ReadOptions = {}): Promise<Buffer | undefined> {
+    // Only reads of chunks bring a buffer.
+    if (options.buffer === undefined) return this.#look('read', path, () => this.#disk.read(path, options));
+    const watch = this.#watch(options.onLate);
     let memory: Buffer | undefined;
     const call = (): Promise<Buffer | undefined> => {
       memory = bufferFor(options);
+      watch?.begin();
       return this.#disk.read(path, { ...options, buffer: memory });
     };
-    // Only reads of chunks bring a buffer.
-    if (options.buffer === undefined) return this.#look('read', path, call);
-    const stopWatching = this.#watch(() => memory !== undefined, options.onLate);
     try {
-      return await this.#call('read', path, call, { memory: () => memory });
+      return await this.#call('read', path, call, { memory: () => memory, givesWay: true });
     } finally {
-      stopWatching();
+      watch?.end();
     }
   }
 
@@ -181,7 +186,7 @@ export class PatientDisk implements Disk {
 
   #call<T>(action: string, path: string, call: () => Promise<T>, how: Call<T> = {}): Promise<T> {
     const { owed, patience, hurry } = this.#options;
-    const { milliseconds, memory, changes, late } = how;
+    const { milliseconds, memory, changes, late, givesWay } = how;
     const onNotice = (): void => {
       this.#notice();
     };
@@ -192,6 +197,7 @@ export class PatientDisk implements Disk {
         return outcome;
       },
       waiting: { milliseconds: milliseconds ?? patience.work, notice: patience.notice, hurry, onNotice },
+      givesWay,
       refusal: () => this.#offline(`does not answer: cannot ${action} ${path}`, path),
       onGivenUp: async (over) => {
         const lent = memory?.();
@@ -203,21 +209,37 @@ export class PatientDisk implements Disk {
   }
 
   /**
-   * Tells a reader when to look elsewhere, and notes that the disk is slow. A read that waits for its turn is late only
-   * where nothing comes back, or where the disk is known to be slow; not while others have their turns.
+   * Tells a reader when to look elsewhere, and notes that the disk is slow: when a read that has had its turn has not come
+   * in time. One that waits for its turn is late only where nothing comes back, or where the disk is known to be slow; not
+   * while others have their turns. The time is counted in parts, so that it is not the disk that pays for a busy process.
    */
-  #watch(hasBegun: () => boolean, onLate: (() => void) | undefined): () => void {
-    if (onLate === undefined) return () => undefined;
+  #watch(onLate: (() => void) | undefined): { begin: () => void; end: () => void } | undefined {
+    if (onLate === undefined) return undefined;
+    let hasBegun = false;
+    let isOver = false;
+    let left = PARTS;
     let seen = this.gate.ended;
     const look = (): void => {
-      if (hasBegun() || this.gate.ended === seen) this.#slowUntil = performance.now() + SLOW_MS;
-      seen = this.gate.ended;
-      if (this.isSlow) onLate();
+      if (--left === 0) {
+        if (hasBegun || this.gate.ended === seen) this.#slowUntil = performance.now() + SLOW_MS;
+        seen = this.gate.ended;
+        left = PARTS;
+        isOver = this.isSlow;
+      }
+      if (isOver) onLate();
       else timer.refresh();
     };
-    const timer = setTimeout(look, this.#options.late ?? LATE_MS);
-    return () => {
-      clearTimeout(timer);
+    const timer = setTimeout(look, (this.#options.late ?? LATE_MS) / PARTS);
+    return {
+      begin: () => {
+        hasBegun = true;
+        left = PARTS;
+        if (!isOver) timer.refresh();
+      },
+      end: () => {
+        isOver = true;
+        clearTimeout(timer);
+      },
     };
   }
 

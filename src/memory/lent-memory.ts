@@ -1,17 +1,16 @@
 /** Memory that calls still read from or write to although nobody waits for them any more, with what resolves when they are over. */
-const lent = new Map<Uint8Array, Promise<void>>();
+const lent = new Set<{ memory: Uint8Array; over: Promise<void> }>();
 
-/** Tells that a call that was given up uses the memory until it is `over`. */
+/** Tells that a call that was given up uses the memory until it is `over`. Several may use the same. */
 export function lend(memory: Uint8Array, over: Promise<void>): void {
-  lent.set(memory, over);
-  void over.finally(() => {
-    if (lent.get(memory) === over) lent.delete(memory);
-  });
+  const loan = { memory, over };
+  lent.add(loan);
+  void over.finally(() => lent.delete(loan));
 }
 
 /** Resolves when no call uses any of the memory any more; undefined where none does. Who uses memory again asks before. */
 export function untilFree(memory: Uint8Array): Promise<unknown> | undefined {
-  const uses = [...lent].filter(([other]) => overlaps(memory, other)).map(([, over]) => over);
+  const uses = [...lent].filter((loan) => overlaps(memory, loan.memory)).map(({ over }) => over);
   return uses.length === 0 ? undefined : Promise.all(uses);
 }
 

@@ -3,7 +3,7 @@ import { CallGate, callsAtOnce, callsUnderWay } from '../../src/concurrency/call
 import type { Disk, DiskState } from '../../src/disks/disk.ts';
 import { DiskSet } from '../../src/disks/disk-set.ts';
 import { FaultyDisk, type FaultyOperation } from '../support/faulty-disk.ts';
-import { untilFree } from '../../src/memory/lent-memory.ts';
+import { lend, untilFree } from '../../src/memory/lent-memory.ts';
 import { PATIENCE_MS, patienceOf } from '../../src/concurrency/patience.ts';
 import { PatientDisk, type Owed } from '../../src/disks/patient-disk.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
@@ -262,6 +262,23 @@ describe('a call that hangs', () => {
       expect([await inner.list('chunks'), await inner.list('tmp')]).toEqual([[], []]);
     },
   );
+
+  it('keeps memory lent until all calls that use it are over, of however many disks', () => {
+    const memory = Buffer.alloc(100);
+    const [first, second] = [deferred(), deferred()];
+    lend(memory, first.promise);
+    lend(memory, second.promise);
+    const free = Promise.resolve(untilFree(memory)).then(() => 'free');
+    second.resolve();
+    const soon = new Promise((resolve) => setImmediate(resolve, 'lent'));
+    return Promise.race([free, soon]).then(async (state) => {
+      expect(state).toBe('lent');
+      expect(untilFree(memory)).toBeDefined();
+      first.resolve();
+      expect(await free).toBe('free');
+      expect(untilFree(memory)).toBeUndefined();
+    });
+  });
 
   it('sends those away who wait in front, and they never begin', async () => {
     const { disk, inner, release } = withHanging('syncFolder', { limit: 1 });

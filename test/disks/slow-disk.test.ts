@@ -107,3 +107,31 @@ test('who waits for a turn is late where another reader has found the disk slow'
   for (let calls = 0; calls < 4; calls++) await end();
   await Promise.all([slow.reading, waiting.reading, quick, next]);
 });
+
+test('a read is late half a second after its turn has come, however long it has waited for that', async () => {
+  const { disk, end } = prepare();
+  const other = disk.syncFolder('chunks');
+  const { onLate, reading } = readChunk(disk);
+  await vi.advanceTimersByTimeAsync(490);
+  await end();
+  await other;
+  await vi.advanceTimersByTimeAsync(490);
+  expect([onLate.mock.calls.length, disk.isSlow]).toEqual([0, false]);
+  await vi.advanceTimersByTimeAsync(10);
+  expect([onLate.mock.calls.length, disk.isSlow]).toEqual([1, true]);
+  await end();
+  await reading;
+});
+
+test('what has come while the process was busy elsewhere is not late', async () => {
+  vi.useRealTimers();
+  const inner = new MemoryDisk('disk1');
+  inner.read = () => new Promise((resolve) => setTimeout(resolve, 20, Buffer.alloc(1)));
+  const disk = patient(inner, { late: 100 });
+  const { onLate, reading } = readChunk(disk);
+  await new Promise((resolve) => setImmediate(resolve));
+  // Nothing else runs meanwhile, as while a consumer computes.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+  await reading;
+  expect([onLate.mock.calls.length, disk.isSlow]).toEqual([0, false]);
+});

@@ -72,6 +72,29 @@ describe('reads that wait for their turn at a disk', () => {
     await Promise.all(all);
   });
 
+  it('let all other calls pass, but not without end', async () => {
+    const inner = new MemoryDisk('disk1');
+    const order: string[] = [];
+    const first = deferred();
+    inner.read = async (path) => {
+      order.push('chunk');
+      if (path === '0') await first.promise;
+      return Buffer.alloc(1);
+    };
+    inner.stat = () => {
+      order.push('look');
+      return Promise.resolve(undefined);
+    };
+    const disk = patient(inner, { atOnce: () => 1 });
+    const chunks = ['0', '1', '2'].map((path) => disk.read(path, { buffer: () => Buffer.alloc(2) }));
+    const looks = Array.from({ length: 20 }, () => disk.stat('buckets/x'));
+    first.resolve();
+    await Promise.all([...chunks, ...looks]);
+    expect(order.slice(0, 10)).toEqual(['chunk', ...Array.from({ length: 9 }, () => 'look')]);
+    expect(order.lastIndexOf('look')).toBeGreaterThan(order.indexOf('chunk', 1));
+    expect(order).toHaveLength(23);
+  });
+
   it('keep nobody from another disk', async () => {
     const [reads, others] = [new Reads(1), new Reads(1)];
     void reads.begin(0);
