@@ -1,7 +1,9 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { Disk } from '../../../src/disks/disk.ts';
+import { ObjectStore, type StoreDocument } from '../../../src/index.ts';
 import { createBucket, deleteBucket } from '../../../src/store/objects/buckets.ts';
 import { deleteObject } from '../../../src/store/objects/delete.ts';
 import { put } from '../../../src/store/objects/put.ts';
@@ -46,6 +48,39 @@ describe('an operation', () => {
     await session.close();
     expect((await read(store, 'key')).toString()).toBe('old');
     expect((await store.listBuckets()).map(({ bucket }) => bucket)).toEqual(['bucket', 'empty']);
+  });
+
+  test.each([
+    ['has lost the role of a member', undefined, 'joining'],
+    ['has become a member', 'joining', undefined],
+  ])('judges a commit by the roles of when it has the locks: a disk %s meanwhile', async (_, before, after) => {
+    const { root } = await newStore();
+    const file = path.join(root, 'store.json');
+    const setRole = (role: string | undefined): void => {
+      const document = JSON.parse(fs.readFileSync(file, 'utf8')) as StoreDocument;
+      fs.writeFileSync(
+        `${file}.next`,
+        JSON.stringify({
+          ...document,
+          disks: document.disks.map((disk) => (disk.name === 'disk2' ? { ...disk, role } : disk)),
+        }),
+      );
+      fs.renameSync(`${file}.next`, file);
+    };
+    setRole(before === 'joining' ? before : undefined);
+    const store = await ObjectStore.open(root);
+    // From now on the bucket's documents are known, and not read again.
+    await store.put('bucket', 'key', Buffer.from('old'));
+    async function* source(): AsyncGenerator<Buffer> {
+      yield await Promise.resolve(Buffer.from('new'));
+      setRole(after === 'joining' ? after : undefined);
+      takeAway(store, 'disk3');
+    }
+    const outcome = await store
+      .put('bucket', 'key', Readable.from(source(), { highWaterMark: 1 }))
+      .catch((error: unknown) => error);
+    if (after === 'joining') expect(outcome).toMatchObject({ code: 'TOO_FEW_DISKS_TO_WRITE' });
+    else expect(outcome).toMatchObject({ meta: { size: 3 } });
   });
 
   test('keeps the disks that it began with in view, and gives what it locks with those that are left', async () => {
