@@ -2,6 +2,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import type { ObjectStore } from '../../../src/index.ts';
+import { usage } from '../../../src/store/fleet/usage.ts';
+import { contextOf } from '../../support/context.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { filesIn, MIB, newStore, takeAway } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp.ts';
@@ -99,4 +101,17 @@ test('usage of a bucket or prefix counts what its objects have on the disks, and
   expect(await used({ bucket: 'bucket' })).toBe(21);
   expect(await used({ bucket: 'bucket', prefix: 'a' })).toBe(1);
   await expect(store.usage({ bucket: 'none' })).rejects.toMatchObject({ code: 'NO_SUCH_BUCKET' });
+});
+
+test('usage does not call a disk stale that was listed just before a key was written', async () => {
+  const store = await newStore();
+  await store.put('bucket', 'key', Buffer.from('x'));
+  const context = await contextOf(store, (disk) => {
+    const listFolder = disk.list.bind(disk);
+    // As it was a moment before.
+    if (disk.name === 'disk1')
+      disk.list = async (folder) => (await listFolder(folder)).filter(({ name }) => name !== 'key.meta.json');
+    return disk;
+  });
+  expect((await usage(context, {})).map(({ staleMetas }) => staleMetas)).toEqual([0, 0, 0]);
 });

@@ -3,6 +3,8 @@ import * as path from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Listed, ListOptions, ObjectStore } from '../../../src/index.ts';
+import { list } from '../../../src/store/objects/list.ts';
+import { contextOf } from '../../support/context.ts';
 import { failure, keysOf, metaCopies, newStore, property, read, takeAway } from '../../support/store.ts';
 
 const byUtf8 = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -240,3 +242,20 @@ async function rest(list: AsyncIterable<{ key: string }>): Promise<string[]> {
   for await (const { key } of list) keys.push(key);
   return keys;
 }
+
+test('a list of folders looks in each for one object, and lists no folder beside that', async () => {
+  const store = await storeWith(['p/a/x', 'p/b/y', 'q/a/x', 'q/b/y']);
+  const listed = new Set<string>();
+  const context = await contextOf(store, (disk) => {
+    const listFolder = disk.list.bind(disk);
+    disk.list = (folder) => {
+      listed.add(folder);
+      return listFolder(folder);
+    };
+    return disk;
+  });
+  const entries: Listed[] = [];
+  for await (const entry of list(context, 'bucket', { folders: true })) entries.push(entry);
+  expect(entries).toEqual(['p/', 'q/'].map((prefix) => ({ kind: 'folder', prefix })));
+  expect([...listed].filter((folder) => folder.endsWith('/b'))).toEqual([]);
+});
