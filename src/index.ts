@@ -23,7 +23,7 @@ export type { BucketOptions, CreateBucketOptions, ListedBucket } from './store/o
 export type { DiskOptions } from './store/fleet/entries.ts';
 export type { ReplaceOptions } from './store/fleet/replace.ts';
 export type { DeleteOptions } from './store/objects/delete.ts';
-export type { UnreadableFolder } from './store/protocol/folders.ts';
+export type { UnreadableFolder } from './store/protocol/unreadable-folders.ts';
 export type { GcOptions, GcReport } from './store/health/gc.ts';
 export type { GetResult } from './store/objects/get.ts';
 export type { GetOptions } from './store/objects/open-object.ts';

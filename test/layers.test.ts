@@ -103,7 +103,8 @@ describe('the layers', () => {
   });
 
   it('are drawn in docs/design.md, from the top down', () => {
-    const drawing = /## The house\n.*?```\n(.*?)```/s.exec(readFileSync(join(ROOT, 'docs/design.md'), 'utf8'))?.[1] ?? '';
+    const drawing =
+      /## The house\n.*?```\n(.*?)```/s.exec(readFileSync(join(ROOT, 'docs/design.md'), 'utf8'))?.[1] ?? '';
     const drawn = (drawing.match(/(?<!\S)(src|bin)\/\S*/g) ?? []).map((name) => name.replace(/\/$/, ''));
     const layerOf = (room: string): number => LAYERS.findIndex((rooms) => rooms.includes(room));
     expect(drawn.toSorted()).toEqual(LAYERS.flat().toSorted());

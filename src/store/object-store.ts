@@ -23,7 +23,7 @@ import { setDraining } from './fleet/drain.ts';
 import type { DiskOptions } from './fleet/entries.ts';
 import { removeDisk } from './fleet/remove.ts';
 import { replaceDisk, type ReplaceOptions } from './fleet/replace.ts';
-import { readObjectMeta } from './protocol/documents.ts';
+import { readObjectMeta } from './protocol/read-documents.ts';
 import { flushDisks } from './protocol/flush.ts';
 import { gc, type GcOptions, type GcReport } from './health/gc.ts';
 import { get, type GetResult } from './objects/get.ts';

@@ -11,7 +11,7 @@ import { openStore } from '../input/open-store.ts';
 import type { CommonOptions } from '../input/options.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { Rebuilt } from '../terminal/rebuilt.ts';
-import { parseRange } from '../input/range.ts';
+import { parseRange } from '../input/range-option.ts';
 import { resolveTarget, targetBelow, type Target } from '../input/target.ts';
 import { copyToDevice, copyToOutput } from './copy.ts';
 

@@ -4,7 +4,7 @@ import { StoreError } from '../../errors.ts';
 import { syncFolderNow } from '../../files/calls.ts';
 import { Made } from '../../files/made.ts';
 import { changeWhenComplete } from '../health/joining.ts';
-import { linkTo } from '../members/links.ts';
+import { linkTo } from '../members/disk-links.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { findDisk } from '../members/store-document.ts';
 import { inShort, type DiskOptions } from './entries.ts';

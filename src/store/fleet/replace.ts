@@ -3,7 +3,7 @@ import type { DiskPlace } from '../../disks/driver.ts';
 import { placeAt } from '../../disks/drivers.ts';
 import { StoreError } from '../../errors.ts';
 import { Made } from '../../files/made.ts';
-import { moveOldFolder, relink } from '../members/links.ts';
+import { moveOldFolder, relink } from '../members/disk-links.ts';
 import { forgetMetas, pathOf } from '../members/make-disk.ts';
 import type { Membership } from '../members/membership.ts';
 import { making } from '../members/making.ts';

@@ -2,7 +2,7 @@ import { roomOf } from '../../disks/rooms.ts';
 import { agreedDocument } from '../../metadata/copies.ts';
 import { parseRedundancy } from '../../metadata/redundancy.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { readBucket } from '../protocol/documents.ts';
+import { readBucket } from '../protocol/read-documents.ts';
 import { Walk } from '../protocol/walk.ts';
 import { Census, type Holding, type Widest } from './census.ts';
 

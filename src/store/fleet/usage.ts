@@ -5,7 +5,7 @@ import { ignoreDiskFault } from '../../errors.ts';
 import { newestCopy } from '../../metadata/copies.ts';
 import type { Membership } from '../members/membership.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import type { UnreadableFolder } from '../protocol/folders.ts';
+import type { UnreadableFolder } from '../protocol/unreadable-folders.ts';
 import { GOES_ON, Walk, type Scope } from '../protocol/walk.ts';
 import { Census, type Holding } from './census.ts';
 

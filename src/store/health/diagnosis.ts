@@ -9,7 +9,7 @@ import { isTombstone, type ChunkEntry, type Meta, type ObjectMeta } from '../../
 import type { Address } from '../../metadata/names.ts';
 import { isParity, nameShard, shardsOf, stripesOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import type { UnreadableFolder } from '../protocol/folders.ts';
+import type { UnreadableFolder } from '../protocol/unreadable-folders.ts';
 
 /**
  * - `whole`: every chunk, parity chunk and meta copy is where it belongs, as it should be.

@@ -11,7 +11,7 @@ import { Blockade, type BlockedDocument } from './blocked.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineDocuments } from './examine.ts';
 import { flushDisks } from '../protocol/flush.ts';
-import type { UnreadableFolder } from '../protocol/folders.ts';
+import type { UnreadableFolder } from '../protocol/unreadable-folders.ts';
 import { gc, type GcReport } from './gc.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
 import { joinDisks } from './joining.ts';

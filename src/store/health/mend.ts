@@ -14,7 +14,7 @@ import { mayShow } from '../../metadata/publish.ts';
 import { stripesOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
 import { mintVersion } from '../protocol/clock.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { readObjectMeta } from '../protocol/documents.ts';
+import { readObjectMeta } from '../protocol/read-documents.ts';
 import { Operation } from '../protocol/operation.ts';
 import { healthWithoutMeta } from './examine.ts';
 import { diagnose, type ObjectHealth } from './diagnosis.ts';

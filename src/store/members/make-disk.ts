@@ -8,7 +8,7 @@ import { except } from '../../files/calls.ts';
 import type { Made } from '../../files/made.ts';
 import { BUCKETS_FOLDER } from '../../metadata/catalog.ts';
 import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
-import { linkTo } from './links.ts';
+import { linkTo } from './disk-links.ts';
 import type { DiskEntry, StoreDocument } from './store-document.ts';
 
 /** What every disk has. */

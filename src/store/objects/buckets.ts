@@ -7,7 +7,7 @@ import { checkRedundancy } from '../../metadata/redundancy.ts';
 import { PublishError } from '../../metadata/publish.ts';
 import { mintVersion } from '../protocol/clock.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { noSuchBucket, readBucket } from '../protocol/documents.ts';
+import { noSuchBucket, readBucket } from '../protocol/read-documents.ts';
 import { list } from './list.ts';
 import { Operation } from '../protocol/operation.ts';
 import { Walk } from '../protocol/walk.ts';

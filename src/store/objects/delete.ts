@@ -5,7 +5,7 @@ import { isTombstone, makeTombstone, type Meta } from '../../metadata/meta.ts';
 import { checkBucketName, checkKey } from '../../metadata/names.ts';
 import { mintVersion } from '../protocol/clock.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { noSuchKey } from '../protocol/documents.ts';
+import { noSuchKey } from '../protocol/read-documents.ts';
 import { Operation } from '../protocol/operation.ts';
 import { reclaim } from '../protocol/reclaim.ts';
 

@@ -4,7 +4,7 @@ import { agreedDocument } from '../../metadata/copies.ts';
 import { isTombstone, type ObjectMeta } from '../../metadata/meta.ts';
 import { checkBucketName } from '../../metadata/names.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { requireBucket } from '../protocol/documents.ts';
+import { requireBucket } from '../protocol/read-documents.ts';
 import { Walk, type WalkedFolder, type WalkedKey, type WalkRules } from '../protocol/walk.ts';
 
 export interface ListOptions {

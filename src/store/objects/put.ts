@@ -12,7 +12,7 @@ import { checkRedundancy, parseRedundancy } from '../../metadata/redundancy.ts';
 import type { ShardEntry } from '../../metadata/stripes.ts';
 import { mintVersion } from '../protocol/clock.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { requireBucket } from '../protocol/documents.ts';
+import { requireBucket } from '../protocol/read-documents.ts';
 import { Operation, type LockedKey } from '../protocol/operation.ts';
 import { reclaim } from '../protocol/reclaim.ts';
 import type { Durability } from '../members/store-document.ts';

@@ -5,7 +5,7 @@ import { lockName, type LockSession } from '../../locks/locks.ts';
 import { directoryId, type ObjectMeta } from '../../metadata/meta.ts';
 import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
 import type { StoreContext } from './context.ts';
-import { readObjectMeta } from './documents.ts';
+import { readObjectMeta } from './read-documents.ts';
 
 /** A version that is held for reading: nobody removes its chunks until `release`. */
 export interface OpenVersion {

@@ -12,7 +12,7 @@ import { retract } from '../../metadata/retract.ts';
 import { mintId } from '../../metadata/version.ts';
 import type { Durability } from '../members/store-document.ts';
 import type { StoreContext } from './context.ts';
-import { objectVersions, readBucket, refuseCollision, requireBucket } from './documents.ts';
+import { objectVersions, readBucket, refuseCollision, requireBucket } from './read-documents.ts';
 
 export interface OperationOptions {
   /** Instead of the store's setting. */

@@ -1,7 +1,7 @@
 import { removeChunks } from '../../chunks/remove-chunks.ts';
 import { lockName } from '../../locks/locks.ts';
 import { directoryId } from '../../metadata/meta.ts';
-import { objectVersions } from './documents.ts';
+import { objectVersions } from './read-documents.ts';
 import type { LockedKey, Operation } from './operation.ts';
 
 /**

@@ -10,8 +10,8 @@ import { readMetaFolder, type FolderPlace } from '../../metadata/meta-folder.ts'
 import type { Meta } from '../../metadata/meta.ts';
 import { checkBucketName, compareUtf8, isBucketName } from '../../metadata/names.ts';
 import type { StoreContext } from './context.ts';
-import { requireBucket } from './documents.ts';
-import { tooFewListed, UnreadableFolders } from './folders.ts';
+import { requireBucket } from './read-documents.ts';
+import { tooFewListed, UnreadableFolders } from './unreadable-folders.ts';
 
 /** Which objects an operation is about: all, those of a bucket, or those whose key begins with `prefix`. */
 export interface Scope {

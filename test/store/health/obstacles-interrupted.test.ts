@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Disk } from '../../../src/disks/disk.ts';
 import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import { ObjectStore } from '../../../src/index.ts';
-import { readObjectMeta } from '../../../src/store/protocol/documents.ts';
+import { readObjectMeta } from '../../../src/store/protocol/read-documents.ts';
 import { heal, type HealOptions } from '../../../src/store/health/heal.ts';
 import { contextOf } from '../../support/context.ts';
 import { expectWhole } from '../../support/shards.ts';
