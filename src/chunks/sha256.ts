@@ -20,7 +20,8 @@ const PROGRAM = `
   const { parentPort } = require('node:worker_threads');
   parentPort.on('message', ({ memory, from, length }) => {
     const sha256 = hash('sha256', new Uint8Array(memory, from, length), 'hex');
-    parentPort.postMessage({ sha256, memory }, memory instanceof SharedArrayBuffer ? [] : [memory]);
+    if (memory instanceof SharedArrayBuffer) parentPort.postMessage({ sha256 });
+    else parentPort.postMessage({ sha256, memory }, [memory]);
   });
 `;
 
@@ -31,11 +32,10 @@ export interface Hashed {
 }
 
 interface Job {
-  resolve: (hashed: Hashed) => void;
+  /** @param moved the memory, if it was moved to the thread and back */
+  done: (sha256: string, moved: ArrayBuffer | undefined) => void;
   /** The thread has ended. */
   abandon: () => void;
-  from: number;
-  length: number;
 }
 
 /** A thread that hashes bytes, in the order in which they are given to it. It shares their memory, or has it meanwhile. */
@@ -47,9 +47,8 @@ class HashThread {
   constructor() {
     // It must not keep the process alive while there is nothing to do.
     this.#worker.unref();
-    this.#worker.on('message', ({ sha256, memory }: { sha256: string; memory: ArrayBufferLike }) => {
-      const job = this.#waiting.shift();
-      job?.resolve({ sha256, bytes: new Uint8Array(memory, job.from, job.length) });
+    this.#worker.on('message', ({ sha256, memory }: { sha256: string; memory?: ArrayBuffer }) => {
+      this.#waiting.shift()?.done(sha256, memory);
       if (this.#waiting.length === 0) this.#worker.unref();
     });
     const stop = (): void => {
@@ -72,7 +71,11 @@ class HashThread {
         if (isShared) resolve(hashNow(bytes));
         else reject(new StoreError('OUT_OF_RESOURCES', 'a thread that computes checksums has ended'));
       };
-      this.#waiting.push({ resolve, abandon, from, length });
+      // What is shared stays the very memory that it was: direct I/O and the kernel know theirs by that.
+      const done = (sha256: string, moved: ArrayBuffer | undefined): void => {
+        resolve({ sha256, bytes: moved === undefined ? bytes : new Uint8Array(moved, from, length) });
+      };
+      this.#waiting.push({ done, abandon });
       this.#worker.ref();
       this.#worker.postMessage({ memory, from, length }, isShared ? [] : [memory]);
     });

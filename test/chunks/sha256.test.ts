@@ -105,6 +105,16 @@ test('bytes in memory of their own go to the threads and come back, with their S
   expect(all.filter(({ length }) => length === 0)).toHaveLength(made.answers);
 });
 
+test('bytes in memory that threads share stay the very bytes that they were: direct I/O is for these alone', async () => {
+  const all = filled(40);
+  const hashed = await Promise.all(all.map((bytes) => module.sha256Moving(bytes)));
+  expect(made.answers).toBeGreaterThan(0);
+  for (const [index, { sha256, bytes }] of hashed.entries()) {
+    expect(bytes).toBe(all[index]);
+    expect(sha256).toBe(expected(bytes));
+  }
+});
+
 test('a thread that ends with bytes that were moved to it is a shortage, and no damage', async () => {
   made.real = false;
   cores.number = 2;
@@ -147,7 +157,7 @@ test('a thread keeps the process alive as long as it has something to do, and no
   const [thread] = made.fakes as (EventEmitter & { ref: () => void; unref: () => void })[];
   expect(thread?.ref).toHaveBeenCalledTimes(1);
   expect(thread?.unref).toHaveBeenCalledTimes(1);
-  thread?.emit('message', { sha256: 'its hash', memory: bytes.buffer });
+  thread?.emit('message', { sha256: 'its hash' });
   expect(await last).toBe('its hash');
   expect(thread?.unref).toHaveBeenCalledTimes(2);
 });
