@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * What starts real programs again and again, strikes or kills them, mounts file systems or makes tens of thousands of
- * files: it takes longer than all others together. The folders are slow as a whole, elsewhere a file's name says so.
+ * What starts real programs again and again, strikes or kills them, mounts file systems, makes tens of thousands of files
+ * or goes through very many states of whole stores: it takes longer than all others together. The folders are slow as a
+ * whole, elsewhere a file's name says so.
  */
 const SLOW = ['test/faults/**/*.test.ts', 'test/torture/**/*.test.ts', 'test/**/*.slow.test.ts'];
 
