@@ -31,6 +31,8 @@ export interface GatedCall<T> {
   waiting: Waiting;
   /** Has its turn only when nobody waits who does not give way: of such calls many may wait at once, and each may take long. */
   givesWay?: boolean | undefined;
+  /** Needs no turn, because it keeps none of the threads that others need; given up, it makes the disk hang like any other. */
+  isBeside?: boolean | undefined;
   /** What the caller is told when the call is given up, or may not begin because the disk hangs. */
   refusal: () => Error;
   /** Called when the call is given up, with what resolves when it is over. The caller is told when this resolves. */
@@ -86,9 +88,9 @@ export class CallGate implements Turns {
   }
 
   /** Makes the call when it is its turn. @throws what the call throws, or the refusal */
-  async pass<T>({ call, waiting, givesWay, refusal, onGivenUp, late }: GatedCall<T>): Promise<T> {
+  async pass<T>({ call, waiting, givesWay, isBeside, refusal, onGivenUp, late }: GatedCall<T>): Promise<T> {
     if (this.isHanging) throw refusal();
-    await this.#enter({ refusal, givesWay });
+    if (isBeside !== true) await this.#enter({ refusal, givesWay });
     underWay++;
     let isGivenUp = false;
     let resolveOver: () => void = () => undefined;
@@ -97,7 +99,7 @@ export class CallGate implements Turns {
       if (isGivenUp) this.#givenUp--;
       underWay--;
       this.#ended++;
-      this.#leave();
+      if (isBeside !== true) this.#leave();
       resolveOver();
     };
     const running = (async () => call())();

@@ -1,3 +1,5 @@
+import type { StoreError } from '../errors.ts';
+
 /**
  * The contract of a disk: one storage unit that holds named, whole files.
  *
@@ -19,6 +21,9 @@
  *   is discarded instead, because the system may have dropped the bytes and report success the second time.
  * - **Folders.** Where names are all there is (an S3 engine), folders need not be made, synced or removed, and those calls do
  *   nothing; nothing stands in the way of anything either.
+ * - **Many.** A call for many small files does to each what the call for one does, in any order, and shares what can be
+ *   shared: threads, syncs. What is wrong with one file is its own failure and says nothing of the others. Such a call
+ *   rejects only with OUT_OF_RESOURCES, and what it wrote is removed then. One takes as many files as its caller can wait for.
  * - **Concurrent.** All calls may overlap, from this process and others; two overlapping calls about one path need a lock.
  */
 export interface Disk {
@@ -89,6 +94,62 @@ export interface Disk {
    * the way. Nobody else may do the same at the same time.
    */
   setAside(path: string): Promise<string | undefined>;
+
+  /** The files as `read` gives them, each in memory of its own, in the order of the paths. */
+  readMany(paths: readonly string[]): Promise<ReadOutcome[]>;
+
+  /** What `stat` says of the files, in the order of the paths. */
+  statMany(paths: readonly string[]): Promise<StatOutcome[]>;
+
+  /**
+   * Creates files as `create` does. Folders that are missing between `within`, which must be there, and a file are made, and
+   * stay. With `durable`, all these names are durable too when it resolves.
+   */
+  createMany(files: readonly NewFile[], options: CreateManyOptions): Promise<Failures>;
+
+  /** Stages documents as `stage` does. */
+  stageMany(documents: readonly NewDocument[], options: WriteOptions): Promise<StagedFiles>;
+
+  /** Removes files as `remove` does. */
+  removeMany(files: readonly OldFile[], options: RemoveManyOptions): Promise<Failures>;
+}
+
+/** What became of one of many files: what it was asked for, or why not. */
+export type ReadOutcome = { bytes: Buffer | undefined } | { error: StoreError };
+export type StatOutcome = { stat: FileStat | undefined } | { error: StoreError };
+
+/** What could not be done, by its index among the many that were asked for. */
+export type Failures = ReadonlyMap<number, StoreError>;
+
+export interface NewFile {
+  path: string;
+  bytes: Uint8Array;
+}
+
+export interface NewDocument extends NewFile {
+  /** Identifies the operation at work; no two documents of a call have the same. */
+  id: string;
+  within: string;
+}
+
+export interface OldFile {
+  path: string;
+  within: string;
+}
+
+export interface CreateManyOptions extends WriteOptions {
+  within: string;
+}
+
+export type RemoveManyOptions = Omit<RemoveOptions, 'within'>;
+
+/** Documents that have been staged together; those that could not be are among the failures, and nothing is left of them. */
+export interface StagedFiles {
+  failures: Failures;
+  /** Publishes documents, given by their indices. */
+  publish(which: readonly number[]): Promise<Failures>;
+  /** Discards documents, given by their indices. */
+  discard(which: readonly number[]): Promise<Failures>;
 }
 
 export interface ReadOptions {

@@ -1,4 +1,5 @@
 import { diskError } from '../../src/disks/disk-error.ts';
+import { OneByOne } from '../../src/disks/one-by-one.ts';
 import {
   bufferFor,
   MAX_DOCUMENT_BYTES,
@@ -10,6 +11,16 @@ import {
   type ReadOptions,
   type StagedFile,
   type StageOptions,
+  type CreateManyOptions,
+  type Failures,
+  type NewDocument,
+  type NewFile,
+  type OldFile,
+  type ReadOutcome,
+  type RemoveManyOptions,
+  type StagedFiles,
+  type StatOutcome,
+  type WriteOptions,
 } from '../../src/disks/disk.ts';
 
 /** The files of a disk, by their paths. */
@@ -23,6 +34,7 @@ export class MemoryDisk implements Disk {
   readonly name: string;
   readonly isSlow = false;
   readonly #files: StoredFiles;
+  readonly #many = new OneByOne(this);
 
   constructor(name: string, files: StoredFiles = new Map()) {
     this.name = name;
@@ -137,6 +149,26 @@ export class MemoryDisk implements Disk {
   /** Names are all there is, so none stands in the way of another. */
   setAside(): Promise<undefined> {
     return Promise.resolve(undefined);
+  }
+
+  readMany(paths: readonly string[]): Promise<ReadOutcome[]> {
+    return this.#many.readMany(paths);
+  }
+
+  statMany(paths: readonly string[]): Promise<StatOutcome[]> {
+    return this.#many.statMany(paths);
+  }
+
+  createMany(files: readonly NewFile[], options: CreateManyOptions): Promise<Failures> {
+    return this.#many.createMany(files, options);
+  }
+
+  stageMany(documents: readonly NewDocument[], options: WriteOptions): Promise<StagedFiles> {
+    return this.#many.stageMany(documents, options);
+  }
+
+  removeMany(files: readonly OldFile[], options: RemoveManyOptions): Promise<Failures> {
+    return this.#many.removeMany(files, options);
   }
 
   #put(path: string, bytes: Buffer): void {

@@ -1,4 +1,5 @@
 import { diskError } from '../../src/disks/disk-error.ts';
+import { OneByOne } from '../../src/disks/one-by-one.ts';
 import type {
   Disk,
   DiskEntry,
@@ -9,11 +10,20 @@ import type {
   RemoveOptions,
   StagedFile,
   StageOptions,
+  CreateManyOptions,
+  Failures,
+  NewDocument,
+  NewFile,
+  OldFile,
+  ReadOutcome,
+  RemoveManyOptions,
+  StagedFiles,
+  StatOutcome,
   WriteOptions,
 } from '../../src/disks/disk.ts';
 
 /** The calls that a fault can be planned for. `publish` and `discard` are those of a staged file, under its path. */
-export type FaultyOperation = Exclude<keyof Disk, 'name' | 'isSlow' | 'state'> | keyof StagedFile;
+export type FaultyOperation = Exclude<keyof Disk, 'name' | 'isSlow' | 'state' | keyof OneByOne> | keyof StagedFile;
 
 export type FaultEffect =
   /** Rejects as the local disk does on this system error, without having done anything. */
@@ -46,6 +56,7 @@ export interface PlannedFault {
 export class FaultyDisk implements Disk {
   readonly name: string;
   readonly #disk: Disk;
+  readonly #many = new OneByOne(this);
   readonly #faults: { plan: PlannedFault; seen: number; fired: boolean }[];
 
   constructor(disk: Disk, faults: readonly PlannedFault[]) {
@@ -129,6 +140,27 @@ export class FaultyDisk implements Disk {
 
   setAside(path: string): Promise<string | undefined> {
     return this.#strike('setAside', path, () => this.#disk.setAside(path));
+  }
+  // By the calls for one file, so that faults that are planned for these strike there too.
+
+  readMany(paths: readonly string[]): Promise<ReadOutcome[]> {
+    return this.#many.readMany(paths);
+  }
+
+  statMany(paths: readonly string[]): Promise<StatOutcome[]> {
+    return this.#many.statMany(paths);
+  }
+
+  createMany(files: readonly NewFile[], options: CreateManyOptions): Promise<Failures> {
+    return this.#many.createMany(files, options);
+  }
+
+  stageMany(documents: readonly NewDocument[], options: WriteOptions): Promise<StagedFiles> {
+    return this.#many.stageMany(documents, options);
+  }
+
+  removeMany(files: readonly OldFile[], options: RemoveManyOptions): Promise<Failures> {
+    return this.#many.removeMany(files, options);
   }
 
   #strike<T>(operation: FaultyOperation, path: string, call: () => Promise<T>): Promise<T> {

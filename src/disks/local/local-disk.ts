@@ -5,6 +5,17 @@ import { diskError } from '../disk-error.ts';
 import { bufferFor, MAX_DOCUMENT_BYTES, STAGING_FOLDER } from '../disk.ts';
 import type { Disk, DiskEntry, DiskRoom, DiskState, FileStat, StagedFile } from '../disk.ts';
 import type { ReadOptions, RemoveOptions, StageOptions, WriteOptions } from '../disk.ts';
+import type {
+  CreateManyOptions,
+  Failures,
+  NewDocument,
+  NewFile,
+  OldFile,
+  ReadOutcome,
+  RemoveManyOptions,
+  StagedFiles,
+  StatOutcome,
+} from '../disk.ts';
 import * as files from '../../files/calls.ts';
 import { syncFileSystem } from '../../files/file-system-sync.ts';
 import { FolderSync } from '../../files/folder-sync.ts';
@@ -12,6 +23,7 @@ import { readRegularFile } from '../../files/read-file.ts';
 import { FolderGuard } from './folder-guard.ts';
 import type { DiskIdentity } from '../identity.ts';
 import { MarkReader } from '../mark-reader.ts';
+import { foldersBetween, OneByOne } from '../one-by-one.ts';
 import { roomAt } from './room.ts';
 import { setAside } from './set-aside.ts';
 
@@ -26,6 +38,7 @@ export class LocalDisk implements Disk {
   readonly #mark: MarkReader;
   readonly #folderSync: FolderSync;
   readonly #guard: FolderGuard;
+  readonly #many = new OneByOne(this);
 
   /**
    * @param root Absolute path of the disk's folder.
@@ -162,6 +175,26 @@ export class LocalDisk implements Disk {
     });
   }
 
+  readMany(paths: readonly string[]): Promise<ReadOutcome[]> {
+    return this.#many.readMany(paths);
+  }
+
+  statMany(paths: readonly string[]): Promise<StatOutcome[]> {
+    return this.#many.statMany(paths);
+  }
+
+  createMany(files: readonly NewFile[], options: CreateManyOptions): Promise<Failures> {
+    return this.#many.createMany(files, options);
+  }
+
+  stageMany(documents: readonly NewDocument[], options: WriteOptions): Promise<StagedFiles> {
+    return this.#many.stageMany(documents, options);
+  }
+
+  removeMany(files: readonly OldFile[], options: RemoveManyOptions): Promise<Failures> {
+    return this.#many.removeMany(files, options);
+  }
+
   async #isThere(): Promise<boolean> {
     const stats = await this.#attempt('look at', '.', () => files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'));
     return stats?.isDirectory() === true;
@@ -242,10 +275,4 @@ export class LocalDisk implements Disk {
       // Others have something in it.
     }
   }
-}
-
-/** The folders below `within` that lead to `path`, from the outside in. */
-function foldersBetween(within: string, path: string): string[] {
-  const rest = path.slice(within.length + 1).split('/');
-  return rest.slice(0, -1).map((_, index) => `${within}/${rest.slice(0, index + 1).join('/')}`);
 }
