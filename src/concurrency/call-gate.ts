@@ -26,6 +26,9 @@ export interface Turns {
   take<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** For who needs none. */
+export const NO_TURNS: Turns = { rest: (wait) => wait, take: (work) => work() };
+
 export interface GatedCall<T> {
   call: () => Promise<T>;
   waiting: Waiting;

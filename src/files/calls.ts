@@ -118,6 +118,9 @@ export const FILE_ONLY = O_NOFOLLOW | O_NONBLOCK;
 export const READ = O_RDONLY | FILE_ONLY;
 export const READ_DIRECT = READ | (DIRECT ?? 0);
 
+/** How a folder is opened to be synced. */
+export const READ_FOLDER = O_RDONLY | O_DIRECTORY;
+
 /** How a file is opened to be written: over what was there, only where nothing was, or once more. */
 export const WRITE_FLAGS = {
   replace: O_WRONLY | O_CREAT | O_TRUNC | FILE_ONLY,
@@ -184,7 +187,7 @@ export async function removeFolders(folders: readonly string[]): Promise<void> {
 
 /** Syncs a folder: the names in it are durable from then on. */
 export async function syncFolderNow(path: string): Promise<void> {
-  await withFile(path, O_RDONLY | O_DIRECTORY, fsync);
+  await withFile(path, READ_FOLDER, fsync);
 }
 
 /** Syncs a file that another program may have written and not synced. */

@@ -1,7 +1,5 @@
-import type { Turns } from '../concurrency/call-gate.ts';
+import { NO_TURNS, type Turns } from '../concurrency/call-gate.ts';
 import { syncFolderNow } from './calls.ts';
-
-const NO_TURNS: Turns = { rest: (wait) => wait, take: (work) => work() };
 
 /**
  * Syncs folders, and lets callers that ask at the same time share one sync (group commit, as databases do with their

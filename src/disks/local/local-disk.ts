@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import { errnoOf } from '../../errors.ts';
-import type { Turns } from '../../concurrency/call-gate.ts';
+import { NO_TURNS, type Turns } from '../../concurrency/call-gate.ts';
 import { diskError } from '../disk-error.ts';
 import { bufferFor, MAX_DOCUMENT_BYTES, STAGING_FOLDER } from '../disk.ts';
 import type { Disk, DiskEntry, DiskRoom, DiskState, FileStat, StagedFile } from '../disk.ts';
@@ -23,7 +23,9 @@ import { readRegularFile } from '../../files/read-file.ts';
 import { FolderGuard } from './folder-guard.ts';
 import type { DiskIdentity } from '../identity.ts';
 import { MarkReader } from '../mark-reader.ts';
-import { foldersBetween, OneByOne } from '../one-by-one.ts';
+import { foldersBetween } from '../one-by-one.ts';
+import { toFileStat } from './file-stat.ts';
+import { LocalMany } from './local-many.ts';
 import { roomAt } from './room.ts';
 import { setAside } from './set-aside.ts';
 
@@ -38,18 +40,19 @@ export class LocalDisk implements Disk {
   readonly #mark: MarkReader;
   readonly #folderSync: FolderSync;
   readonly #guard: FolderGuard;
-  readonly #many = new OneByOne(this);
+  readonly #many: LocalMany;
 
   /**
    * @param root Absolute path of the disk's folder.
    * @param turns at the disk, if its calls have to take turns
    */
-  constructor(root: string, identity: DiskIdentity, turns?: Turns) {
+  constructor(root: string, identity: DiskIdentity, turns: Turns = NO_TURNS) {
     this.name = identity.name;
     this.#root = root;
     this.#guard = new FolderGuard(root);
     this.#folderSync = new FolderSync(turns);
     this.#mark = new MarkReader(this, identity, () => this.#isThere());
+    this.#many = new LocalMany(this, root, turns);
   }
 
   state(): Promise<DiskState> {
@@ -66,8 +69,7 @@ export class LocalDisk implements Disk {
     return this.#attempt('look at', path, async (full) => {
       const stats = await this.#ifThere(path, files.lstat(full));
       if (stats === undefined) return undefined;
-      const stamp = [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':');
-      return { size: stats.size, stamp, isFile: stats.isFile() };
+      return toFileStat(stats, stats.isFile());
     });
   }
 
@@ -75,7 +77,24 @@ export class LocalDisk implements Disk {
     return this.#change('write', path, (full) => files.writeNewFile(full, files.WRITE_FLAGS.exclusive, bytes, durable));
   }
 
-  async stage(path: string, bytes: Uint8Array, { id, within, durable }: StageOptions): Promise<StagedFile> {
+  async stage(path: string, bytes: Uint8Array, options: StageOptions): Promise<StagedFile> {
+    const { id, within, durable } = options;
+    const file = this.staged(path, options);
+    try {
+      const staged = `${STAGING_FOLDER}/${id}`;
+      const write = (): Promise<void> =>
+        files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable);
+      await this.#change('stage', path, write, STAGING_FOLDER);
+      await this.#makeFolders(within, foldersBetween(within, path));
+    } catch (error) {
+      await file.discard().catch(() => undefined);
+      throw error;
+    }
+    return file;
+  }
+
+  /** A document that lies staged, with the folders that lead to its path. */
+  staged(path: string, { id, within, durable }: StageOptions): StagedFile {
     const folders = foldersBetween(within, path);
     const staged = `${STAGING_FOLDER}/${id}`;
     const discard = async (): Promise<void> => {
@@ -99,15 +118,6 @@ export class LocalDisk implements Disk {
       // The file now holds its folders in place, so their names can be made durable from the inside out.
       if (durable) for (const folder of [...folders].reverse().concat(within)) await this.syncFolder(folder);
     };
-    try {
-      const write = (): Promise<void> =>
-        files.writeNewFile(this.#full(staged), files.WRITE_FLAGS.replace, bytes, durable);
-      await this.#change('stage', path, write, STAGING_FOLDER);
-      await this.#makeFolders(within, folders);
-    } catch (error) {
-      await discard().catch(() => undefined);
-      throw error;
-    }
     return { publish, discard };
   }
 
@@ -127,7 +137,7 @@ export class LocalDisk implements Disk {
       }
     });
     // Also where nothing was left to remove: who removed it may have died before that was durable.
-    if (durable) await this.#syncNearest(path);
+    if (durable) await this.syncNearest(path);
     await this.#removeEmpty(folders);
   }
 
@@ -195,6 +205,28 @@ export class LocalDisk implements Disk {
     return this.#many.removeMany(files, options);
   }
 
+  /** Syncs the innermost folder of a path that is there: another operation may have removed the inner ones as empty. */
+  async syncNearest(path: string): Promise<void> {
+    for (let folder = dirname(path); ; folder = dirname(folder)) {
+      // The disk's own folder is missing where the disk has gone.
+      const missing = folder === '.' ? [] : ['ENOENT'];
+      const isThere = await this.#attemptIn(folder, 'sync folder', folder, (full) =>
+        files.succeeds(this.#folderSync.sync(full), ...missing),
+      );
+      if (isThere) return;
+    }
+  }
+
+  /** Whether a folder of the disk's own is there at this moment. */
+  async hasFolder(folder: string): Promise<boolean> {
+    try {
+      await this.#guard.checkAnew(folder);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async #isThere(): Promise<boolean> {
     const stats = await this.#attempt('look at', '.', () => files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'));
     return stats?.isDirectory() === true;
@@ -252,18 +284,6 @@ export class LocalDisk implements Disk {
         }
         index = -1;
       }
-    }
-  }
-
-  /** Syncs the innermost folder of a path that is there: another operation may have removed the inner ones as empty. */
-  async #syncNearest(path: string): Promise<void> {
-    for (let folder = dirname(path); ; folder = dirname(folder)) {
-      // The disk's own folder is missing where the disk has gone.
-      const missing = folder === '.' ? [] : ['ENOENT'];
-      const isThere = await this.#attemptIn(folder, 'sync folder', folder, (full) =>
-        files.succeeds(this.#folderSync.sync(full), ...missing),
-      );
-      if (isThere) return;
     }
   }
 

@@ -1,0 +1,213 @@
+/**
+ * What a file thread runs: small work on files, with calls that block. Plain JavaScript, because a thread must start fast and
+ * alike from the sources, from a build and in tests; it may import nothing of the house.
+ */
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { parentPort } from 'node:worker_threads';
+
+/** @import { Job, Outcome, Request, Reply } from './file-thread.ts' */
+
+// Most errors are no more than answers.
+Error.stackTraceLimit = 0;
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants;
+
+/** Neither waits for the other end of a FIFO nor follows a link. */
+const FILE_ONLY = O_NOFOLLOW | O_NONBLOCK;
+
+/** Files of as many bytes or more are not read here. */
+const scratch = Buffer.allocUnsafeSlow(256 * 1024);
+
+/** The bytes that the jobs of a request have read. */
+class Gathered {
+  #bytes = Buffer.allocUnsafeSlow(64 * 1024);
+  #length = 0;
+
+  /** @param {number} count of the bytes at the beginning of `scratch` */
+  add(count) {
+    if (this.#length + count > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * (this.#length + count));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    scratch.copy(this.#bytes, this.#length, 0, count);
+    this.#length += count;
+    return { from: this.#length - count, to: this.#length };
+  }
+
+  get buffer() {
+    return /** @type {ArrayBuffer} */ (this.#bytes.buffer);
+  }
+}
+
+/** One request's jobs: done in order, each up to its first step that fails. */
+class Work {
+  /** @type {string} */
+  #root;
+  /** @type {Uint8Array} */
+  #given;
+  #gathered = new Gathered();
+  /** Folders that have been found to be folders, by this request. */
+  #folders = new Set();
+
+  /** @param {Request} request */
+  constructor({ root, bytes }) {
+    this.#root = root;
+    this.#given = new Uint8Array(bytes);
+    this.#folders.add(root);
+  }
+
+  /**
+   * @param {readonly Job[]} jobs
+   * @returns {Omit<Reply, 'id'>}
+   */
+  run(jobs) {
+    const outcomes = jobs.map((job) => this.#do(job));
+    return { outcomes, bytes: this.#gathered.buffer };
+  }
+
+  /**
+   * @param {Job} job
+   * @returns {Outcome}
+   */
+  #do(job) {
+    try {
+      /** @type {Outcome} */
+      let outcome = {};
+      for (const step of job) outcome = this.#step(step) ?? outcome;
+      return outcome;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
+      return { errno: code, message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /**
+   * @param {Job[number]} step
+   * @returns {Outcome | undefined}
+   */
+  #step(step) {
+    switch (step.do) {
+      case 'read':
+        this.#checkWay(step.path);
+        return this.#read(step.path);
+      case 'stat':
+        this.#checkWay(step.path);
+        return { stat: pick(fs.lstatSync(this.#full(step.path))) };
+      case 'write':
+        this.#checkWay(step.path);
+        this.#write(step);
+        return undefined;
+      case 'make-folder':
+        this.#makeFolder(step.path);
+        return undefined;
+      case 'remove-folder':
+        this.#checkWay(step.path);
+        fs.rmdirSync(this.#full(step.path));
+        this.#folders.delete(this.#full(step.path));
+        return undefined;
+      case 'rename':
+        this.#checkWay(step.to);
+        fs.renameSync(this.#full(step.path), this.#full(step.to));
+        return undefined;
+      case 'unlink':
+        this.#checkWay(step.path);
+        fs.unlinkSync(this.#full(step.path));
+        return undefined;
+      case 'sync-folder':
+        this.#checkFolder(this.#full(step.path));
+        this.#sync(step.path);
+        return undefined;
+    }
+  }
+
+  /** @param {string} path */
+  #full(path) {
+    return `${this.#root}/${path}`;
+  }
+
+  /**
+   * A link in the way to a file would lead to somebody else's.
+   * @param {string} path
+   */
+  #checkWay(path) {
+    this.#checkFolder(dirname(this.#full(path)));
+  }
+
+  /** @param {string} folder with its root */
+  #checkFolder(folder) {
+    if (this.#folders.has(folder)) return;
+    this.#checkFolder(dirname(folder));
+    if (!fs.lstatSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
+    this.#folders.add(folder);
+  }
+
+  /** @param {string} path */
+  #makeFolder(path) {
+    const folder = this.#full(path);
+    if (this.#folders.has(folder)) return;
+    this.#checkFolder(dirname(folder));
+    try {
+      fs.mkdirSync(folder);
+      this.#folders.add(folder);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      this.#checkFolder(folder);
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @returns {Outcome}
+   */
+  #read(path) {
+    const fd = fs.openSync(this.#full(path), O_RDONLY | FILE_ONLY);
+    try {
+      const count = fs.readSync(fd, scratch, 0, scratch.length, 0);
+      // What gives nothing may be no file, and what fills the memory goes on.
+      if (count === 0 || count === scratch.length) throw Object.assign(new Error('not here'), { code: 'EFBIG' });
+      return this.#gathered.add(count);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  /** @param {Extract<Job[number], { do: 'write' }>} step */
+  #write({ path, from, to, isNew, sync }) {
+    const flags = O_WRONLY | O_CREAT | (isNew ? O_EXCL : O_TRUNC | FILE_ONLY);
+    const full = this.#full(path);
+    const fd = fs.openSync(full, flags, 0o666);
+    try {
+      try {
+        for (let at = from; at < to;) at += fs.writeSync(fd, this.#given, at, to - at);
+        if (sync) fs.fsyncSync(fd);
+      } finally {
+        fs.closeSync(fd);
+      }
+    } catch (error) {
+      fs.unlinkSync(full);
+      throw error;
+    }
+  }
+
+  /** @param {string} path */
+  #sync(path) {
+    const fd = fs.openSync(this.#full(path), O_RDONLY | O_DIRECTORY);
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+}
+
+/** @param {fs.Stats} stats */
+function pick({ dev, ino, size, mtimeMs, ctimeMs, ...stats }) {
+  return { dev, ino, size, mtimeMs, ctimeMs, isFile: stats.isFile() };
+}
+
+parentPort?.on('message', (/** @type {Request} */ request) => {
+  const reply = { id: request.id, ...new Work(request).run(request.jobs) };
+  parentPort?.postMessage(reply, [reply.bytes]);
+});

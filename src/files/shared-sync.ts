@@ -1,0 +1,84 @@
+import { statfs } from 'node:fs/promises';
+import { release } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
+import { close, open, READ_FOLDER } from './calls.ts';
+
+/**
+ * File systems (`statfs(2)`) whose syncfs(2) writes out all that has been done and waits until it is durable. Others may only hand
+ * it on to a server, or report errors elsewhere.
+ */
+const TRUSTED: ReadonlySet<number> = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // XFS
+  0x9123683e, // Btrfs
+  0xf2f52010, // F2FS
+  0x01021994, // tmpfs
+]);
+
+/** Since this version of Linux, syncfs(2) tells of files that could not be written back. */
+const LINUX = [5, 8] as const;
+
+type Syncfs = (fd: number) => Promise<void>;
+
+let loading: Promise<Syncfs | undefined> | undefined;
+
+/**
+ * One sync for all that is done in a file system while this is open. syncfs(2) tells each descriptor once of any error in
+ * writing back since it was opened, whoever has been told of it before, and whatever file it was about. So it is opened before
+ * the first of the writes that it stands for; and where it fails, all that it stood for is in doubt.
+ */
+export class SharedSync {
+  readonly #fd: number;
+  readonly #syncfs: Syncfs;
+
+  private constructor(fd: number, syncfs: Syncfs) {
+    this.#fd = fd;
+    this.#syncfs = syncfs;
+  }
+
+  /** Undefined where it can't be relied on: then each file must be synced by itself. @param folder in the file system */
+  static async open(folder: string): Promise<SharedSync | undefined> {
+    const syncfs = await (loading ??= loadSyncfs());
+    if (syncfs === undefined || !TRUSTED.has((await statfs(folder)).type)) return undefined;
+    return new SharedSync(await open(folder, READ_FOLDER), syncfs);
+  }
+
+  /** Makes all that has been done since it was opened durable. It is never tried again. */
+  async sync(): Promise<void> {
+    await this.#syncfs(this.#fd);
+  }
+
+  async close(): Promise<void> {
+    await close(this.#fd);
+  }
+}
+
+/** syncfs(2), which Node lacks, in one of Node's threads; undefined where the system has none, or one that hides errors. */
+async function loadSyncfs(): Promise<Syncfs | undefined> {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const isNew = major > LINUX[0] || (major === LINUX[0] && minor >= LINUX[1]);
+  // The package does not bear being loaded by several threads.
+  if (process.platform !== 'linux' || !isNew || !isMainThread) return undefined;
+  try {
+    const ffi = await import('ffi-rs');
+    ffi.open({ library: '', path: '' });
+    return async (fd) => {
+      const { value, errnoCode } = await ffi.load<typeof ffi.DataType.I32, true, true>({
+        library: '',
+        funcName: 'syncfs',
+        retType: ffi.DataType.I32,
+        paramsType: [ffi.DataType.I32],
+        paramsValue: [fd],
+        errno: true,
+        runInNewThread: true,
+      });
+      if (value === 0) return;
+      const code = errnoCode > 0 ? getSystemErrorName(-errnoCode) : 'EIO';
+      throw Object.assign(new Error(`${code}: syncfs failed`), { code });
+    };
+  } catch {
+    // There is no such package for this system.
+    return undefined;
+  }
+}
