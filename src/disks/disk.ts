@@ -22,8 +22,8 @@ import type { StoreError } from '../errors.ts';
  * - **Folders.** Where names are all there is (an S3 engine), folders need not be made, synced or removed, and those calls do
  *   nothing; nothing stands in the way of anything either.
  * - **Many.** A call for many small files does to each what the call for one does, in any order, and shares what can be
- *   shared: threads, syncs. What is wrong with one file is its own failure and says nothing of the others. Such a call
- *   rejects only with OUT_OF_RESOURCES, and what it wrote is removed then. One takes as many files as its caller can wait for.
+ *   shared: threads, syncs. It never rejects: what is wrong with one file is its own failure, OUT_OF_RESOURCES too, and says
+ *   nothing of the others. A call takes as many files as its caller can wait for.
  * - **Concurrent.** All calls may overlap, from this process and others; two overlapping calls about one path need a lock.
  */
 export interface Disk {

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path/posix';
-import { diskFault, isDiskFault, must, type StoreError } from '../errors.ts';
+import { isStoreError, must, type StoreError } from '../errors.ts';
 import type {
   CreateManyOptions,
   Disk,
@@ -32,7 +32,7 @@ export class OneByOne implements Many {
         try {
           return { bytes: await this.#disk.read(path) };
         } catch (error) {
-          return { error: diskFault(error) };
+          return { error: storeError(error) };
         }
       }),
     );
@@ -44,7 +44,7 @@ export class OneByOne implements Many {
         try {
           return { stat: await this.#disk.stat(path) };
         } catch (error) {
-          return { error: diskFault(error) };
+          return { error: storeError(error) };
         }
       }),
     );
@@ -58,49 +58,37 @@ export class OneByOne implements Many {
         .map((folder) => broken.get(folder))
         .find((error) => error !== undefined);
     const made = new Set<NewFile>();
-    const create = async (file: NewFile): Promise<void> => {
-      const error = brokenFor(file);
-      if (error !== undefined) throw error;
-      await this.#disk.create(file.path, file.bytes, { durable });
-      made.add(file);
-    };
-    const undo = async (undone: readonly NewFile[]): Promise<void> => {
-      const old = undone.map(({ path }) => ({ path, within: dirname(path) }));
-      await this.removeMany(old, { durable: false }).catch(() => undefined);
-    };
-    try {
-      const failures = new Map(await failuresOf(files, create));
-      if (!durable) return failures;
-      for (const [folder, error] of await this.#inFolders([...folders, within], (at) => this.#disk.syncFolder(at)))
-        broken.set(folder, error);
-      const unsynced = [...made].filter((file) => (broken.get(within) ?? brokenFor(file)) !== undefined);
-      for (const file of unsynced)
-        failures.set(files.indexOf(file), must(broken.get(within) ?? brokenFor(file), 'reason'));
-      await undo(unsynced);
-      return failures;
-    } catch (error) {
-      await undo([...made]);
-      throw error;
-    }
+    const failures = new Map(
+      await failuresOf(files, async (file) => {
+        const error = brokenFor(file);
+        if (error !== undefined) throw error;
+        await this.#disk.create(file.path, file.bytes, { durable });
+        made.add(file);
+      }),
+    );
+    if (!durable) return failures;
+    for (const [folder, error] of await this.#inFolders([...folders, within], (at) => this.#disk.syncFolder(at)))
+      broken.set(folder, error);
+    const unsynced = [...made].filter((file) => (broken.get(within) ?? brokenFor(file)) !== undefined);
+    for (const file of unsynced)
+      failures.set(files.indexOf(file), must(broken.get(within) ?? brokenFor(file), 'reason'));
+    const old = unsynced.map(({ path }) => ({ path, within: dirname(path) }));
+    await this.removeMany(old, { durable: false });
+    return failures;
   }
 
   async stageMany(documents: readonly NewDocument[], { durable }: WriteOptions): Promise<StagedFiles> {
     const staged = new Map<number, StagedFile>();
     const each = (which: readonly number[], work: (file: StagedFile) => Promise<void>): Promise<Failures> =>
       failuresOf(which, (index) => work(must(staged.get(index), 'staged document')), which);
-    try {
-      const failures = await failuresOf(documents, async ({ path, bytes, id, within }, index) => {
-        staged.set(index, await this.#disk.stage(path, bytes, { id, within, durable }));
-      });
-      return {
-        failures,
-        publish: (which) => each(which, (file) => file.publish()),
-        discard: (which) => each(which, (file) => file.discard()),
-      };
-    } catch (error) {
-      await each([...staged.keys()], (file) => file.discard()).catch(() => undefined);
-      throw error;
-    }
+    const failures = await failuresOf(documents, async ({ path, bytes, id, within }, index) => {
+      staged.set(index, await this.#disk.stage(path, bytes, { id, within, durable }));
+    });
+    return {
+      failures,
+      publish: (which) => each(which, (file) => file.publish()),
+      discard: (which) => each(which, (file) => file.discard()),
+    };
   }
 
   removeMany(files: readonly OldFile[], { durable, evenFolder }: RemoveManyOptions): Promise<Failures> {
@@ -117,7 +105,7 @@ export class OneByOne implements Many {
       try {
         await work(folder);
       } catch (error) {
-        failures.set(folder, diskFault(error));
+        failures.set(folder, storeError(error));
       }
     }
     return failures;
@@ -127,7 +115,6 @@ export class OneByOne implements Many {
 /**
  * Runs `work` on all items side by side, and tells by their indices which failed. It ends only when all are at rest.
  * @param indices of the items, where they are not those of the list
- * @throws what is not a disk's fault
  */
 async function failuresOf<T>(
   items: readonly T[],
@@ -138,10 +125,15 @@ async function failuresOf<T>(
   const failures = new Map<number, StoreError>();
   for (const [index, outcome] of outcomes.entries()) {
     if (outcome.status === 'fulfilled') continue;
-    if (!isDiskFault(outcome.reason)) throw outcome.reason;
-    failures.set(indices?.[index] ?? index, outcome.reason);
+    failures.set(indices?.[index] ?? index, storeError(outcome.reason));
   }
   return failures;
+}
+
+/** What a call to a disk rejects with; anything else is a slip of the program. */
+function storeError(error: unknown): StoreError {
+  if (isStoreError(error)) return error;
+  throw error;
 }
 
 /** The folders below `within` that lead to `path`, from the outside in. */

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path/posix';
-import { isDiskFault, must, type StoreError } from '../../errors.ts';
+import { isStoreError, must, type StoreError } from '../../errors.ts';
 import type { Turns } from '../../concurrency/call-gate.ts';
 import { FileThread, together, type Job, type Outcome, type Step } from '../../files/file-thread.ts';
 import { SharedSync } from '../../files/shared-sync.ts';
@@ -194,9 +194,6 @@ export class LocalMany {
       else await this.#syncAll(shared, done, failures);
       await undo?.(done.filter((index) => !isDone(index)));
       return failures;
-    } catch (error) {
-      await undo?.([...folders.keys()].filter(isDone));
-      throw error;
     } finally {
       await shared?.close().catch(() => undefined);
     }
@@ -239,7 +236,7 @@ export class LocalMany {
     try {
       await this.#turns.take(work);
     } catch (error) {
-      if (!isDiskFault(error)) throw error;
+      if (!isStoreError(error)) throw error;
       failures.set(index, error);
     }
   }
