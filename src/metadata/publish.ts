@@ -1,18 +1,32 @@
-import type { Disk, StagedFile } from '../disks/disk.ts';
-import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
+import type { Disk, StagedFiles, WriteOptions } from '../disks/disk.ts';
+import { isDiskFault, isStoreError, must, StoreError } from '../errors.ts';
 import type { Copy } from './copies.ts';
 
-export interface PublishOptions {
-  path: string;
-  /** Folder that must be there; folders below it are made. */
-  within: string;
-  /** The operation's id, locked by the caller. */
-  id: string;
+/** How documents are published. */
+export interface Publishing {
   durable: boolean;
-  /** How many disks must hold the document for it to count. */
+  /** How many disks must hold a document for it to count. */
   quorum: number;
   /** Called before what has been shown is taken back. */
   beforeUndo: () => Promise<void>;
+}
+
+/** Where a document goes, and by whom. */
+export interface Place {
+  path: string;
+  /** Folder that must be there; folders below it are made. */
+  within: string;
+  /** The operation's id, locked by the caller; of documents that are published together, each has its own. */
+  id: string;
+}
+
+export type PublishOptions = Place & Publishing;
+
+/** A document to be published. */
+export interface Publication extends Place {
+  /** What the disks that it goes to have in its place. The caller holds the document's lock from before it read that. */
+  before: readonly Copy<unknown>[];
+  bytes: Uint8Array;
 }
 
 /** A disk that could not take a document, and why. */
@@ -52,83 +66,134 @@ export function mayShow(error: unknown, path: string): boolean {
   return error instanceof PublishError && error.path === path && !error.undone;
 }
 
+/** What became of a document: the disks that failed although the quorum was reached, which hold an older copy or none; or the failure. */
+export type Published = DiskFailure[] | StoreError;
+
 /**
- * Puts one document under one path on many disks.
+ * Puts documents, each under its path, on many disks.
  *
- * All disks stage it before the first publishes it: what fails for want of room fails in the first step, unseen. If the
- * second step does not reach the quorum, the disks get back what `before` says they had. The caller holds the
- * document's lock from before it read `before`.
+ * All disks stage all of them before the first is published: what fails for want of room fails in the first step, unseen. Where
+ * the second step does not reach a document's quorum, its disks get back what `before` says they had. What becomes of one
+ * document does not touch the others.
  *
- * @returns the disks that failed although the quorum was reached; they hold an older copy, or none
- * @throws PublishError, or OUT_OF_RESOURCES with every disk as it was
+ * @returns for each document, in their order: a failure is a PublishError, or OUT_OF_RESOURCES with every disk as it was
  */
+export async function publishAll(documents: readonly Publication[], how: Publishing): Promise<Published[]> {
+  const tasks = documents.map((document) => new Task(document, how.quorum));
+  const disks = new Set(documents.flatMap(({ before }) => before.map(({ disk }) => disk)));
+  const groups = await Promise.all([...disks].map((disk) => stageOn(disk, tasks, how.durable)));
+  for (const task of tasks) if (task.isEnough) task.show();
+  await Promise.all(groups.map(publishOn));
+  const short = tasks.filter(({ isShown, isEnough }) => isShown && !isEnough);
+  if (short.length > 0) await how.beforeUndo();
+  await Promise.all(short.map((task) => task.undo(how.durable)));
+  return tasks.map(({ result }) => result);
+}
+
+/** The same for one document. @throws its failure */
 export async function publish(
   before: readonly Copy<unknown>[],
   bytes: Uint8Array,
-  options: PublishOptions,
+  { path, within, id, ...how }: PublishOptions,
 ): Promise<DiskFailure[]> {
-  const { path, quorum } = options;
-  const staged: { copy: Copy<unknown>; file: StagedFile }[] = [];
-  const failures: DiskFailure[] = [];
-  await Promise.all(
-    before.map(async (copy) => {
-      try {
-        staged.push({ copy, file: await copy.disk.stage(path, bytes, options) });
-      } catch (error) {
-        failures.push(failure(copy.disk, error));
-      }
-    }),
-  );
-  // A shortage of this process accuses no disk: nothing has been shown yet, so all of it can end here.
-  const shortage = failures.find(({ error }) => !isDiskFault(error))?.error;
-  if (staged.length < quorum || shortage !== undefined) {
-    await Promise.all(staged.map(({ file }) => file.discard().catch(() => undefined)));
-    throw shortage ?? new PublishError(options, failures, true);
+  const [published] = await publishAll([{ path, within, id, before, bytes }], how);
+  if (Array.isArray(published)) return published;
+  throw must(published, 'result');
+}
+
+/** A document on its way to its disks. */
+class Task {
+  readonly document: Publication;
+  readonly #quorum: number;
+  readonly #failures = new Map<Disk, StoreError>();
+  #staged: readonly Copy<unknown>[] = [];
+  #isShown = false;
+  #isUndone = true;
+
+  constructor(document: Publication, quorum: number) {
+    this.document = document;
+    this.#quorum = quorum;
   }
 
-  let published = 0;
-  await Promise.all(
-    staged.map(async ({ copy, file }) => {
-      try {
-        await publishOne(file);
-        published++;
-      } catch (error) {
-        failures.push(failure(copy.disk, error));
-      }
-    }),
-  );
-  if (published >= quorum) return failures;
-  await options.beforeUndo();
-  const undone = await Promise.all(staged.map(({ copy }) => putBack(copy, options)));
-  throw new PublishError(options, failures, undone.every(Boolean));
+  get isShown(): boolean {
+    return this.#isShown;
+  }
+
+  /** From here on the disks that have staged it may show it. */
+  show(): void {
+    this.#isShown = true;
+    this.#staged = this.document.before.filter(({ disk }) => !this.#failures.has(disk));
+  }
+
+  /** Whether enough disks have done so far what they were asked for. */
+  get isEnough(): boolean {
+    return this.#shortage === undefined && this.document.before.length - this.#failures.size >= this.#quorum;
+  }
+
+  get result(): Published {
+    const failures = [...this.#failures].map(([disk, error]) => ({ disk, error }));
+    if (this.isEnough) return failures;
+    const { path } = this.document;
+    return this.#shortage ?? new PublishError({ path, quorum: this.#quorum }, failures, this.#isUndone);
+  }
+
+  fail(disk: Disk, error: StoreError): void {
+    this.#failures.set(disk, error);
+  }
+
+  async undo(durable: boolean): Promise<void> {
+    const undone = await Promise.all(this.#staged.map((copy) => putBack(copy, { ...this.document, durable })));
+    this.#isUndone = undone.every(Boolean);
+  }
+
+  /** A shortage of this process accuses no disk. As long as nothing has been shown, all of it can end with that. */
+  get #shortage(): StoreError | undefined {
+    return this.#isShown ? undefined : [...this.#failures.values()].find((error): boolean => !isDiskFault(error));
+  }
+}
+
+/** What one disk has staged, of its tasks in their order. */
+interface Staged {
+  disk: Disk;
+  tasks: readonly Task[];
+  files: StagedFiles;
+}
+
+async function stageOn(disk: Disk, all: readonly Task[], durable: boolean): Promise<Staged> {
+  const tasks = all.filter(({ document }) => document.before.some((copy) => copy.disk === disk));
+  const documents = tasks.map(({ document }) => document);
+  const files = await disk.stageMany(documents, { durable });
+  for (const [index, error] of files.failures) must(tasks[index], 'task').fail(disk, error);
+  return { disk, tasks, files };
+}
+
+async function publishOn({ disk, tasks, files }: Staged): Promise<void> {
+  const staged = [...tasks.keys()].filter((index) => !files.failures.has(index));
+  const [shown, unseen]: [number[], number[]] = [[], []];
+  for (const index of staged) (tasks[index]?.isShown === true ? shown : unseen).push(index);
+  const failures = await files.publish(shown);
+  for (const [index, error] of failures) must(tasks[index], 'task').fail(disk, error);
+  await files.discard([...unseen, ...failures.keys()]);
 }
 
 /** Makes a disk's copy what it was, and tells whether that worked. */
-export async function putBack(copy: Copy<unknown>, options: PublishOptions): Promise<boolean> {
+export async function putBack(copy: Copy<unknown>, options: Place & WriteOptions): Promise<boolean> {
   try {
     if (copy.state === 'absent') {
       await copy.disk.remove(options.path, options);
       return true;
     }
     if (copy.bytes === undefined) return false;
-    await publishOne(await copy.disk.stage(options.path, copy.bytes, options));
+    const file = await copy.disk.stage(options.path, copy.bytes, options);
+    try {
+      await file.publish();
+    } catch (error) {
+      await file.discard().catch(() => undefined);
+      throw error;
+    }
     return true;
   } catch (error) {
     if (isStoreError(error)) return false;
     throw error;
   }
-}
-
-async function publishOne(file: StagedFile): Promise<void> {
-  try {
-    await file.publish();
-  } catch (error) {
-    await file.discard().catch(() => undefined);
-    throw error;
-  }
-}
-
-function failure(disk: Disk, error: unknown): DiskFailure {
-  if (isStoreError(error)) return { disk, error };
-  throw error;
 }
