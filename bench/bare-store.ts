@@ -12,9 +12,9 @@ const DISKS = ['disk1', 'disk2', 'disk3'];
 const META = Buffer.alloc(700, ' ');
 
 /** What `BareStore.put` does, in words. */
-export const OPERATIONS = `mkdir of the version's folder; open, write, fsync, close of the chunk; open, fsync, close of the
-  version's folder and of \`chunks/\`; and on each of 3 disks: open of the old meta (there is none), open, write, fsync,
-  close of the new meta under a name of its own, rename, and open, fsync, close of the bucket's folder`;
+export const OPERATIONS = `open, write, fsync, close of the chunk; open, fsync, close of its fan-out folder; and on each of
+  3 disks: open of the old meta (there is none), open, write, fsync, close of the new meta under a name of its own, rename,
+  and open, fsync, close of the bucket's folder`;
 
 // The same calls as a plain program would make: callbacks made promises, no file handles, positions given.
 const system = {
@@ -29,7 +29,6 @@ const system = {
   fsync: promisify(fs.fsync),
   close: promisify(fs.close),
   rename: promisify(fs.rename),
-  mkdir: promisify(fs.mkdir) as (folder: string) => Promise<unknown>,
 };
 
 /** The peer of `ObjectStore.put`: the bare file operations that its guarantees need, in the same order, counted. */
@@ -45,10 +44,11 @@ export class BareStore {
     this.#folderSync = options.shareFolderSyncs === true ? new FolderSync() : undefined;
   }
 
-  /** Makes the empty folders of the disks. */
+  /** Makes the folders of the disks, fan-out folders included: a store makes each of those once. */
   static async make(root: string, options: { shareFolderSyncs?: boolean } = {}): Promise<BareStore> {
     for (const disk of DISKS) {
-      for (const folder of ['chunks', 'tmp', `buckets/${BUCKET}`]) {
+      const fanOuts = Array.from({ length: 256 }, (_, index) => `chunks/${index.toString(16).padStart(2, '0')}`);
+      for (const folder of [...fanOuts, 'tmp', `buckets/${BUCKET}`]) {
         await makeFolders(path.join(root, disk, folder), { recursive: true });
       }
     }
@@ -59,12 +59,10 @@ export class BareStore {
     const id = randomUUID();
     const disks = DISKS.map((disk) => `${this.#root}/${disk}`);
     const home = disks[this.objects++ % disks.length] ?? '';
-    const folder = `${home}/chunks/${id}`;
+    const folder = `${home}/chunks/${id.slice(-2)}`;
     const bucket = `buckets/${BUCKET}`;
-    await this.#count(system.mkdir(folder));
-    await this.#writeFile(`${folder}/000000.chunk`, 'wx', bytes);
+    await this.#writeFile(`${folder}/${id}.000000.chunk`, 'wx', bytes);
     await this.#syncFolder(folder);
-    await this.#syncFolder(`${home}/chunks`);
     await Promise.all(disks.map((disk) => this.#openMissing(`${disk}/${bucket}/${key}.meta.json`)));
     await Promise.all(disks.map((disk) => this.#writeFile(`${disk}/tmp/${id}`, 'w', META)));
     await Promise.all(

@@ -26,8 +26,8 @@ export async function writeSparseFile(file: string, mebibytes: number): Promise<
 }
 
 /** An object's chunk files, in order, as paths below the store's folder. */
-export function chunkPaths({ directory, chunks }: ObjectMeta): string[] {
-  return chunks.map(({ disk, file }) => path.join(disk, directory, file));
+export function chunkPaths({ chunks }: ObjectMeta): string[] {
+  return chunks.map(({ disk, file }) => path.join(disk, file));
 }
 
 export function formatSize(mebibytes: number): string {

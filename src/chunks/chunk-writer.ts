@@ -3,11 +3,12 @@ import { Rooms } from '../disks/rooms.ts';
 import { combine } from '../erasure/combine.ts';
 import { recoveryMatrix } from '../erasure/matrix.ts';
 import { isDiskFault, must, StoreError, throwIfAborted } from '../errors.ts';
-import { CHUNK_SIZE, CHUNKS_FOLDER, chunkFile, MAX_CHUNKS, parityFile } from '../metadata/meta.ts';
-import type { ChunkEntry, ParityEntry } from '../metadata/meta.ts';
+import { CHUNK_SIZE, MAX_CHUNKS, type ChunkEntry, type ParityEntry } from '../metadata/meta.ts';
 import type { Redundancy } from '../metadata/redundancy.ts';
+import { chunkFile, fanOutOf, parityFile } from '../metadata/shard-file.ts';
 import type { Budget, Release } from '../concurrency/budget.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
+import type { FanOutFolders } from './fan-out-folders.ts';
 import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
 import { sha256 } from './sha256.ts';
@@ -18,7 +19,7 @@ import type { ChunkSource } from './source.ts';
 import { leastShards, loseShards, type WrittenChunks } from './written-chunks.ts';
 
 export interface ChunkWriterOptions {
-  /** Names the folder of the chunks on each disk; locked by the caller until after the commit. */
+  /** The upload's, which is in the names of its files; locked by the caller until after the commit. */
   id: string;
   redundancy: Redundancy;
   /** Names of all disks that chunks may belong to, those that are away included; at least k+m. */
@@ -29,14 +30,14 @@ export interface ChunkWriterOptions {
   pool: BufferPool;
   /** Bytes of memory for what is being written; one stripe that is being read is not counted. */
   budget: Budget;
+  folders: FanOutFolders;
   signal?: AbortSignal | undefined;
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** Writes the chunks of one version and their parity: cuts, hashes, places, and makes durable. */
+/** Writes the chunks of one upload and their parity: cuts, hashes, places, and makes durable. */
 export class ChunkWriter {
   readonly #options: ChunkWriterOptions;
-  readonly #folder: string;
   readonly #start: number;
   /** k, or 1 where there is no parity: then chunks have nothing to do with one another. */
   readonly #width: number;
@@ -46,8 +47,8 @@ export class ChunkWriter {
   #weights: number[] = [];
   /** The disks that the weights are about. */
   readonly #all: readonly Disk[];
-  /** Disks on which the version's folder is being made, or has been. */
-  readonly #folders = new Map<Disk, Promise<void>>();
+  /** Looks whether disks are still themselves, before the first chunk goes to each. */
+  readonly #looks = new Map<Disk, Promise<void>>();
   readonly #written: WrittenChunks = { chunks: [], parity: [], unwritten: [] };
   readonly #failures = new Map<Disk, StoreError>();
 
@@ -56,7 +57,6 @@ export class ChunkWriter {
     this.#all = disks;
     this.#disks = [...disks];
     this.#options = options;
-    this.#folder = `${CHUNKS_FOLDER}/${options.id}`;
     this.#start = startOf(options.id);
     this.#width = options.redundancy.parity === 0 ? 1 : options.redundancy.data;
   }
@@ -110,7 +110,6 @@ export class ChunkWriter {
       throwIfAborted(signal);
     }
     await this.#makeNamesDurable();
-    await this.#removeUnused();
     const firstOf = ({ protects }: ParityEntry): number => must(protects[0], 'chunk that parity protects');
     this.#written.parity.sort((a, b) => firstOf(a) - firstOf(b) || a.row - b.row);
     return this.#written;
@@ -120,11 +119,11 @@ export class ChunkWriter {
   async discard(): Promise<void> {
     // A write that failed may have left gaps in the list.
     const chunks = this.#written.chunks.filter((chunk: ChunkEntry | undefined) => chunk !== undefined);
-    await removeChunks([...this.#folders.keys()], this.#folder, [...chunks, ...this.#written.parity]);
+    await removeChunks(this.#all, [...chunks, ...this.#written.parity]);
   }
 
   async #writeStripe(stripe: ReadStripe): Promise<void> {
-    const { pool, redundancy } = this.#options;
+    const { id, pool, redundancy } = this.#options;
     const { chunks } = stripe;
     const [first, last] = [must(chunks[0], 'chunk in a stripe'), must(chunks.at(-1), 'chunk in a stripe')];
     if ((last.order + 1) * (1 + redundancy.parity / this.#width) > MAX_CHUNKS) {
@@ -133,8 +132,9 @@ export class ChunkWriter {
     }
     const places = new StripePlaces(this.#orderedDisks(stripe.index, chunks.length + redundancy.parity));
     const writes = chunks.map(async ({ order, bytes, sha256 }) => {
-      const disk = await this.#writeShard(places, chunkFile(order), bytes);
-      const content = { file: chunkFile(order), size: bytes.length, sha256: await sha256 };
+      const file = chunkFile(id, order);
+      const disk = await this.#writeShard(places, file, bytes);
+      const content = { file, size: bytes.length, sha256: await sha256 };
       this.#written.chunks[order] = { order, disk: disk ?? this.#belonging(places, stripe.index), ...content };
       if (disk === undefined) this.#written.unwritten.push(this.#written.chunks[order]);
       this.#options.onBytes?.(bytes.length);
@@ -152,7 +152,7 @@ export class ChunkWriter {
         },
       );
       parity.forEach((bytes, row) => {
-        const file = parityFile(first.order, row);
+        const file = parityFile(id, first.order, row);
         // A stripe of one chunk has copies of it.
         const checksum = chunks.length === 1 ? first.sha256 : sha256(bytes);
         writes.push(
@@ -197,13 +197,14 @@ export class ChunkWriter {
 
   /** Writes a shard to the first disk that has none of its stripe and can take it; tells which, or that there is none. */
   async #writeShard(places: StripePlaces, file: string, bytes: Uint8Array): Promise<string | undefined> {
+    const { folders, durable } = this.#options;
     for (;;) {
       const disk = places.take((candidate) => this.#disks.includes(candidate) && this.#room(candidate) >= bytes.length);
       if (disk === undefined) return undefined;
       try {
         await must(this.#rooms, 'room').take(disk, bytes.length);
-        await this.#makeFolder(disk);
-        await disk.create(`${this.#folder}/${file}`, bytes, { durable: this.#options.durable });
+        await this.#lookAt(disk);
+        await folders.create(disk, file, bytes, { durable });
         return disk.name;
       } catch (error) {
         if (!isDiskFault(error)) throw error;
@@ -238,44 +239,32 @@ export class ChunkWriter {
     return new StoreError('DISK_FULL', words, { disk: first, disks: full });
   }
 
-  #makeFolder(disk: Disk): Promise<void> {
-    let folder = this.#folders.get(disk);
-    if (folder === undefined) {
-      folder = this.#makeFolderOn(disk);
-      this.#folders.set(disk, folder);
+  #lookAt(disk: Disk): Promise<void> {
+    let look = this.#looks.get(disk);
+    if (look === undefined) {
+      look = requireOnline(disk);
+      this.#looks.set(disk, look);
     }
-    return folder;
+    return look;
   }
 
-  async #makeFolderOn(disk: Disk): Promise<void> {
-    const { status, reason } = await disk.state();
-    if (status !== 'online')
-      throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
-    await disk.makeFolder(this.#folder);
-  }
-
-  /** The disks with a folder for this version, by whether a shard is in it. */
-  #foldersWith(shards: boolean): Disk[] {
+  /** The disks with a shard on them. */
+  #used(): Disk[] {
     const { chunks, parity, unwritten } = this.#written;
     const lost = new Set(unwritten);
-    const used = new Set([...chunks, ...parity].filter((shard) => !lost.has(shard)).map(({ disk }) => disk));
-    return [...this.#folders.keys()].filter((disk) => used.has(disk.name) === shards);
-  }
-
-  /** A disk that refused its first chunk has an empty folder. */
-  async #removeUnused(): Promise<void> {
-    await Promise.all(this.#foldersWith(false).map((disk) => disk.removeFolder(this.#folder).catch(() => false)));
+    const names = new Set([...chunks, ...parity].filter((shard) => !lost.has(shard)).map(({ disk }) => disk));
+    return this.#all.filter(({ name }) => names.has(name));
   }
 
   /** What is on a disk that can't make its names durable counts as not written. @throws its error if too little is left */
   async #makeNamesDurable(): Promise<void> {
-    if (!this.#options.durable) return;
+    const { id, folders, durable } = this.#options;
+    if (!durable) return;
     const failed: Disk[] = [];
     await Promise.all(
-      this.#foldersWith(true).map(async (disk) => {
+      this.#used().map(async (disk) => {
         try {
-          await disk.syncFolder(this.#folder);
-          await disk.syncFolder(CHUNKS_FOLDER);
+          await folders.sync(disk, fanOutOf(id));
         } catch (error) {
           if (!isDiskFault(error)) throw error;
           this.#failures.set(disk, error);
@@ -287,6 +276,13 @@ export class ChunkWriter {
     const isLost = ({ disk }: { disk: string }): boolean => failed.some(({ name }) => name === disk);
     if (loseShards(this.#written, isLost) !== undefined) throw this.#tooFew();
     // Whoever finds them later must not take them for safe.
-    if (failed.length > 0) await removeChunks(failed, this.#folder, [...chunks, ...parity].filter(isLost));
+    if (failed.length > 0) await removeChunks(failed, [...chunks, ...parity].filter(isLost));
   }
+}
+
+/** @throws DISK_IO where a disk is not, or no longer, the one that the store means */
+async function requireOnline(disk: Disk): Promise<void> {
+  const { status, reason } = await disk.state();
+  if (status === 'online') return;
+  throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
 }

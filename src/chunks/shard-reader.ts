@@ -20,10 +20,6 @@ export class ShardReader {
     this.#offline = new Map(offline.map((entry) => [entry.disk, entry]));
   }
 
-  pathOf(shard: ShardEntry): string {
-    return `${this.#meta.directory}/${shard.file}`;
-  }
-
   isOnline(shard: Pick<ShardEntry, 'disk'>): boolean {
     return this.#disks.has(shard.disk);
   }
@@ -50,7 +46,7 @@ export class ShardReader {
     const disk = this.diskOf(shard);
     let bytes: Buffer | undefined;
     try {
-      bytes = await disk.read(this.pathOf(shard), { ...options, limit: shard.size });
+      bytes = await disk.read(shard.file, { ...options, limit: shard.size });
     } catch (error) {
       if (!isDiskFault(error)) throw error;
       if (error.details.fault === 'too-long') throw this.#tooLong(shard, {}, error);
@@ -83,7 +79,7 @@ export class ShardReader {
   async checkPresence(shard: ShardEntry): Promise<void> {
     const disk = this.diskOf(shard);
     try {
-      const stat = await disk.stat(this.pathOf(shard));
+      const stat = await disk.stat(shard.file);
       if (stat === undefined) throw this.error('missing', shard, 'is missing');
       if (!stat.isFile) throw this.error('damaged', shard, 'is damaged: something else stands in its place');
       if (stat.size !== shard.size) throw this.#wrongSize(shard, stat.size);
@@ -96,7 +92,7 @@ export class ShardReader {
   /** CHUNK_DAMAGED or CHUNK_UNAVAILABLE, as the fault is. */
   error(fault: Fault, shard: ShardEntry, what: string, facts: Facts = {}, cause?: unknown): StoreError {
     const { bucket, key, version } = this.#meta;
-    const path = this.pathOf(shard);
+    const path = shard.file;
     const chunk = isParity(shard) ? undefined : shard.order;
     const details = { bucket, key, version, disk: shard.disk, chunk, path, fault, ...facts };
     const code = fault === 'damaged' || fault === 'too-long' ? 'CHUNK_DAMAGED' : 'CHUNK_UNAVAILABLE';

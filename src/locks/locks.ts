@@ -59,12 +59,12 @@ export const lockName = {
   key: (bucket: string, key: string): string => `key ${bucket}/${key}`,
   /** Exclusive: minting a version. */
   clock: (): string => 'clock',
-  /** Exclusive: mending the version's files, or moving them to other disks. */
-  mend: (id: string): string => `mend ${id}`,
+  /** Exclusive: mending an object version's chunks, or moving them to other disks. */
+  mend: (version: string): string => `mend ${version}`,
   /** Exclusive, for a moment: giving another name to what stands in the way of the store's files. Its holder takes no other. */
   setAside: (): string => 'set aside',
-  /** Shared: an upload or a reader at work on the version's files. Exclusive: removing them. */
-  version: (id: string): string => `version ${id}`,
+  /** Shared: whoever writes, reads or mends the chunks with the upload's id, or replaces what refers to them. Exclusive: removing them. */
+  upload: (id: string): string => `upload ${id}`,
   /** A group: one for each call that changes the disk and was given up, until it has returned. */
   owed: (disk: string): string => `owed ${disk}`,
 };

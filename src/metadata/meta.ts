@@ -3,7 +3,7 @@ import { FORMAT, seal, versionSchema, type VersionedDocument } from './document.
 import { MAX_SHARDS } from '../erasure/shape.ts';
 import { isDiskName } from './names.ts';
 import { isRedundancy } from './redundancy.ts';
-import { isVersion } from './version.ts';
+import { uploadIdOf, uploadOf } from './shard-file.ts';
 
 /** Bytes of a chunk, the last one of an object excepted. */
 export const CHUNK_SIZE = 1024 * 1024;
@@ -14,17 +14,16 @@ export const MAX_CHUNKS = 1_000_000;
 /** Bytes of a chunk in a meta at most, because a chunk is read whole. */
 const MAX_CHUNK_SIZE = 64 * CHUNK_SIZE;
 
-/** Where versions keep their chunks on a disk. */
-export const CHUNKS_FOLDER = 'chunks';
-
-const FILE = /^\d{6,}\.(chunk|parity\d+)$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const shard = {
-  // A meta may have been tampered with: a name that is no plain disk or chunk name could lead out of the store.
+  // A meta may have been tampered with: what is no disk's name, or no chunk's path, could lead out of the store.
   disk: v.pipe(v.string(), v.check(isDiskName, 'not a disk name')),
-  file: v.pipe(v.string(), v.regex(FILE, 'not a chunk file name')),
+  file: v.pipe(
+    v.string(),
+    v.check((file) => uploadIdOf(file) !== undefined, "not a chunk's file"),
+  ),
   // An object of no bytes has no chunks, so no chunk is empty.
   size: v.pipe(size, v.minValue(1), v.maxValue(MAX_CHUNK_SIZE)),
   sha256: v.pipe(v.string(), v.regex(SHA256, 'not a SHA-256')),
@@ -44,11 +43,6 @@ const common = {
   version: versionSchema,
   createdAt: v.pipe(v.string(), v.isoTimestamp()),
 };
-
-/** Whether a meta's `directory` is a version's folder below `chunks/`, and nothing else. */
-function isVersionFolder(directory: string): boolean {
-  return directory.startsWith(`${CHUNKS_FOLDER}/`) && isVersion(directory.slice(CHUNKS_FOLDER.length + 1));
-}
 
 /** Whether every parity chunk protects consecutive chunks that are there, those of one stripe the same ones, and no two stripes share a chunk. */
 function areStripes(
@@ -79,9 +73,9 @@ function areStripes(
   return true;
 }
 
-/** Whether every shard has a file of its own. */
-function areApart(shards: readonly { disk: string; file: string }[]): boolean {
-  return new Set(shards.map(({ disk, file }) => `${disk}/${file}`)).size === shards.length;
+/** Whether no two shards have one file, not even on different disks: either may be moved to the other's disk. */
+function areApart(shards: readonly { file: string }[]): boolean {
+  return new Set(shards.map(({ file }) => file)).size === shards.length;
 }
 
 const objectSchema = v.pipe(
@@ -92,7 +86,6 @@ const objectSchema = v.pipe(
     chunkSize: size,
     redundancy: v.pipe(v.string(), v.check(isRedundancy, 'not k+m')),
     revision: v.optional(versionSchema),
-    directory: v.pipe(v.string(), v.check(isVersionFolder, 'not a version folder')),
     chunks: v.array(chunkSchema),
     parity: v.array(paritySchema),
     checksum: v.string(),
@@ -111,6 +104,7 @@ export const metaSchema = v.union([objectSchema, tombstoneSchema]);
 export interface ChunkEntry {
   order: number;
   disk: string;
+  /** Path below the disk. It stays when the chunk is moved to another disk. */
   file: string;
   size: number;
   sha256: string;
@@ -136,8 +130,6 @@ export interface ObjectMeta extends VersionedDocument {
   redundancy: string;
   /** Minted when chunks of this version were moved to other disks: of two copies of one version, the later one is newer. */
   revision?: string | undefined;
-  /** The chunks' folder on each disk: `chunks/` and the upload's id. */
-  directory: string;
   chunks: ChunkEntry[];
   parity: ParityEntry[];
 }
@@ -164,20 +156,7 @@ export function makeTombstone(content: Omit<Tombstone, 'format' | 'checksum' | '
   return seal({ format: FORMAT, ...content, deleted: true as const });
 }
 
-/** The id that locks and names the folder of an object version's chunks. */
-export function directoryId(meta: ObjectMeta): string {
-  return meta.directory.slice(CHUNKS_FOLDER.length + 1);
+/** The ids of the uploads that an object version's chunks come from, each once: by them its chunks are locked. */
+export function uploadIds({ chunks, parity }: Pick<ObjectMeta, 'chunks' | 'parity'>): string[] {
+  return [...new Set([...chunks, ...parity].map(uploadOf))];
 }
-
-/** File name of data chunk `order`. */
-export function chunkFile(order: number): string {
-  return `${String(order).padStart(6, '0')}.chunk`;
-}
-
-/** File name of parity row `row` of the stripe that begins with chunk `order`. */
-export function parityFile(order: number, row: number): string {
-  return `${String(order).padStart(6, '0')}.parity${row}`;
-}
-
-/** What a damaged chunk's file is called while its repair is not yet proven. */
-export const SET_ASIDE = '.corrupt';

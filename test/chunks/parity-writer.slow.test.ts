@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
+import { FanOutFolders } from '../../src/chunks/fan-out-folders.ts';
 import { ChunkWriter, type ChunkWriterOptions } from '../../src/chunks/chunk-writer.ts';
 import { openSource, type PutSource } from '../../src/chunks/source.ts';
 import { startOf } from '../../src/chunks/placement.ts';
@@ -10,6 +11,7 @@ import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { coefficient } from '../../src/erasure/matrix.ts';
 import * as reference from '../../src/erasure/reference.ts';
 import { CHUNK_SIZE, type ChunkEntry } from '../../src/metadata/meta.ts';
+import { chunkFile, fanOutOf, parityFile } from '../../src/metadata/shard-file.ts';
 import { parseRedundancy } from '../../src/metadata/redundancy.ts';
 import { shardsOf, stripesOf, type ShardEntry, type Stripe } from '../../src/metadata/stripes.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
@@ -21,7 +23,7 @@ import { seededBytes } from '../support/bytes.ts';
 import { Budget } from '../../src/concurrency/budget.ts';
 import { CountingPool } from '../memory/counting-pool.ts';
 
-const FOLDER = `chunks/${VERSION}`;
+const FOLDER = fanOutOf(VERSION);
 const START = startOf(VERSION);
 /** So many bytes are there to be written; tests take as many as they need. */
 const BYTES = seededBytes(13 * CHUNK_SIZE, 'object');
@@ -75,10 +77,11 @@ function prepare({
     concurrency: 8,
     pool,
     budget: new Budget(Infinity),
+    folders: new FanOutFolders(),
     ...options,
   });
   const fileOf = async ({ disk, file }: ShardEntry): Promise<Buffer | undefined> =>
-    inner.find(({ name }) => name === disk)?.read(`${FOLDER}/${file}`);
+    inner.find(({ name }) => name === disk)?.read(file);
   return {
     pool,
     writer,
@@ -87,7 +90,9 @@ function prepare({
     write: async (source: PutSource): Promise<WrittenChunks> => writer.write(await openSource(source, options.signal)),
     /** The files of the version on all disks, as `disk1/<file>`. */
     left: async (): Promise<string[]> => {
-      const lists = inner.map(async (disk) => (await disk.list(FOLDER)).map(({ name }) => `${disk.name}/${name}`));
+      const lists = inner.map(async (disk) =>
+        (await disk.list(FOLDER)).map(({ name }) => `${disk.name}/${FOLDER}/${name}`),
+      );
       return (await Promise.all(lists)).flat().sort();
     },
     expectFired: () => {
@@ -125,7 +130,7 @@ async function expectRight(test: Test, bytes: Buffer, redundancy: string, writte
   expect(written.chunks.map(({ order, file, size, sha256: sum }) => ({ order, file, size, sum }))).toEqual(
     Array.from({ length: count }, (_, order) => {
       const chunk = bytes.subarray(order * CHUNK_SIZE, (order + 1) * CHUNK_SIZE);
-      return { order, file: `${String(order).padStart(6, '0')}.chunk`, size: chunk.length, sum: sha256(chunk) };
+      return { order, file: chunkFile(VERSION, order), size: chunk.length, sum: sha256(chunk) };
     }),
   );
   const stripes = stripesOf(written);
@@ -147,7 +152,7 @@ async function expectRight(test: Test, bytes: Buffer, redundancy: string, writte
         protects,
         row: entry.row,
         disk: entry.disk,
-        file: `${String(protects[0]).padStart(6, '0')}.parity${entry.row}`,
+        file: parityFile(VERSION, protects[0] ?? 0, entry.row),
         size: expected.length,
         sha256: sha256(expected),
       });
@@ -355,8 +360,8 @@ describe('a stripe with fewer disks than shards', () => {
       await expectRight(test, BYTES.subarray(0, 4 * MIB), '2+1', written);
       expect(create).not.toHaveBeenCalled();
       expect(written.unwritten.map(({ disk, file }) => [disk, file])).toEqual([
-        ['disk3', '000000.parity0'],
-        ['disk3', '000002.parity0'],
+        ['disk3', parityFile(VERSION, 0, 0)],
+        ['disk3', parityFile(VERSION, 2, 0)],
       ]);
       expect(test.writer.failures.size).toBe(0);
     },

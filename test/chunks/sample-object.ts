@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ChunkEntry, ObjectMeta, ParityEntry } from '../../src/metadata/meta.ts';
-import { chunkFile, parityFile } from '../../src/metadata/meta.ts';
+import { chunkFile, parityFile } from '../../src/metadata/shard-file.ts';
 import { coefficient } from '../../src/erasure/matrix.ts';
 import * as reference from '../../src/erasure/reference.ts';
 import { parseRedundancy } from '../../src/metadata/redundancy.ts';
@@ -8,7 +8,7 @@ import { shardsOf, stripesOf, type ShardEntry, type Stripe } from '../../src/met
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
-import { objectMeta } from '../metadata/sample-meta.ts';
+import { objectMeta, VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -53,7 +53,7 @@ export class SampleObject {
             {
               order: first + index,
               disk: diskOf(index),
-              file: chunkFile(first + index),
+              file: chunkFile(VERSION, first + index),
               size: bytes.length,
               sha256: sha256(bytes),
             },
@@ -71,7 +71,7 @@ export class SampleObject {
               protects,
               row,
               disk: diskOf(own.length + row),
-              file: parityFile(first, row),
+              file: parityFile(VERSION, first, row),
               size: bytes.length,
               sha256: sha256(bytes),
             },
@@ -106,7 +106,7 @@ export class SampleObject {
     const offline = new Set<string>();
     for (const shard of this.stripes.flatMap(shardsOf)) {
       const loss = lost.get(shard);
-      const path = `${this.meta.directory}/${shard.file}`;
+      const path = shard.file;
       const bytes = harm(this.#contents.get(shard.file) ?? Buffer.alloc(0), loss);
       if (bytes !== undefined) await inner.find(({ name }) => name === shard.disk)?.create(path, bytes);
       if (loss === 'unreadable')

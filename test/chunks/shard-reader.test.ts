@@ -8,13 +8,15 @@ import type { OfflineDisk } from '../../src/disks/disk-set.ts';
 import type { Disk } from '../../src/disks/disk.ts';
 import { FaultyDisk } from '../support/faulty-disk.ts';
 import { StoreError, type ErrorDetails, type Fault } from '../../src/errors.ts';
-import { parityFile, type ParityEntry } from '../../src/metadata/meta.ts';
+import type { ParityEntry } from '../../src/metadata/meta.ts';
+import { chunkFile, fanOutOf, parityFile } from '../../src/metadata/shard-file.ts';
 import { stripesOf } from '../../src/metadata/stripes.ts';
 import { makeDisks } from '../disks/make-disks.ts';
 import { entryOf, objectMeta, VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
 
-const FOLDER = `chunks/${VERSION}`;
+const FOLDER = fanOutOf(VERSION);
+const FILE = chunkFile(VERSION, 1);
 const PIECES = [5000, 5000, 700].map((size, order) => seededBytes(size, order));
 const NONE = Buffer.alloc(0);
 
@@ -24,7 +26,7 @@ async function prepare() {
   const chunks = PIECES.map((bytes, order) => entryOf(order, bytes));
   for (const [index, { disk }] of made.entries()) {
     await disk.makeFolder(FOLDER);
-    await disk.create(`${FOLDER}/${chunks[index]?.file ?? ''}`, PIECES[index] ?? NONE, { durable: false });
+    await disk.create(chunks[index]?.file ?? '', PIECES[index] ?? NONE, { durable: false });
   }
   const meta = objectMeta({ key: 'folder/demo.txt', size: 10_700, chunks });
   const stripes = stripesOf(meta);
@@ -36,7 +38,7 @@ async function prepare() {
     chunk,
     diskOf: (order: number): Disk => made[order]?.disk ?? expect.fail('there is no such disk'),
     /** The file of chunk `order`. */
-    fileOf: (order: number) => `${made[order]?.root ?? ''}/${FOLDER}/${chunks[order]?.file ?? ''}`,
+    fileOf: (order: number) => `${made[order]?.root ?? ''}/${chunks[order]?.file ?? ''}`,
     shards: (online = all, offline: OfflineDisk[] = []) => new ShardReader(meta, { online, offline }),
     /** As an object is read. */
     read: (order: number, online = all, offline: OfflineDisk[] = []): Promise<Buffer> =>
@@ -60,7 +62,7 @@ function aboutChunk1(code: string, words: RegExp): object {
       version: VERSION,
       disk: 'disk2',
       chunk: 1,
-      path: `${FOLDER}/000001.chunk`,
+      path: FILE,
     },
   };
 }
@@ -374,15 +376,15 @@ describe('an error about parity', () => {
   it('names the row and the chunks that it protects, and has no number of a chunk', async () => {
     const test = await prepare();
     const { order, ...rest } = entryOf(0, PIECES[0] ?? NONE, 'disk2');
-    const parity: ParityEntry = { ...rest, protects: [order, 1], row: 1, file: parityFile(0, 1) };
+    const parity: ParityEntry = { ...rest, protects: [order, 1], row: 1, file: parityFile(VERSION, 0, 1) };
     const error: unknown = await test
       .shards()
       .read(parity)
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       code: 'CHUNK_UNAVAILABLE',
-      message: `parity 1 of chunks 0-1 of my-bucket/folder/demo.txt on disk "disk2" is missing (${FOLDER}/000000.parity1)`,
-      details: { disk: 'disk2', path: `${FOLDER}/000000.parity1`, fault: 'missing' },
+      message: `parity 1 of chunks 0-1 of my-bucket/folder/demo.txt on disk "disk2" is missing (${parityFile(VERSION, 0, 1)})`,
+      details: { disk: 'disk2', path: parityFile(VERSION, 0, 1), fault: 'missing' },
     });
     expect((error as { details: object }).details).not.toHaveProperty('chunk');
   });

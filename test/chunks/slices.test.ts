@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { sliceStripes } from '../../src/chunks/slices.ts';
-import { parityFile, type ChunkEntry, type ParityEntry } from '../../src/metadata/meta.ts';
+import type { ChunkEntry, ParityEntry } from '../../src/metadata/meta.ts';
+import { parityFile } from '../../src/metadata/shard-file.ts';
 import { stripesOf } from '../../src/metadata/stripes.ts';
 import { fc } from '../metadata/property.ts';
-import { entryOf } from '../metadata/sample-meta.ts';
+import { entryOf, VERSION } from '../metadata/sample-meta.ts';
 import { seededBytes } from '../support/bytes.ts';
 
 describe('the slices of a range', () => {
@@ -33,7 +34,7 @@ describe('the slices of a range', () => {
               protects,
               row: 0,
               disk: 'disk9',
-              file: parityFile(first, 0),
+              file: parityFile(VERSION, first, 0),
               size: Math.max(...protects.map((order) => lengths[order] ?? 0)),
               sha256: '',
             });
@@ -67,7 +68,7 @@ describe('the slices of a range', () => {
       protects,
       row: 0,
       disk: 'disk9',
-      file: parityFile(protects[0] ?? 0, 0),
+      file: parityFile(VERSION, protects[0] ?? 0, 0),
       size: 10,
       sha256: '',
     }));

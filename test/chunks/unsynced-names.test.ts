@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { FanOutFolders } from '../../src/chunks/fan-out-folders.ts';
 import { ChunkWriter } from '../../src/chunks/chunk-writer.ts';
 import { openSource } from '../../src/chunks/source.ts';
 import { FaultyDisk, type PlannedFault } from '../support/faulty-disk.ts';
 import { CHUNK_SIZE } from '../../src/metadata/meta.ts';
+import { fanOutOf } from '../../src/metadata/shard-file.ts';
 import { parseRedundancy } from '../../src/metadata/redundancy.ts';
 import { shardsOf, stripesOf } from '../../src/metadata/stripes.ts';
 import { makeDisks } from '../disks/make-disks.ts';
@@ -11,7 +13,7 @@ import { seededBytes } from '../support/bytes.ts';
 import { Budget } from '../../src/concurrency/budget.ts';
 import { CountingPool } from '../memory/counting-pool.ts';
 
-const FOLDER = `chunks/${VERSION}`;
+const FOLDER = fanOutOf(VERSION);
 const BYTES = seededBytes(4 * CHUNK_SIZE, 'object');
 
 /** A durable writer on three disks of which the given ones can't sync a folder any more, once their chunks are written. */
@@ -27,6 +29,7 @@ function prepare(redundancy: string, vanished: readonly string[], folder = FOLDE
     concurrency: 4,
     pool: new CountingPool(),
     budget: new Budget(Infinity),
+    folders: new FanOutFolders(),
   });
   return { disks, writer, write: async () => writer.write(await openSource(BYTES)) };
 }
@@ -58,7 +61,7 @@ describe('a disk that vanishes between the writing of its chunks and the syncing
       const { disks, writer, write } = prepare(redundancy, vanished);
       await expect(write()).rejects.toMatchObject({ code: 'DISK_IO', details: { errno: 'EIO' } });
       await writer.discard();
-      for (const disk of disks) expect(await disk.list('chunks')).toEqual([]);
+      for (const disk of disks) expect(await disk.list(FOLDER)).toEqual([]);
     },
   );
 });

@@ -2,7 +2,7 @@ import { copyFileSync, linkSync } from 'node:fs';
 import * as path from 'node:path';
 import { expect } from 'vitest';
 import { ObjectStore } from '../../src/index.ts';
-import { chunkFile } from '../../src/metadata/meta.ts';
+import { chunkFile, uploadOf } from '../../src/metadata/shard-file.ts';
 import type { Cli } from '../support/cli.ts';
 import { forge, MIB } from '../support/store.ts';
 
@@ -18,11 +18,10 @@ export async function storeHuge(cli: Cli, key: string, chunks: number): Promise<
     code: 0,
   });
   const store = await ObjectStore.open(cli.root);
-  const {
-    directory,
-    chunks: [chunk],
-  } = await store.head('my-bucket', key);
-  const fileOf = (order: number): string => path.join(cli.root, chunk?.disk ?? '', directory, chunkFile(order));
+  const [chunk] = (await store.head('my-bucket', key)).chunks;
+  if (chunk === undefined) throw new Error('there is no chunk');
+  const id = uploadOf(chunk);
+  const fileOf = (order: number): string => path.join(cli.root, chunk.disk, chunkFile(id, order));
   for (let order = 1; order < chunks; order++) {
     if (order % MOST_NAMES === 0) copyFileSync(fileOf(order - 1), fileOf(order));
     else linkSync(fileOf(order - 1), fileOf(order));
@@ -30,7 +29,7 @@ export async function storeHuge(cli: Cli, key: string, chunks: number): Promise<
   for (const { name } of store.document.disks) {
     forge(path.join(cli.root, name, 'buckets/my-bucket', `${key}.meta.json`), (meta) => {
       meta['size'] = chunks * MIB;
-      meta['chunks'] = Array.from({ length: chunks }, (_, order) => ({ ...chunk, order, file: chunkFile(order) }));
+      meta['chunks'] = Array.from({ length: chunks }, (_, order) => ({ ...chunk, order, file: chunkFile(id, order) }));
     });
   }
   expect(await store.head('my-bucket', key)).toMatchObject({ size: chunks * MIB });

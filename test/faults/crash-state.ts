@@ -57,7 +57,7 @@ export function findDanglingMetas(root: string): string[] {
     const newer = metas.filter((other) => other.path === name && other.meta.version > meta.version);
     if (newer.length >= quorum) return [];
     return [...meta.chunks, ...meta.parity].flatMap((chunk) => {
-      const file = path.join(root, chunk.disk, meta.directory, chunk.file);
+      const file = path.join(root, chunk.disk, chunk.file);
       const sum = sums.get(file) ?? sumOf(file);
       sums.set(file, sum);
       return sum === `${chunk.size} ${chunk.sha256}` ? [] : [`${disk}/${name} refers to ${file}: ${sum}`];
@@ -92,17 +92,16 @@ export function findUntidy(root: string): string[] {
   const referred = new Set<string>();
   for (const { meta } of metas) {
     if ('deleted' in meta) problems.push('a tombstone');
-    else
-      for (const chunk of [...meta.chunks, ...meta.parity])
-        referred.add(path.join(chunk.disk, meta.directory, chunk.file));
+    else for (const chunk of [...meta.chunks, ...meta.parity]) referred.add(path.join(chunk.disk, chunk.file));
   }
   for (const disk of disks) {
     for (const name of fs.readdirSync(path.join(root, disk))) {
       if (!DISK_ENTRIES.includes(name)) problems.push(`stray: ${disk}/${name}`);
     }
     const staged = walk(path.join(root, disk, 'tmp'));
+    // Fan-out folders stay, empty ones too.
     const chunks = walk(path.join(root, disk, 'chunks')).filter(
-      (name) => !referred.has(path.join(disk, 'chunks', name)),
+      (name) => !referred.has(path.join(disk, 'chunks', name)) && !/^[0-9a-f]{2}\/$/.test(name),
     );
     problems.push(
       ...staged.map((name) => `staged: ${disk}/${name}`),

@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { isStoreError } from '../../src/errors.ts';
 import { formatDocument, parseDocument, seal } from '../../src/metadata/document.ts';
-import {
-  chunkFile,
-  directoryId,
-  isTombstone,
-  metaSchema,
-  parityFile,
-  type Meta,
-  type ParityEntry,
-} from '../../src/metadata/meta.ts';
-import { entryOf, objectMeta, tombstone, VERSION } from './sample-meta.ts';
+import { isTombstone, metaSchema, uploadIds, type Meta, type ParityEntry } from '../../src/metadata/meta.ts';
+import { chunkFile, parityFile } from '../../src/metadata/shard-file.ts';
+import { entryOf, LATER, objectMeta, tombstone, VERSION } from './sample-meta.ts';
+
+const OTHER = '01990000-0000-7000-8000-0000000000ff';
+
+/** Where chunk 1 may be. */
+const FILE = chunkFile(VERSION, 1);
 
 /** Reads a meta that says what `change` makes of a good one, with a right checksum. */
 function read(base: object, change: (content: Record<string, unknown>) => void): Meta {
@@ -34,9 +32,8 @@ function refusal(base: object, change: (content: Record<string, unknown>) => voi
 function parity(protects: number[], row: number): ParityEntry {
   const size = Math.max(0, ...protects.map((order) => [5, 5, 3][order] ?? 5));
   // A good name even where the numbers are not: each must be refused for what is wrong with it.
-  const file = parityFile(
-    ...([protects[0] ?? 0, row].map((number) => Math.trunc(Math.abs(number))) as [number, number]),
-  );
+  const [order = 0, number = 0] = [protects[0] ?? 0, row].map((value) => Math.trunc(Math.abs(value)));
+  const file = parityFile(VERSION, order, number);
   return { protects, row, disk: 'disk1', file, size, sha256: 'a'.repeat(64) };
 }
 
@@ -54,31 +51,23 @@ describe('a meta', () => {
     expect(isTombstone(read(tombstone(), () => undefined))).toBe(true);
   });
 
-  it('names its chunks by six digits or more, and knows the id that locks them', () => {
-    expect([0, 42, 999_999, 1_000_000].map(chunkFile)).toEqual([
-      '000000.chunk',
-      '000042.chunk',
-      '999999.chunk',
-      '1000000.chunk',
-    ]);
-    expect(directoryId(objectMeta())).toBe(VERSION);
-  });
-
-  it('may have chunks of different sizes, and chunk files beyond six digits', () => {
+  it('may have chunks of different sizes', () => {
     const chunks = [Buffer.alloc(1), Buffer.alloc(700), Buffer.alloc(3)].map((bytes, order) => entryOf(order, bytes));
     expect(read(objectMeta({ size: 704, chunks }), () => undefined)).toMatchObject({ size: 704 });
-    expect(read(objectMeta(), chunk({ file: '1234567.chunk' }))).toMatchObject({
-      chunks: [{}, { file: '1234567.chunk' }, {}],
-    });
   });
 
-  it('names its parity by the first chunk that it protects and by its row', () => {
-    expect([parityFile(0, 0), parityFile(42, 1), parityFile(999_999, 31), parityFile(1_000_000, 0)]).toEqual([
-      '000000.parity0',
-      '000042.parity1',
-      '999999.parity31',
-      '1000000.parity0',
-    ]);
+  it('may have chunks of several uploads, in any order, and knows the ids that lock them', () => {
+    expect(uploadIds(objectMeta())).toEqual([VERSION]);
+    const meta = read(objectMeta(), (content) => {
+      chunk({ file: chunkFile(LATER, 999_999) })(content);
+      content['parity'] = [{ ...parity([0, 1, 2], 0), file: parityFile(OTHER, 7, 30) }];
+    });
+    expect(isTombstone(meta) ? [] : uploadIds(meta).sort()).toEqual([VERSION, LATER, OTHER].sort());
+  });
+
+  it('of no bytes has no chunks, and no upload', () => {
+    const meta = read(objectMeta({ size: 0, chunks: [] }), () => undefined);
+    expect(isTombstone(meta) ? ['a tombstone'] : uploadIds(meta)).toEqual([]);
   });
 
   it.each([
@@ -122,7 +111,8 @@ describe('a meta', () => {
     ['has rows of one stripe that protect less and more', [parity([0, 1, 2], 0), parity([0, 1], 1)]],
     ['has a stripe inside of another', [parity([0, 1, 2], 0), parity([1], 0)]],
     ['has a row twice', [parity([0, 1], 0), { ...parity([0, 1], 0), disk: 'disk3' }]],
-    ['has the file of other parity', [parity([0, 1], 0), { ...parity([0, 1], 1), file: parityFile(0, 0) }]],
+    ['has the file of other parity', [parity([0, 1], 0), { ...parity([0, 1], 1), file: parityFile(VERSION, 0, 0) }]],
+    ['has the file of a chunk on another disk', [{ ...parity([0, 1], 0), disk: 'disk9', file: chunkFile(VERSION, 1) }]],
     ['has a negative row', [parity([0, 1], -1)]],
     ['has half a row', [parity([0, 1], 0.5)]],
     ['has a row beyond all stripes', [parity([0, 1], 32)]],
@@ -134,10 +124,10 @@ describe('a meta', () => {
     ['has no SHA-256', [{ ...parity([0, 1], 0), sha256: 'no' }]],
     ['has no row', [(({ row, ...rest }) => ({ ...rest, was: row }))(parity([0, 1], 0))]],
     ['lies on a disk that leads up', [{ ...parity([0, 1], 0), disk: '..' }]],
-    ['lies in a file that leads up', [{ ...parity([0, 1], 0), file: '../000000.parity0' }]],
-    ['lies in a file that is a path', [{ ...parity([0, 1], 0), file: '000000.parity0/x' }]],
-    ['lies in a file whose row is none', [{ ...parity([0, 1], 0), file: '000000.parity' }]],
-    ['lies in a file that was set aside', [{ ...parity([0, 1], 0), file: '000000.parity0.corrupt' }]],
+    ['lies in a file that leads up', [{ ...parity([0, 1], 0), file: `../${parityFile(VERSION, 0, 0)}` }]],
+    ['lies in a file that is a path', [{ ...parity([0, 1], 0), file: `${parityFile(VERSION, 0, 0)}/x` }]],
+    ['lies in a file whose row is none', [{ ...parity([0, 1], 0), file: parityFile(VERSION, 0, 0).slice(0, -1) }]],
+    ['lies in a file that was set aside', [{ ...parity([0, 1], 0), file: `${parityFile(VERSION, 0, 0)}.corrupt` }]],
     ['is no list', parity([0, 1], 0)],
     ['is not there at all', undefined],
   ] satisfies [string, unknown][])('whose parity %s is refused, although its checksum is right', (_, entries) => {
@@ -174,26 +164,28 @@ describe('a meta', () => {
     ['an empty disk', chunk({ disk: '' })],
     ['a disk with a zero byte', chunk({ disk: 'disk1\u0000' })],
     ['a file that leads up', chunk({ file: '../../x' })],
-    ['a file that leads up and looks right', chunk({ file: '../000001.chunk' })],
+    ['a file that leads up and looks right', chunk({ file: `../${FILE}` })],
+    ['a file that leads up and down again', chunk({ file: FILE.replace('chunks/', 'chunks/../chunks/') })],
+    ['a file with a dot in its path', chunk({ file: FILE.replace('chunks/', 'chunks/./') })],
+    ['a file in another folder', chunk({ file: FILE.replace('chunks/', 'buckets/') })],
+    ['a file in a folder named as the disk', chunk({ file: `disk1/${FILE}` })],
+    ['a file in no fan-out folder', chunk({ file: FILE.replace('/01/', '/') })],
+    ['a file in the fan-out folder of another upload', chunk({ file: FILE.replace('/01/', '/02/') })],
+    ['a file in a fan-out folder in capitals', chunk({ file: chunkFile(`${VERSION.slice(0, -2)}AB`, 1) })],
+    ['a file in a fan-out folder that leads up', chunk({ file: FILE.replace('/01/', '/../') })],
+    ['a file that is a folder', chunk({ file: 'chunks/01' })],
+    ['a file that ends in a slash', chunk({ file: `${FILE}/` })],
+    ['a file that has been set aside', chunk({ file: `${FILE}.corrupt` })],
+    ['an absolute file that looks right', chunk({ file: `/${FILE}` })],
+    ['a file of no upload', chunk({ file: chunkFile('9b2f1c1e-6a4e-4f57-9c0e-3b8e6f0f9b11', 1) })],
+    ['a file of an upload of a time to come', chunk({ file: chunkFile('ffffffff-ffff-7fff-bfff-ffffffffffff', 1) })],
+    ['a file of a name only', chunk({ file: '000001.chunk' })],
     ['an absolute file', chunk({ file: '/etc/passwd' })],
-    ['a file with a path behind it', chunk({ file: '000001.chunk/../../x' })],
-    ['a file with a line end behind it', chunk({ file: '000001.chunk\n' })],
+    ['a file with a path behind it', chunk({ file: `${FILE}/../../x` })],
+    ['a file with a line end behind it', chunk({ file: `${FILE}\n` })],
     ['a file that is no chunk', chunk({ file: 'disk.json' })],
-    ['a file of five digits', chunk({ file: '00001.chunk' })],
-    ['a directory that leads up', (content) => (content['directory'] = 'chunks/../..')],
-    [
-      'a directory that leads up to another version',
-      (content) => (content['directory'] = `chunks/../chunks/${VERSION}`),
-    ],
-    ['a directory deeper down', (content) => (content['directory'] = `chunks/${VERSION}/..`)],
-    ['a directory that ends in a slash', (content) => (content['directory'] = `chunks/${VERSION}/`)],
-    ['an absolute directory', (content) => (content['directory'] = `/chunks/${VERSION}`)],
-    ['a directory elsewhere', (content) => (content['directory'] = `buckets/${VERSION}`)],
-    ['a directory that is all chunks', (content) => (content['directory'] = 'chunks/')],
-    [
-      'a directory that is no version',
-      (content) => (content['directory'] = 'chunks/9b2f1c1e-6a4e-4f57-9c0e-3b8e6f0f9b11'),
-    ],
+    ['a file of five digits', chunk({ file: FILE.replace('.000001.', '.00001.') })],
+    ['a file of seven digits', chunk({ file: FILE.replace('.000001.', '.0000001.') })],
     ['chunks in the wrong order', (content) => (content['chunks'] as unknown[]).reverse()],
     ['a chunk left out', (content) => (content['chunks'] as unknown[]).splice(1, 1)],
     ['an order twice', chunk({ order: 0 })],
@@ -204,7 +196,8 @@ describe('a meta', () => {
         content['size'] = 8;
       },
     ],
-    ['two chunks with one file on one disk', chunk({ disk: 'disk1', file: '000000.chunk' })],
+    ['two chunks with one file on one disk', chunk({ disk: 'disk1', file: chunkFile(VERSION, 0) })],
+    ['two chunks with one file on two disks', chunk({ disk: 'disk2', file: chunkFile(VERSION, 0) })],
     ['a negative size', chunk({ size: -5 })],
     ['half a byte', chunk({ size: 4.5 })],
     ['a size as text', chunk({ size: '5' })],
@@ -230,7 +223,7 @@ describe('a meta', () => {
       'parity outside',
       (content) => {
         content['parity'] = [
-          { protects: [0], row: 0, disk: '..', file: '000000.parity0', size: 5, sha256: 'a'.repeat(64) },
+          { protects: [0], row: 0, disk: '..', file: parityFile(VERSION, 0, 0), size: 5, sha256: 'a'.repeat(64) },
         ];
       },
     ],
@@ -238,7 +231,14 @@ describe('a meta', () => {
       'parity in a file that is none',
       (content) => {
         content['parity'] = [
-          { protects: [0], row: 0, disk: 'disk1', file: '../000000.parity0', size: 5, sha256: 'a'.repeat(64) },
+          {
+            protects: [0],
+            row: 0,
+            disk: 'disk1',
+            file: `../${parityFile(VERSION, 0, 0)}`,
+            size: 5,
+            sha256: 'a'.repeat(64),
+          },
         ];
       },
     ],

@@ -7,6 +7,7 @@ import {
   type ObjectMeta,
   type Tombstone,
 } from '../../src/metadata/meta.ts';
+import { chunkFile } from '../../src/metadata/shard-file.ts';
 
 export const VERSION = '01990000-0000-7000-8000-000000000001';
 export const LATER = '01990000-0000-7000-8000-000000000002';
@@ -15,7 +16,7 @@ const CREATED_AT = '2026-11-22T12:00:00.000Z';
 /** One entry of a meta for chunk `order`, whose bytes are `bytes`. */
 export function entryOf(order: number, bytes: Uint8Array, disk = `disk${(order % 3) + 1}`): ChunkEntry {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { order, disk, file: `${String(order).padStart(6, '0')}.chunk`, size: bytes.length, sha256 };
+  return { order, disk, file: chunkFile(VERSION, order), size: bytes.length, sha256 };
 }
 
 /** A sealed meta of three small chunks, with other members where `changes` says so. */
@@ -29,7 +30,6 @@ export function objectMeta(changes: Partial<Omit<ObjectMeta, 'format' | 'checksu
     contentType: 'text/plain',
     chunkSize: 5,
     redundancy: '1+0',
-    directory: `chunks/${VERSION}`,
     chunks: [Buffer.from('first'), Buffer.from('other'), Buffer.from('end')].map((bytes, order) =>
       entryOf(order, bytes),
     ),

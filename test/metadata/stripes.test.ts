@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_SHARDS } from '../../src/erasure/shape.ts';
-import { chunkFile, metaSchema, parityFile, type ChunkEntry, type ParityEntry } from '../../src/metadata/meta.ts';
+import { metaSchema, type ChunkEntry, type ParityEntry } from '../../src/metadata/meta.ts';
+import { chunkFile, parityFile } from '../../src/metadata/shard-file.ts';
 import { formatDocument, parseDocument } from '../../src/metadata/document.ts';
 import { isParity, nameShard, shardNumber, shardsOf, stripesOf } from '../../src/metadata/stripes.ts';
 import { fc } from './property.ts';
-import { objectMeta } from './sample-meta.ts';
+import { objectMeta, VERSION } from './sample-meta.ts';
 
 const SHA256 = 'a'.repeat(64);
 
@@ -18,14 +19,20 @@ function entriesOf(stripes: readonly { sizes: readonly number[]; rows: readonly 
   for (const { sizes, rows } of stripes) {
     const first = chunks.length;
     for (const size of sizes)
-      chunks.push({ order: chunks.length, disk: 'disk1', file: chunkFile(chunks.length), size, sha256: SHA256 });
+      chunks.push({
+        order: chunks.length,
+        disk: 'disk1',
+        file: chunkFile(VERSION, chunks.length),
+        size,
+        sha256: SHA256,
+      });
     const protects = sizes.map((_, index) => first + index);
     for (const row of rows)
       parity.push({
         protects,
         row,
         disk: 'disk2',
-        file: parityFile(first, row),
+        file: parityFile(VERSION, first, row),
         size: Math.max(...sizes),
         sha256: SHA256,
       });

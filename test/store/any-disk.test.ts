@@ -96,7 +96,7 @@ describe.each(DISK_KINDS)('a store of $kind', (kind) => {
     const bytes = seededBytes(2 * MIB, 'damage');
     const { meta } = await store.put('bucket', 'key', bytes);
     for (const { disk, file } of shardsOfFirstStripe(meta)) {
-      await damage(store, disk, `${meta.directory}/${file}`);
+      await damage(store, disk, file);
       expect((await read(store, 'key')).equals(bytes)).toBe(true);
       expect(await healthOf(store)).toEqual({ whole: 0, degraded: 1, lost: 0, problems: 1 });
       expect(await store.heal()).toMatchObject({ rebuilt: 1, whole: 1, failed: [] });
@@ -109,7 +109,7 @@ describe.each(DISK_KINDS)('a store of $kind', (kind) => {
     const { meta } = await store.put('bucket', 'key', seededBytes(2 * MIB, 'lost'));
     const [chunk] = meta.chunks;
     if (chunk === undefined) throw new Error('no chunk');
-    await flip(diskOf(store, chunk.disk), `${meta.directory}/${chunk.file}`);
+    await flip(diskOf(store, chunk.disk), chunk.file);
     expect(await failure(read(store, 'key'))).toMatchObject({ code: 'CHUNK_DAMAGED', disk: chunk.disk, chunk: 0 });
     expect(await healthOf(store)).toMatchObject({ lost: 1 });
   });

@@ -25,7 +25,6 @@ export function writeManyObjects(store: ObjectStore, count: number, prefix = 'ph
       contentType: 'image/jpeg',
       chunkSize: CHUNK_SIZE,
       redundancy: '1+0',
-      directory: `chunks/${version}`,
       chunks: [],
       parity: [],
     });

@@ -18,12 +18,12 @@ export type ShardHarm = keyof typeof SHARD_HARM;
 export const SHARD_HARMS = Object.keys(SHARD_HARM) as ShardHarm[];
 
 /** Absolute path of a chunk or a parity chunk. */
-export function shardPath(store: ObjectStore, meta: ObjectMeta, shard: ShardEntry): string {
-  return path.join(store.root, shard.disk, meta.directory, shard.file);
+export function shardPath(store: ObjectStore, shard: ShardEntry): string {
+  return path.join(store.root, shard.disk, shard.file);
 }
 
-export function harmShard(store: ObjectStore, meta: ObjectMeta, shard: ShardEntry, harm: ShardHarm): void {
-  const file = shardPath(store, meta, shard);
+export function harmShard(store: ObjectStore, shard: ShardEntry, harm: ShardHarm): void {
+  const file = shardPath(store, shard);
   const bytes = fs.readFileSync(file);
   switch (harm) {
     case 'gone':

@@ -56,9 +56,11 @@ export async function failure(
   throw new Error(`no failure, but ${result instanceof Uint8Array ? `${result.length} bytes` : String(result)}`);
 }
 
+const FAN_OUT = /(?:^|\/)chunks\/[0-9a-f]{2}$/;
+
 /**
  * Everything below a folder, one line an entry: path, and what it is (for a file, the SHA-256 of its bytes). The note that a
- * store's processes share is left out: it is nothing stored.
+ * store's processes share is left out, and so are fan-out folders, but not what is in them: neither is anything stored.
  * @param stamps adds each entry's inode and times, so that even a write that was undone shows
  */
 export function tree(folder: string, { stamps = false } = {}): string[] {
@@ -70,7 +72,8 @@ export function tree(folder: string, { stamps = false } = {}): string[] {
       const entry = path.join(relative, name);
       const stat = fs.lstatSync(path.join(folder, entry));
       const stamp = stamps ? ` ${stat.ino} ${stat.mtimeMs} ${stat.ctimeMs}` : '';
-      lines.push(`${entry} ${describe(path.join(folder, entry), stat)}${stamp}`);
+      const isFanOut = stat.isDirectory() && FAN_OUT.test(entry);
+      if (!isFanOut) lines.push(`${entry} ${describe(path.join(folder, entry), stat)}${stamp}`);
       if (stat.isDirectory()) walk(entry);
     }
   };
@@ -140,7 +143,7 @@ function keyIn(text: string): unknown {
 export function chunkPath(store: ObjectStore, meta: ObjectMeta, order: number): string {
   const chunk = meta.chunks[order];
   if (chunk === undefined) throw new Error(`there is no chunk ${order}`);
-  return path.join(store.root, chunk.disk, meta.directory, chunk.file);
+  return path.join(store.root, chunk.disk, chunk.file);
 }
 
 /** The number of a chunk that lies on a disk. */

@@ -38,7 +38,7 @@ async function show(report: GcReport, dryRun: boolean, io: Io): Promise<void> {
   ];
   if (report.settled > 0)
     lines.push(`${dryRun ? 'would bring' : 'brought'} the copies of ${plural(report.settled, 'document')} into step`);
-  if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'version')} in use`);
+  if (report.inUse > 0) lines.push(`left alone ${plural(report.inUse, 'upload')} in use`);
   for (const line of lines) await io.stdout.line(line);
   await warnOfKept(report, io);
 }

@@ -1,4 +1,5 @@
 import { Chalk } from 'chalk';
+import type { ObjectMeta } from '../../index.ts';
 import { parseObjectAddress } from '../input/address.ts';
 import { drawChunks } from '../terminal/chunk-picture.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -32,9 +33,15 @@ export async function runStat(address: string, options: StatCommandOptions, io: 
     ['version', meta.version],
     ['created', meta.createdAt],
     ['redundancy', describeRedundancy(meta.redundancy, disks.length)],
-    ['chunks', `${chunks} of up to ${formatBytes(meta.chunkSize)} in ${meta.directory}`],
+    ['chunks', `${chunks} of up to ${formatBytes(meta.chunkSize)}${describeFiles(meta)}`],
   ] as const;
   for (const [name, value] of rows) await io.stdout.line(`${chalk.dim(name.padEnd(10))}  ${value}`);
   for (const line of drawChunks(meta, disks, io.stdout.columns, chalk)) await io.stdout.line(line);
   return EXIT.done;
+}
+
+/** Where an object's files are on their disks: a pattern for each of its uploads. */
+function describeFiles({ chunks, parity }: ObjectMeta): string {
+  const patterns = new Set([...chunks, ...parity].map(({ file }) => `${file.slice(0, file.indexOf('.'))}.*`));
+  return patterns.size === 0 ? '' : ` in ${[...patterns].join(', ')}`;
 }

@@ -5,9 +5,10 @@ import { diskFault, isDiskFault, isStoreError, StoreError, throwIfAborted } from
 import { lockName } from '../../locks/locks.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { agreedDocument, readCopies, type Copy } from '../../metadata/copies.ts';
-import { CHUNKS_FOLDER, isTombstone, type Meta } from '../../metadata/meta.ts';
+import { isTombstone, type Meta } from '../../metadata/meta.ts';
+import { CHUNKS_FOLDER, isFanOut } from '../../metadata/shard-file.ts';
 import { shardsOf, stripesOf, type Stripe } from '../../metadata/stripes.ts';
-import { isVersion, mintId } from '../../metadata/version.ts';
+import { mintId } from '../../metadata/version.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { GOES_ON, Walk, type WalkedKey } from '../protocol/walk.ts';
 
@@ -61,7 +62,7 @@ async function canWrite({ locks }: StoreContext, probe: Probe): Promise<boolean>
   try {
     // Locked, so that nobody takes it for left over.
     const id = mintId();
-    await session.lock(lockName.version(id), 'shared');
+    await session.lock(lockName.upload(id), 'shared');
     const written = async (): Promise<boolean> => {
       try {
         const staged = await probe.disk.stage(path, Buffer.from(id), { id, within: BUCKETS_FOLDER, durable: true });
@@ -79,12 +80,12 @@ async function canWrite({ locks }: StoreContext, probe: Probe): Promise<boolean>
 }
 
 async function canListChunks(probe: Probe): Promise<boolean> {
-  const versions = await probe.run(() => probe.disk.list(CHUNKS_FOLDER));
-  for (const { name } of versions?.[0] ?? []) {
+  const fanOuts = await probe.run(() => probe.disk.list(CHUNKS_FOLDER));
+  for (const { name } of fanOuts?.[0] ?? []) {
     const folder = `${CHUNKS_FOLDER}/${name}`;
-    if (isVersion(name) && (await probe.run(() => probe.disk.list(folder))) === undefined) return false;
+    if (isFanOut(name) && (await probe.run(() => probe.disk.list(folder))) === undefined) return false;
   }
-  return versions !== undefined;
+  return fanOuts !== undefined;
 }
 
 /** Walks as everybody does: what stands in the place of a folder shows only beside disks that have the folder. */

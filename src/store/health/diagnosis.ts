@@ -167,7 +167,7 @@ class Diagnosis {
       const part = isParity(shard) ? 'parity' : 'chunk';
       const state = fault === undefined ? 'leaving' : STATES[fault.details.fault ?? 'unreadable'];
       const reason = fault?.message ?? `${nameShard(shard)} is on disk "${disk}", which is being drained`;
-      this.#problems.push({ part, disk, path: `${this.#meta.directory}/${file}`, state, reason });
+      this.#problems.push({ part, disk, path: file, state, reason });
     }
     const spare = shards.filter((shard) => faultOf(shard) === undefined).length - stripe.chunks.length;
     this.#survives = Math.min(this.#survives, spare);

@@ -1,11 +1,10 @@
-import { basename } from 'node:path/posix';
+import { dirname } from 'node:path/posix';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
-import { STAGING_FOLDER, type Disk, type DiskEntry } from '../../disks/disk.ts';
+import { STAGING_FOLDER, type Disk, type DiskEntry, type FileStat, type RemoveOptions } from '../../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
-import { diskFault, throwIfAborted } from '../../errors.ts';
+import { diskFault, must, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
-import { CHUNKS_FOLDER, SET_ASIDE } from '../../metadata/meta.ts';
-import { isVersion } from '../../metadata/version.ts';
+import { byUpload, CHUNKS_FOLDER, isFanOut, SET_ASIDE, uploadIdOf } from '../../metadata/shard-file.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import { Operation } from '../protocol/operation.ts';
@@ -29,7 +28,7 @@ export interface GcReport {
   tombstones: number;
   /** Objects and buckets whose copies differed, because a commit died or a disk was away, and agree now. */
   settled: number;
-  /** Versions that somebody was writing or reading: left alone. */
+  /** Uploads whose chunks somebody was writing or reading: left alone. */
   inUse: number;
   /** Why leftover chunks were kept, in words; none if they were not. */
   kept: string[];
@@ -39,15 +38,22 @@ export interface GcReport {
 
 const AT_ONCE = 16;
 
+/** A chunk's file that no meta refers to. */
+interface Leftover {
+  disk: Disk;
+  /** Below the disk. */
+  path: string;
+}
+
 /**
  * Reclaims what operations that died have left behind.
  *
- * The order of steps is what makes it safe beside live operations. An upload holds its version's lock from before its
- * first file until after its commit. So a version's folder that is there, and that nobody locks, will never be committed
- * later than now; if the walk over all metas, which comes after, does not meet it, nothing refers to it. The one
- * exception is a commit that is taken back, after which the version before counts again: such a commit holds that
- * version's lock, and leaves a mark that is looked for before anything is removed. And because metas that the walk has not
- * met may come back when the power goes, the disks are flushed between the walk and the first removal.
+ * The order of steps is what makes it safe beside live operations. The id of an upload is locked from before its first
+ * file until after its commit. So a file that is there, and whose upload nobody locks, will never be committed later than
+ * now; if the walk over all metas, which comes after, does not meet it, nothing refers to it. The one exception is a commit
+ * that is taken back, after which the version before counts again: such a commit holds the locks of that version's uploads,
+ * and leaves a mark that is looked for before anything is removed. And because metas that the walk has not met may come
+ * back when the power goes, the disks are flushed between the walk and the first removal.
  */
 export async function gc(context: StoreContext, options: GcOptions): Promise<GcReport> {
   return Operation.run(context, { signal: options.signal }, (operation) =>
@@ -62,14 +68,14 @@ class Sweep {
   readonly #done = { leftoverChunks: 0, leftoverBytes: 0, stagedFiles: 0, tombstones: 0, settled: 0, inUse: 0 };
   readonly #kept: string[] = [];
   readonly #failed: string[] = [];
-  /** Files by folder and disk that metas refer to, for the versions that were idle when the walk began. */
-  readonly #folders = new Map<string, Map<Disk, Set<string>>>();
+  /**
+   * Files of uploads that were idle before the walk, as `<disk>/<path>`; without those that the metas met so far refer to. One
+   * flat set, because at first it has the files of all chunks.
+   */
+  readonly #leftovers = new Set<string>();
 
   /** A folder that can't be listed keeps the leftovers, and nothing else. */
   readonly #walk: Walk;
-
-  /** What is no folder, in the place of a version's folder, by disk and path. */
-  readonly #misplaced = new Set<string>();
 
   /** The locks' stamp at the beginning: it changes when a commit is taken back, and what that replaced counts again. */
   #stamp = '';
@@ -93,16 +99,16 @@ class Sweep {
     const { context, session, view } = this.#operation;
     this.#stamp = await session.stamp();
     await this.#removeStaged();
-    await this.#findIdleVersions();
+    await this.#findIdle();
     await this.#walkBuckets();
     this.#kept.unshift(...this.#walk.unreadable.reasons());
     // A meta that can't be seen now may refer to any of the chunks: an offline disk's, or one that is damaged.
     const away = this.#lost === undefined ? view.offline : [...view.offline, this.#lost];
     if (away.length > 0) this.#kept.unshift(describeOffline(away));
-    if (this.#kept.length === 0 && this.#folders.size > 0 && !this.#dryRun)
+    if (this.#kept.length === 0 && this.#leftovers.size > 0 && !this.#dryRun)
       this.#kept.push(...(await flushDisks(context, view.online)));
     if (this.#kept.length === 0 && !this.#isUnsettled)
-      await forEachAtOnce(this.#folders, AT_ONCE, ([folder, disks]) => this.#removeLeftover(folder, disks));
+      await forEachAtOnce(this.#leftoversByUpload(), AT_ONCE, ([id, files]) => this.#removeLeftovers(id, files));
     if (this.#wasTakenBack) this.#kept.push('a commit was taken back or chunks were moved meanwhile; run gc again');
     return { ...this.#done, kept: this.#kept, failed: this.#failed };
   }
@@ -110,7 +116,7 @@ class Sweep {
   async #removeStaged(): Promise<void> {
     for (const disk of this.#operation.view.online) {
       for (const { name } of await this.#list(disk, STAGING_FOLDER)) {
-        if (this.#isIdle(name) && (await this.#remove(disk, STAGING_FOLDER, name))) this.#done.stagedFiles++;
+        if (this.#isIdle(name) && (await this.#remove(disk, `${STAGING_FOLDER}/${name}`))) this.#done.stagedFiles++;
       }
     }
   }
@@ -127,33 +133,37 @@ class Sweep {
 
   /** Nobody is at work on the id now; and since every operation mints its own, nobody will be. */
   #isIdle(id: string): boolean {
-    const name = lockName.version(id);
+    const name = lockName.upload(id);
     const { id: own, session } = this.#operation;
     if (id === own || !session.tryLock(name, 'exclusive')) return false;
     session.unlock(name);
     return true;
   }
 
-  async #findIdleVersions(): Promise<void> {
-    const busy = new Set<string>();
+  async #findIdle(): Promise<void> {
+    const uploads = new Map<string, boolean>();
+    const isIdle = (id: string): boolean => {
+      const known = uploads.get(id) ?? this.#isIdle(id);
+      uploads.set(id, known);
+      return known;
+    };
     for (const disk of this.#operation.view.online) {
-      for (const { name, isFolder } of await this.#list(disk, CHUNKS_FOLDER)) {
-        if (!isVersion(name) || busy.has(name)) continue;
-        const folder = `${CHUNKS_FOLDER}/${name}`;
-        if (!isFolder) this.#misplaced.add(`${disk.name}/${folder}`);
-        let disks = this.#folders.get(folder);
-        if (disks === undefined) {
-          if (!this.#isIdle(name)) {
-            busy.add(name);
-            continue;
+      const fanOuts = (await this.#list(disk, CHUNKS_FOLDER)).filter(
+        ({ name, isFolder }) => isFolder && isFanOut(name),
+      );
+      await forEachAtOnce(fanOuts, AT_ONCE, async ({ name: fanOut }) => {
+        try {
+          for (const { name } of await disk.list(`${CHUNKS_FOLDER}/${fanOut}`)) {
+            const path = `${CHUNKS_FOLDER}/${fanOut}/${name}`;
+            const id = uploadIdOf(shardFile(path));
+            if (id !== undefined && isIdle(id)) this.#leftovers.add(`${disk.name}/${path}`);
           }
-          disks = new Map();
-          this.#folders.set(folder, disks);
+        } catch (error) {
+          this.#fail(error);
         }
-        disks.set(disk, new Set());
-      }
+      });
     }
-    this.#done.inUse = busy.size;
+    for (const known of uploads.values()) if (!known) this.#done.inUse++;
   }
 
   async #walkBuckets(): Promise<void> {
@@ -199,18 +209,28 @@ class Sweep {
     if (outcome === 'removed') this.#done.tombstones++;
     if (problem !== undefined && !isKept) this.#kept.push(problem);
     for (const meta of live) {
-      const disks = this.#folders.get(meta.directory);
-      for (const { disk: name, file } of [...meta.chunks, ...meta.parity]) {
-        for (const [disk, files] of disks ?? []) if (disk.name === name) files.add(file).add(file + SET_ASIDE);
+      for (const { disk, file } of [...meta.chunks, ...meta.parity]) {
+        this.#leftovers.delete(`${disk}/${file}`);
+        this.#leftovers.delete(`${disk}/${file}${SET_ASIDE}`);
       }
     }
   }
 
-  async #removeLeftover(folder: string, disks: Map<Disk, Set<string>>): Promise<void> {
+  #leftoversByUpload(): Map<string, Leftover[]> {
+    const disks = new Map(this.#operation.view.online.map((disk) => [disk.name, disk]));
+    const leftovers = [...this.#leftovers].map((place) => {
+      const end = place.indexOf('/');
+      const path = place.slice(end + 1);
+      return { disk: must(disks.get(place.slice(0, end)), 'disk of a leftover'), path, file: shardFile(path) };
+    });
+    return byUpload(leftovers);
+  }
+
+  async #removeLeftovers(id: string, leftovers: readonly Leftover[]): Promise<void> {
     throwIfAborted(this.#operation.signal);
     const { session } = this.#operation;
-    const lock = lockName.version(folder.slice(CHUNKS_FOLDER.length + 1));
-    // A reader may have come to this version since it was found idle, and lost it to a newer one while it reads.
+    const lock = lockName.upload(id);
+    // A reader may have come to a version with these chunks since they were found idle, and lost it to a newer one while it reads.
     if (!session.tryLock(lock, 'exclusive')) {
       this.#done.inUse++;
       return;
@@ -221,38 +241,30 @@ class Sweep {
         this.#wasTakenBack = true;
         return;
       }
-      for (const [disk, referred] of disks) {
-        try {
-          if (this.#misplaced.has(`${disk.name}/${folder}`)) {
-            // Where it stands in the way of chunks, heal sets it aside.
-            if (referred.size === 0) await this.#removeChunk(disk, CHUNKS_FOLDER, basename(folder));
-            continue;
-          }
-          const entries = await disk.list(folder);
-          const leftovers = entries.filter(({ name }) => !referred.has(name));
-          for (const { name } of leftovers) await this.#removeChunk(disk, folder, name);
-          if (!this.#dryRun && referred.size === 0) await disk.removeFolder(folder);
-        } catch (error) {
-          this.#fail(error);
-        }
-      }
+      for (const leftover of leftovers) await this.#removeLeftover(leftover);
     } finally {
       session.unlock(lock);
     }
   }
 
-  async #removeChunk(disk: Disk, folder: string, name: string): Promise<void> {
-    const size = (await disk.stat(`${folder}/${name}`))?.size ?? 0;
-    if (!(await this.#remove(disk, folder, name))) return;
-    this.#done.leftoverBytes += size;
+  async #removeLeftover({ disk, path }: Leftover): Promise<void> {
+    let found: FileStat | undefined;
+    try {
+      found = await disk.stat(path);
+    } catch (error) {
+      this.#fail(error);
+    }
+    // Another gc may have been faster.
+    if (found === undefined || !(await this.#remove(disk, path, { evenFolder: true }))) return;
+    this.#done.leftoverBytes += found.size;
     this.#done.leftoverChunks++;
   }
 
   /** Removes a file, or would, and tells whether it is gone. One that can't be removed must not keep the others. */
-  async #remove(disk: Disk, folder: string, name: string): Promise<boolean> {
+  async #remove(disk: Disk, path: string, how: Pick<RemoveOptions, 'evenFolder'> = {}): Promise<boolean> {
     if (this.#dryRun) return true;
     try {
-      await disk.remove(`${folder}/${name}`, { within: folder, durable: false, evenFolder: folder !== STAGING_FOLDER });
+      await disk.remove(path, { within: dirname(path), durable: false, ...how });
       return true;
     } catch (error) {
       this.#fail(error);
@@ -263,4 +275,9 @@ class Sweep {
   #fail(error: unknown): void {
     this.#failed.push(diskFault(error).message);
   }
+}
+
+/** What a file in a fan-out folder is called when it is not set aside. */
+function shardFile(path: string): string {
+  return path.endsWith(SET_ASIDE) ? path.slice(0, -SET_ASIDE.length) : path;
 }

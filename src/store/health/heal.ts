@@ -1,12 +1,12 @@
 import { dirname } from 'node:path/posix';
 import { Throttle } from '../../concurrency/throttle.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
-import { STAGING_FOLDER } from '../../disks/disk.ts';
+import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { diskFault, throwIfAborted } from '../../errors.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
 import { horizonKind } from '../../metadata/horizon.ts';
-import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
+import { CHUNKS_FOLDER, isFanOut } from '../../metadata/shard-file.ts';
 import { Blockade, type BlockedDocument } from './blocked.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { examine, examineDocuments } from './examine.ts';
@@ -149,6 +149,7 @@ class Healing {
       try {
         for (const folder of [CHUNKS_FOLDER, STAGING_FOLDER]) await disk.makeFolder(folder);
         await disk.syncFolder('.');
+        await this.#clearFanOuts(disk);
       } catch (error) {
         this.#fail(error);
       }
@@ -158,6 +159,20 @@ class Healing {
         // Metas that can't be seen are no answer, and those that are missing are one: that is decided when all are known.
         // What else is wrong with it, the walk will tell.
         if (diskFault(error).details.fault === 'blocked') this.#blockade.add(disk, ALL_BUCKETS);
+      }
+    }
+  }
+
+  /** What stands in the place of a fan-out folder keeps every 256th upload off the disk. One that is missing is made when it is needed. */
+  async #clearFanOuts(disk: Disk): Promise<void> {
+    for (const { name } of await disk.list(CHUNKS_FOLDER)) {
+      const folder = `${CHUNKS_FOLDER}/${name}`;
+      if (!isFanOut(name)) continue;
+      try {
+        await disk.list(folder);
+      } catch (error) {
+        diskFault(error);
+        while (await this.#obstacles.clear(disk, `${folder}/`));
       }
     }
   }
@@ -254,7 +269,7 @@ class Healing {
       throwIfAborted(signal);
       try {
         let mended = this.#count(await mend(context, bucket, key, options));
-        if (await this.#clearChunks(mended.health)) mended = this.#count(await mend(context, bucket, key, options));
+        if (await this.#openChunks(mended.health)) mended = this.#count(await mend(context, bucket, key, options));
         this.#failed.push(...mended.failed);
         return mended.health;
       } catch (error) {
@@ -270,16 +285,16 @@ class Healing {
     return mended;
   }
 
-  /** Makes way for the chunks that could not be read or written; tells whether it may work now. */
-  async #clearChunks(health: ObjectHealth | undefined): Promise<boolean> {
+  /** Opens chunks' files that could not be read; tells whether any was closed. */
+  async #openChunks(health: ObjectHealth | undefined): Promise<boolean> {
     const { online } = this.#view;
-    let isCleared = false;
+    let isOpened = false;
     for (const { part, disk: name, path, state } of health?.problems ?? []) {
       const disk = online.find((candidate) => candidate.name === name);
       if (part === 'meta' || state === 'leaving' || disk === undefined) continue;
-      if (await this.#obstacles.clearChunk(disk, path)) isCleared = true;
+      if (await this.#obstacles.openChunk(disk, path)) isOpened = true;
     }
-    return isCleared;
+    return isOpened;
   }
 
   async #report(health: ObjectHealth | undefined): Promise<void> {

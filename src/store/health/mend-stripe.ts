@@ -7,7 +7,7 @@ import type { ObjectMeta } from '../../metadata/meta.ts';
 import { nameShard, shardsOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { mustLeave } from './diagnosis.ts';
-import type { ShardFolder } from './shard-folder.ts';
+import type { ShardFiles } from './shard-files.ts';
 
 /** Decides where shards go that can't or shouldn't stay. */
 export interface Relocate {
@@ -51,18 +51,18 @@ export class StripeMender {
   readonly #context: StoreContext;
   readonly #meta: ObjectMeta;
   readonly #reader: ShardReader;
-  readonly #folder: ShardFolder;
+  readonly #files: ShardFiles;
   readonly #options: MendOptions;
 
   constructor(
     context: StoreContext,
-    { meta, reader, folder }: { meta: ObjectMeta; reader: ShardReader; folder: ShardFolder },
+    { meta, reader, files }: { meta: ObjectMeta; reader: ShardReader; files: ShardFiles },
     options: MendOptions,
   ) {
     this.#context = context;
     this.#meta = meta;
     this.#reader = reader;
-    this.#folder = folder;
+    this.#files = files;
     this.#options = options;
   }
 
@@ -165,10 +165,9 @@ export class StripeMender {
     let isWritten = false;
     try {
       await this.#options.relocate.wrote(disk, shard.size);
-      await this.#folder.write(disk, shard.file, bytes, disk.name === shard.disk);
+      await this.#files.write(disk, shard.file, bytes, disk.name === shard.disk);
       isWritten = true;
-      const path = `${this.#meta.directory}/${shard.file}`;
-      const written = await disk.read(path, { buffer, limit: shard.size, direct: true });
+      const written = await disk.read(shard.file, { buffer, limit: shard.size, direct: true });
       // What is compared with has matched its checksum.
       if (written?.equals(bytes) === true) return true;
       const message = `disk "${disk.name}" does not give back what was written to it: ${this.#nameOf(shard)}`;
@@ -176,7 +175,7 @@ export class StripeMender {
     } catch (error) {
       result.failed.push(diskFault(error).message);
       // Until it has been written, what lies there is not ours.
-      if (isWritten) await this.#folder.remove(disk, shard.file).catch(() => undefined);
+      if (isWritten) await this.#files.remove(disk, shard.file).catch(() => undefined);
       return false;
     } finally {
       pool.give(buffer);

@@ -8,9 +8,10 @@ import { lockName } from '../../locks/locks.ts';
 import { metaKind } from '../../metadata/catalog.ts';
 import { newestCopy } from '../../metadata/copies.ts';
 import { compareAge } from '../../metadata/document.ts';
-import { directoryId, isTombstone, makeObjectMeta, type ObjectMeta } from '../../metadata/meta.ts';
+import { isTombstone, makeObjectMeta, uploadIds, type ObjectMeta } from '../../metadata/meta.ts';
 import type { Address } from '../../metadata/names.ts';
 import { mayShow } from '../../metadata/publish.ts';
+import { byUpload } from '../../metadata/shard-file.ts';
 import { stripesOf, type ShardEntry, type Stripe } from '../../metadata/stripes.ts';
 import { mintVersion } from '../protocol/clock.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -20,7 +21,7 @@ import { healthWithoutMeta } from './examine.ts';
 import { diagnose, type ObjectHealth } from './diagnosis.ts';
 import { StripeMender, type MendedStripe, type MendOptions } from './mend-stripe.ts';
 import { holdVersion } from '../protocol/open-version.ts';
-import { ShardFolder } from './shard-folder.ts';
+import { ShardFiles } from './shard-files.ts';
 
 /** What was done to an object. */
 export interface Mended {
@@ -71,13 +72,12 @@ async function holdAlone(operation: Operation, address: Address): Promise<Object
   const { context, session, view, signal } = operation;
   for (;;) {
     const meta = await holdVersion(context, address, operation);
-    const [version, mending] = [lockName.version(directoryId(meta)), lockName.mend(directoryId(meta))];
+    const mending = lockName.mend(meta.version);
     await session.lock(mending, 'exclusive', signal);
     // Another mender may have moved chunks, or another upload have come, while we waited.
     const now = await readObjectMeta(context, view, address);
     if (now.version === meta.version) return now;
-    session.unlock(mending);
-    session.unlock(version);
+    for (const name of [mending, ...uploadIds(meta).map(lockName.upload)]) session.unlock(name);
   }
 }
 
@@ -88,7 +88,7 @@ class Mending {
   readonly #view: DiskView;
   readonly #options: MendOptions;
   readonly #mended: Mended;
-  readonly #folder: ShardFolder;
+  readonly #files: ShardFiles;
   #meta: ObjectMeta;
   #faults = new Map<string, StoreError>();
   readonly #repaired: ShardEntry[] = [];
@@ -101,7 +101,7 @@ class Mending {
     this.#meta = meta;
     this.#options = options;
     this.#mended = mended;
-    this.#folder = new ShardFolder(meta.directory, view.online, operation.durable);
+    this.#files = new ShardFiles(operation.context.folders, view.online, operation.durable);
   }
 
   async run(): Promise<Mended> {
@@ -109,7 +109,7 @@ class Mending {
     const batch = Math.max(LEAST_STRIPES, Math.ceil(stripes.length / MOST_BATCHES));
     for (let first = 0; first < stripes.length; first += batch)
       await this.#mendBatch(stripes.slice(first, first + batch));
-    await this.#folder.removeSetAside(this.#options.movesOnly ? this.#repaired : this.#faultless());
+    await this.#files.removeSetAside(this.#options.movesOnly ? this.#repaired : this.#faultless());
     const { session, signal } = this.#operation;
     const looking = { session, view: this.#view, signal };
     const health = await diagnose(this.#context, looking, this.#meta, ({ file }) => this.#faults.get(file));
@@ -118,7 +118,7 @@ class Mending {
 
   async #mendBatch(stripes: readonly Stripe[]): Promise<void> {
     const reader = new ShardReader(this.#meta, this.#view);
-    const version = { meta: this.#meta, reader, folder: this.#folder };
+    const version = { meta: this.#meta, reader, files: this.#files };
     const mender = new StripeMender(this.#context, version, this.#options);
     const done: MendedStripe[] = [];
     const waiting = stripes.values();
@@ -134,7 +134,7 @@ class Mending {
       }),
     ]);
     // What has been done counts, even if it was interrupted.
-    const unsynced = await this.#folder.sync();
+    const unsynced = await this.#files.sync();
     for (const stripe of done) condemn(stripe, unsynced);
     const moves = new Map(done.flatMap((stripe) => [...stripe.moves]));
     const isCommitted = moves.size === 0 || (await this.#commitMoves(moves));
@@ -218,11 +218,12 @@ class Mending {
   /** Removes files that the meta does not name. Whoever reads the version may be on the way to them: then they are left to `gc`. */
   async #removeIfIdle(shards: readonly { file: string; disk: string }[]): Promise<void> {
     const { session } = this.#operation;
-    const name = lockName.version(directoryId(this.#meta));
-    if (!session.tryLock(name, 'exclusive')) return;
-    const disks = this.#view.online.filter((disk) => shards.some((shard) => shard.disk === disk.name));
-    await removeChunks(disks, this.#meta.directory, shards);
-    await session.lock(name, 'shared');
+    for (const [id, files] of byUpload(shards)) {
+      const name = lockName.upload(id);
+      if (!session.tryLock(name, 'exclusive')) continue;
+      await removeChunks(this.#view.online, files);
+      await session.lock(name, 'shared');
+    }
   }
 }
 

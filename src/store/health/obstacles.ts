@@ -1,4 +1,3 @@
-import { dirname } from 'node:path/posix';
 import type { Disk, FileStat } from '../../disks/disk.ts';
 import { ignoreDiskFault, isDiskFault } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
@@ -38,12 +37,8 @@ export class Obstacles {
     }
   }
 
-  /** Makes a chunk's folder one again, and opens the chunk's file; tells whether there was anything to do. */
-  async clearChunk(disk: Disk, path: string): Promise<boolean> {
-    let isCleared = false;
-    while (await this.clear(disk, `${dirname(path)}/`)) isCleared = true;
-    if (isCleared) return true;
-    // What else stands in its place makes way when the chunk has been rebuilt.
+  /** Opens a chunk's file; tells whether there was anything to do. What else stands in its place makes way when the chunk has been rebuilt. */
+  async openChunk(disk: Disk, path: string): Promise<boolean> {
     return (await look(disk, path))?.isFile === true && (await this.clear(disk, path));
   }
 }

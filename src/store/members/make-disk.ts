@@ -7,7 +7,7 @@ import { StoreError } from '../../errors.ts';
 import { except } from '../../files/calls.ts';
 import type { Made } from '../../files/made.ts';
 import { BUCKETS_FOLDER } from '../../metadata/catalog.ts';
-import { CHUNKS_FOLDER } from '../../metadata/meta.ts';
+import { CHUNKS_FOLDER } from '../../metadata/shard-file.ts';
 import { linkTo } from './disk-links.ts';
 import type { DiskEntry, StoreDocument } from './store-document.ts';
 

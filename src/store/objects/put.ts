@@ -5,7 +5,7 @@ import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
 import { StoreError, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { metaKind } from '../../metadata/catalog.ts';
-import { CHUNK_SIZE, CHUNKS_FOLDER, makeObjectMeta, type ObjectMeta } from '../../metadata/meta.ts';
+import { CHUNK_SIZE, makeObjectMeta, type ObjectMeta } from '../../metadata/meta.ts';
 import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
 import { mayShow, type DiskFailure } from '../../metadata/publish.ts';
 import { checkRedundancy, parseRedundancy } from '../../metadata/redundancy.ts';
@@ -44,7 +44,7 @@ export interface PutResult {
  * Stores an object in one step: until its commit the previous version stays, and on any failure nothing of the new one.
  *
  * Order, which crash safety rests on: chunks durable, then the names of the chunks, then the metas, then the chunks of
- * the version before are removed. The upload holds its version's lock all the while, so `gc` knows it is at work.
+ * the version before are removed. The upload's id is locked all the while, so `gc` knows it is at work.
  */
 export async function put(
   context: StoreContext,
@@ -80,7 +80,7 @@ class Upload {
   async run(input: ChunkSource): Promise<PutResult> {
     const { context, session, id, view, durable, signal } = this.#operation;
     const { bucket, key } = this.#address;
-    const { members, concurrency, pool, budget } = context;
+    const { members, concurrency, pool, budget, folders } = context;
     const settings =
       (await context.buckets.unchanged(view, bucket)) ?? (await requireBucket(context, view, bucket)).document;
     const redundancy = this.#options.redundancy ?? settings.redundancy ?? members.document.redundancy;
@@ -88,7 +88,7 @@ class Upload {
     const disks = view.online.filter(({ name }) => belong.includes(name));
     const shape = checkRedundancy(redundancy, belong.length);
     const { onBytes } = this.#options;
-    const how = { id, redundancy: shape, belong, durable, concurrency, pool, budget, signal, onBytes };
+    const how = { id, redundancy: shape, belong, durable, concurrency, pool, budget, folders, signal, onBytes };
     const chunkWriter = new ChunkWriter(disks, how);
     try {
       const written = await chunkWriter.write(input);
@@ -101,7 +101,7 @@ class Upload {
       // Where some disk may show the meta, its chunks stay. One that was taken back may have been seen: whoever reads the
       // version finishes on it, and gc removes it later.
       const isShown = mayShow(error, metaKind(bucket, key).path);
-      if (!isShown && session.tryLock(lockName.version(id), 'exclusive')) await chunkWriter.discard();
+      if (!isShown && session.tryLock(lockName.upload(id), 'exclusive')) await chunkWriter.discard();
       throw error;
     }
   }
@@ -110,7 +110,7 @@ class Upload {
     written: WrittenChunks,
     redundancy: string,
   ): Promise<{ meta: ObjectMeta; offline: OfflineDisk[]; failures: DiskFailure[] }> {
-    const { session, id, signal } = this.#operation;
+    const { session, signal } = this.#operation;
     const { bucket, key } = this.#address;
     const locked = await this.#operation.lockKey(bucket, key);
     this.#loseChunks(written, locked);
@@ -125,7 +125,6 @@ class Upload {
       contentType: this.#options.contentType ?? 'application/octet-stream',
       chunkSize: CHUNK_SIZE,
       redundancy,
-      directory: `${CHUNKS_FOLDER}/${id}`,
       chunks,
       parity,
     });

@@ -1,4 +1,5 @@
 import { BufferPool } from '../../memory/buffer-pool.ts';
+import { FanOutFolders } from '../../chunks/fan-out-folders.ts';
 import { Budget } from '../../concurrency/budget.ts';
 import type { DiskSet, DiskView } from '../../disks/disk-set.ts';
 import type { Locks } from '../../locks/locks.ts';
@@ -26,6 +27,7 @@ export class StoreContext {
   /** The same for what streams have read before anybody has asked for it. It may lie there for ever, so nobody waits for it. */
   readonly ahead: Budget;
   readonly buckets = new BucketCache();
+  readonly folders = new FanOutFolders();
 
   constructor(members: Membership, locks: Locks, concurrency: number) {
     this.members = members;

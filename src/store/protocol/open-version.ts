@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { throwIfAborted } from '../../errors.ts';
 import { lockName, type LockSession } from '../../locks/locks.ts';
-import { directoryId, type ObjectMeta } from '../../metadata/meta.ts';
+import { uploadIds, type ObjectMeta } from '../../metadata/meta.ts';
 import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
 import type { StoreContext } from './context.ts';
 import { readObjectMeta } from './read-documents.ts';
@@ -27,8 +27,8 @@ const PAUSE_MS = 2;
  * Finds the newest version of an object and holds it.
  *
  * Between finding and holding, another process may have replaced the version and begun to remove its chunks. Who
- * removes holds the version's lock alone and does so only once a newer meta is committed; so when the version is still
- * the newest after we have its lock, its chunks are all there and will stay.
+ * removes those of an upload has its lock alone, and does so only once a newer meta is committed; so when the version is
+ * still the newest after we have the locks of all its uploads, its chunks are all there and will stay.
  */
 export async function openVersion(
   context: StoreContext,
@@ -49,7 +49,7 @@ export async function openVersion(
   }
 }
 
-/** Finds an object's newest version and locks it, shared, in the session. @throws NO_SUCH_KEY, … */
+/** Finds an object's newest version and locks its uploads, shared, in the session. @throws NO_SUCH_KEY, … */
 export async function holdVersion(
   context: StoreContext,
   address: Address,
@@ -57,15 +57,23 @@ export async function holdVersion(
 ): Promise<ObjectMeta> {
   let meta = await readObjectMeta(context, view, address, allowStale);
   for (;;) {
-    const name = lockName.version(directoryId(meta));
-    const held = session.tryLock(name, 'shared');
+    const names = uploadIds(meta).map(lockName.upload);
+    const held = tryLockAll(session, names);
     if (held && !session.effective) return meta;
     // Somebody is removing this very version, so a newer one is there or will be in a moment.
     if (!held) await sleep(PAUSE_MS);
     throwIfAborted(signal);
     const again = await readObjectMeta(context, view, address, allowStale);
     if (held && again.version === meta.version) return again;
-    if (held) session.unlock(name);
+    if (held) for (const name of names) session.unlock(name);
     meta = again;
   }
+}
+
+/** Takes all of the locks, shared, or none. */
+function tryLockAll(session: LockSession, names: readonly string[]): boolean {
+  const refused = names.findIndex((name) => !session.tryLock(name, 'shared'));
+  if (refused === -1) return true;
+  for (const name of names.slice(0, refused)) session.unlock(name);
+  return false;
 }

@@ -6,7 +6,7 @@ import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../../metadata/catalog.ts';
 import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
 import { formatDocument, type VersionedDocument } from '../../metadata/document.ts';
-import { directoryId, type Meta } from '../../metadata/meta.ts';
+import { uploadIds, type Meta } from '../../metadata/meta.ts';
 import { publish, PublishError, type DiskFailure, type PublishOptions } from '../../metadata/publish.ts';
 import { retract } from '../../metadata/retract.ts';
 import { mintId } from '../../metadata/version.ts';
@@ -43,7 +43,7 @@ export interface LockedBucket extends Locked<BucketDocument> {
 }
 
 /**
- * One operation that writes. Its id is locked as a version from its beginning to its end, so that what it stages, and the
+ * One operation that writes. Its id is locked as an upload from its beginning to its end, so that what it stages, and the
  * chunks that it writes under that id, are known to be in use. In between it locks what it is to change, and publishes or
  * retracts that. `view` is what it found at its beginning, and stays; what it locks comes with the disks as they are then.
  */
@@ -77,7 +77,7 @@ export class Operation {
     const session = await context.locks.open('write');
     try {
       const id = mintId();
-      await session.lock(lockName.version(id), 'shared');
+      await session.lock(lockName.upload(id), 'shared');
       const found = view ?? (await context.lookForWriting());
       const durable = (durability ?? context.durability) === 'fsync';
       return await work(new Operation(context, { session, id, view: found, durable, signal }));
@@ -120,10 +120,10 @@ export class Operation {
     return this.context.disks.narrow(this.view);
   }
 
-  /** Should a commit be taken back, the versions of before it count again: gc must not take them for dead meanwhile. */
+  /** Should a commit be taken back, the versions of before it count again: gc must not take their chunks for dead meanwhile. */
   async keepVersions(copies: readonly Copy<Meta>[]): Promise<void> {
-    for (const meta of objectVersions(copies))
-      await this.session.lock(lockName.version(directoryId(meta)), 'shared', this.signal);
+    for (const id of objectVersions(copies).flatMap(uploadIds))
+      await this.session.lock(lockName.upload(id), 'shared', this.signal);
   }
 
   /**

@@ -53,7 +53,7 @@ export async function requireBucket(
 export function objectVersions(copies: readonly Copy<Meta>[]): ObjectMeta[] {
   const versions = new Map<string, ObjectMeta>();
   for (const copy of copies) {
-    if (copy.state === 'valid' && !isTombstone(copy.document)) versions.set(copy.document.directory, copy.document);
+    if (copy.state === 'valid' && !isTombstone(copy.document)) versions.set(copy.document.version, copy.document);
   }
   return [...versions.values()];
 }

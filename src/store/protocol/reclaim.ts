@@ -1,6 +1,6 @@
 import { removeChunks } from '../../chunks/remove-chunks.ts';
 import { lockName } from '../../locks/locks.ts';
-import { directoryId } from '../../metadata/meta.ts';
+import { byUpload } from '../../metadata/shard-file.ts';
 import { objectVersions } from './read-documents.ts';
 import type { LockedKey, Operation } from './operation.ts';
 
@@ -9,11 +9,12 @@ import type { LockedKey, Operation } from './operation.ts';
  * reading stay for `gc`, as does everything that can't be removed now.
  */
 export async function reclaim({ session }: Operation, { view, copies }: LockedKey): Promise<void> {
-  for (const meta of objectVersions(copies)) {
-    const name = lockName.version(directoryId(meta));
+  const shards = objectVersions(copies).flatMap(({ chunks, parity }) => [...chunks, ...parity]);
+  for (const [id, files] of byUpload(shards)) {
+    const name = lockName.upload(id);
     if (!session.tryLock(name, 'exclusive')) continue;
     try {
-      await removeChunks(view.online, meta.directory, [...meta.chunks, ...meta.parity]);
+      await removeChunks(view.online, files);
     } finally {
       session.unlock(name);
     }

@@ -125,8 +125,7 @@ test('what cannot be read on the failing disk either keeps nobody from replacing
   const { store, objects } = await filled(3, '1+0');
   for (const meta of await metasOf(store)) {
     for (const shard of shardsIn(meta))
-      if (shard.disk === 'disk2')
-        fs.writeFileSync(path.join(store.root, 'disk2', meta.directory, shard.file), 'bad sectors');
+      if (shard.disk === 'disk2') fs.writeFileSync(path.join(store.root, 'disk2', shard.file), 'bad sectors');
   }
   expect(await store.replaceDisk('disk2', tempFolder(), { failing: true })).toBe(true);
   expect(await store.heal()).toMatchObject({ lost: objects.size, joined: ['disk2'] });

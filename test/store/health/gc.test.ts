@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
+import { chunkFile, fanOutOf } from '../../../src/metadata/shard-file.ts';
 import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import type { GcReport, ObjectStore } from '../../../src/index.ts';
 import { gc } from '../../../src/store/health/gc.ts';
-import { chunkPath, metaCopies, MIB, newStore, objectFiles, read, takeAway, tree } from '../../support/store.ts';
+import { chunkPath, forge, metaCopies, MIB, newStore, objectFiles, read, takeAway, tree } from '../../support/store.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { contextOf } from '../../support/context.ts';
 import { NOTHING_TO_DO } from '../../support/gc.ts';
@@ -20,13 +22,13 @@ function freshVersion(): string {
 /** What uploads that died leave: chunks that no meta refers to, on two disks, and a staged meta on each. */
 function leaveLeftovers(store: ObjectStore): void {
   const id = freshVersion();
-  for (const [disk, files] of [
-    ['disk1', ['000000.chunk', '000002.chunk']],
-    ['disk3', ['000001.chunk']],
+  for (const [disk, orders] of [
+    ['disk1', [0, 2]],
+    ['disk3', [1]],
   ] as const) {
-    fs.mkdirSync(path.join(store.root, disk, 'chunks', id));
-    for (const file of files)
-      fs.writeFileSync(path.join(store.root, disk, 'chunks', id, file), seededBytes(1000, file));
+    fs.mkdirSync(path.join(store.root, disk, fanOutOf(id)), { recursive: true });
+    for (const order of orders)
+      fs.writeFileSync(path.join(store.root, disk, chunkFile(id, order)), seededBytes(1000, order));
   }
   for (const disk of ['disk1', 'disk2', 'disk3'])
     fs.writeFileSync(path.join(store.root, disk, 'tmp', freshVersion()), '{"half": ');
@@ -44,18 +46,18 @@ test('in a store where nothing is left over, gc finds nothing and changes nothin
 test('leftover chunks and staged files are counted and removed, and nothing else', async () => {
   const store = await newStore();
   for (const key of ['a', 'b/c']) await store.put('bucket', key, seededBytes(2 * MIB, key));
-  const before = tree(store.root);
+  const before = objectFiles(store);
   leaveLeftovers(store);
   leaveLeftovers(store);
   expect(await store.gc()).toEqual({ ...NOTHING_TO_DO, leftoverChunks: 6, leftoverBytes: 6000, stagedFiles: 6 });
-  expect(tree(store.root)).toEqual(before);
+  expect(objectFiles(store)).toEqual(before);
 });
 
-test('an empty folder of a version, and folders of keys that lead to nothing, are removed', async () => {
+test('folders of keys that lead to nothing are removed; an empty fan-out folder stays', async () => {
   const store = await newStore();
   await store.put('bucket', 'a/b', Buffer.from('x'));
+  fs.mkdirSync(path.join(store.root, 'disk2', fanOutOf(freshVersion())), { recursive: true });
   const before = tree(store.root);
-  fs.mkdirSync(path.join(store.root, 'disk2/chunks', freshVersion()));
   fs.mkdirSync(path.join(store.root, 'disk2/buckets/bucket/a/c'));
   fs.mkdirSync(path.join(store.root, 'disk1/buckets/bucket/deep/er/still'), { recursive: true });
   fs.mkdirSync(path.join(store.root, 'disk3/buckets/half-made'));
@@ -68,9 +70,8 @@ test('a chunk beside the ones that a meta refers to is a leftover, and so is a r
   const { meta } = await store.put('bucket', 'key', seededBytes(3 * MIB, 'x'));
   const before = tree(store.root);
   const first = chunkPath(store, meta, 0);
-  fs.copyFileSync(first, path.join(path.dirname(first), '000009.chunk'));
-  const elsewhere = path.dirname(chunkPath(store, meta, 1));
-  fs.copyFileSync(first, path.join(elsewhere, '000000.chunk'));
+  fs.copyFileSync(first, first.replace('.000000.', '.000009.'));
+  fs.copyFileSync(first, path.join(path.dirname(chunkPath(store, meta, 1)), path.basename(first)));
   expect(await store.gc()).toMatchObject({ leftoverChunks: 2, leftoverBytes: 2 * MIB });
   expect(tree(store.root)).toEqual(before);
 });
@@ -79,8 +80,8 @@ test('what cannot be removed is named as failed, and does not keep the rest from
   const store = await newStore();
   await store.put('bucket', 'key', seededBytes(MIB, 'x'));
   leaveLeftovers(store);
-  const stuck = `chunks/${freshVersion()}/000000.chunk`;
-  fs.mkdirSync(path.join(store.root, 'disk2', path.dirname(stuck)));
+  const stuck = chunkFile(freshVersion(), 0);
+  fs.mkdirSync(path.join(store.root, 'disk2', path.dirname(stuck)), { recursive: true });
   fs.writeFileSync(path.join(store.root, 'disk2', stuck), 'x');
   const fault: PlannedFault = { operation: 'remove', path: stuck, effect: { kind: 'fail', errno: 'EIO' } };
   const context = await contextOf(store, (disk) => (disk.name === 'disk2' ? new FaultyDisk(disk, [fault]) : disk));
@@ -90,15 +91,109 @@ test('what cannot be removed is named as failed, and does not keep the rest from
   expect(fs.existsSync(path.join(store.root, 'disk2', stuck))).toBe(true);
 });
 
-test('things in the chunks folder that are no version are left alone', async () => {
+test('what has not the name of a chunk, or not in its place, is left alone', async () => {
   const store = await newStore();
-  for (const name of ['notes', 'lost+found', randomUUID()]) {
-    fs.mkdirSync(path.join(store.root, 'disk1/chunks', name));
-    fs.writeFileSync(path.join(store.root, 'disk1/chunks', name, 'file'), 'x');
+  const chunks = path.join(store.root, 'disk1/chunks');
+  const name = path.basename(chunkFile(freshVersion(), 0));
+  const id = name.slice(0, 36);
+  const fanOut = path.join(store.root, 'disk1', fanOutOf(id));
+  const another = path.join(chunks, id.endsWith('00') ? '01' : '00');
+  const strangers = [
+    ...['notes', 'lost+found', randomUUID(), freshVersion(), '0', 'A0', '0a0'].map((folder) =>
+      path.join(chunks, folder, name),
+    ),
+    ...['notes', `.${name}.corrupt`, `${name}.tmp`, `${name}.corrupt.corrupt`, `x${name}`, `${id}.00000.chunk`].map(
+      (file) => path.join(fanOut, file),
+    ),
+    ...[`${id}.000000.parity`, `${id}.000000`, `${randomUUID()}.000000.chunk`].map((file) => path.join(fanOut, file)),
+    path.join(another, name),
+    path.join(fanOut, 'folder', name),
+  ];
+  for (const file of strangers) {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, 'x');
   }
+  fs.writeFileSync(path.join(chunks, 'ff'.replace(id.slice(-2), 'ee')), 'no folder');
   const before = tree(store.root);
-  await store.gc();
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
   expect(tree(store.root)).toEqual(before);
+});
+
+test('what stands under the name of a leftover chunk goes, whatever it is, and nothing that it leads to', async () => {
+  const store = await newStore();
+  const elsewhere = path.join(path.dirname(store.root), 'elsewhere');
+  fs.mkdirSync(elsewhere);
+  fs.writeFileSync(path.join(elsewhere, 'mine'), 'mine');
+  const id = freshVersion();
+  fs.mkdirSync(path.join(store.root, 'disk1', fanOutOf(id)), { recursive: true });
+  const [link = '', folder = '', aside = ''] = [chunkFile(id, 0), chunkFile(id, 1), `${chunkFile(id, 2)}.corrupt`].map(
+    (file) => path.join(store.root, 'disk1', file),
+  );
+  fs.symlinkSync(elsewhere, link);
+  fs.mkdirSync(path.join(folder, 'deep'), { recursive: true });
+  fs.writeFileSync(aside, 'aside');
+  expect((await store.gc({ dryRun: true })).leftoverChunks).toBe(3);
+  expect(await store.gc()).toMatchObject({ leftoverChunks: 3, kept: [], failed: [] });
+  expect(fs.readdirSync(path.dirname(link))).toEqual([]);
+  expect(fs.readdirSync(elsewhere)).toEqual(['mine']);
+});
+
+test('a link in the place of a fan-out folder leads gc nowhere', async () => {
+  const store = await newStore();
+  const id = freshVersion();
+  const elsewhere = path.join(path.dirname(store.root), 'elsewhere');
+  fs.mkdirSync(elsewhere);
+  fs.writeFileSync(path.join(elsewhere, path.basename(chunkFile(id, 0))), 'mine');
+  fs.symlinkSync(elsewhere, path.join(store.root, 'disk1', fanOutOf(id)));
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  expect(fs.readdirSync(elsewhere)).toHaveLength(1);
+});
+
+test('what has been set aside for a chunk that a meta refers to stays until it is mended', async () => {
+  const store = await newStore();
+  const { meta } = await store.put('bucket', 'key', seededBytes(MIB, 'x'));
+  fs.renameSync(chunkPath(store, meta, 0), `${chunkPath(store, meta, 0)}.corrupt`);
+  const before = tree(store.root);
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  expect(tree(store.root)).toEqual(before);
+});
+
+test('the chunks of several uploads that one meta refers to stay, and go with it', async () => {
+  const store = await newStore();
+  const { meta } = await store.put('bucket', 'key', seededBytes(3 * MIB, 'x'));
+  const id = freshVersion();
+  const from = chunkPath(store, meta, 1);
+  const file = chunkFile(id, 7);
+  const to = path.join(store.root, meta.chunks[1]?.disk ?? '', file);
+  fs.mkdirSync(path.dirname(to), { recursive: true });
+  fs.renameSync(from, to);
+  for (const copy of metaCopies(store, 'key'))
+    forge(copy.file, (document) => {
+      document['chunks'] = meta.chunks.map((chunk) => (chunk.order === 1 ? { ...chunk, file } : chunk));
+    });
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  // A reader has the locks of both uploads.
+  const { body } = await store.get('bucket', 'key');
+  await store.put('bucket', 'key', Buffer.from('new'));
+  expect(await store.gc()).toMatchObject({ leftoverChunks: 0, inUse: 2 });
+  expect(seededBytes(3 * MIB, 'x').equals(await buffer(body))).toBe(true);
+  let report = await store.gc();
+  while (report.inUse > 0) report = await store.gc();
+  expect(objectFiles(store).filter((name) => name.includes('/chunks/'))).toHaveLength(1);
+  expect(fs.existsSync(to)).toBe(false);
+});
+
+test('an object of no bytes has nothing to be held, kept or removed: it is read, overwritten, healed and deleted as any other', async () => {
+  const store = await newStore();
+  await store.put('bucket', 'key', Buffer.alloc(0));
+  const { body } = await store.get('bucket', 'key');
+  expect(await store.heal()).toMatchObject({ objects: 1, whole: 1, failed: [] });
+  await store.put('bucket', 'key', Buffer.from('x'));
+  expect((await buffer(body)).length).toBe(0);
+  await store.put('bucket', 'key', Buffer.alloc(0));
+  expect(await store.gc()).toEqual(NOTHING_TO_DO);
+  await store.delete('bucket', 'key');
+  expect(objectFiles(store)).toEqual([]);
 });
 
 test('copies that differ, because a commit died half-way, agree on the newest afterwards', async () => {
@@ -225,22 +320,4 @@ test('gc in a loop beside uploads, overwrites and deletes never takes a byte of 
   const kept = objectFiles(store);
   expect(await store.gc()).toEqual(NOTHING_TO_DO);
   expect(objectFiles(store)).toEqual(kept);
-});
-
-test('what is no folder, in the place of the chunks of a version that nothing refers to, goes with the leftovers; where chunks belong it stays', async () => {
-  const store = await newStore(3, { redundancy: '1+2' });
-  const { meta } = await store.put('bucket', 'key', Buffer.from('x'));
-  const leftover = path.join(store.root, 'disk1/chunks', freshVersion());
-  const needed = path.join(store.root, 'disk2', meta.directory);
-  const elsewhere = path.join(path.dirname(store.root), 'elsewhere');
-  fs.mkdirSync(elsewhere);
-  fs.writeFileSync(path.join(elsewhere, 'mine'), 'mine');
-  fs.symlinkSync(elsewhere, leftover);
-  fs.rmSync(needed, { recursive: true });
-  fs.symlinkSync(elsewhere, needed);
-  expect((await store.gc({ dryRun: true })).leftoverChunks).toBe(1);
-  expect(await store.gc()).toMatchObject({ leftoverChunks: 1, kept: [], failed: [] });
-  expect(fs.lstatSync(needed).isSymbolicLink()).toBe(true);
-  expect(fs.existsSync(leftover)).toBe(false);
-  expect(fs.readdirSync(elsewhere)).toEqual(['mine']);
 });

@@ -33,7 +33,7 @@ test.each(Object.keys(COMPANY))(
       const { meta } = await store.put('bucket', key, bytes);
       for (const { chunks, parity } of stripesOf(meta)) {
         const shard = dice.pick([...chunks, ...parity]);
-        harmShard(store, meta, shard, dice.pick(['gone', 'with a bit flipped', 'cut short'] as const));
+        harmShard(store, shard, dice.pick(['gone', 'with a bit flipped', 'cut short'] as const));
       }
     }
     const state = { isOver: false, turns: 0 };

@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import { FaultyDisk, type PlannedFault } from '../../support/faulty-disk.ts';
 import { stripesOf, type ObjectHealth, type ObjectStore, type ShardEntry } from '../../../src/index.ts';
+import { uploadIds } from '../../../src/metadata/meta.ts';
 import { heal } from '../../../src/store/health/heal.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { contextOf } from '../../support/context.ts';
@@ -51,7 +52,7 @@ test('a folder that stands where a chunk should be makes way for it, with all th
   const { store, objects } = await filled(3, '1+1', [MIB + 1]);
   const meta = await store.head('bucket', 'key 0');
   const [shard] = meta.chunks;
-  const place = shardPath(store, meta, shard ?? expect.fail());
+  const place = shardPath(store, shard ?? expect.fail());
   fs.rmSync(place);
   fs.mkdirSync(path.join(place, 'deep'), { recursive: true });
   fs.writeFileSync(path.join(place, 'deep', 'file'), 'x');
@@ -81,7 +82,7 @@ test.each(KINDS)(
         const meta = await store.head('bucket', key);
         for (const { chunks, parity: rows } of stripesOf(meta)) {
           for (const shard of dice.some([...chunks, ...rows], parity)) {
-            harmShard(store, meta, shard, harm);
+            harmShard(store, shard, harm);
             harmed++;
             bytes += shard.size;
             hurt.add(shard.disk);
@@ -119,14 +120,14 @@ test.each(KINDS)(
 test('chunks that are exchanged, chunks that are folders, and a whole folder of chunks that is gone are rebuilt', async () => {
   const { store, objects } = await filled(5, '2+2', [5 * MIB, 3 * MIB + 1, 10]);
   const meta = await store.head('bucket', 'key 0');
-  const [one, two] = [meta.chunks[0], meta.chunks[1]].map((chunk) => shardPath(store, meta, chunk as ShardEntry));
+  const [one, two] = [meta.chunks[0], meta.chunks[1]].map((chunk) => shardPath(store, chunk as ShardEntry));
   const bytes = fs.readFileSync(one ?? '');
   fs.copyFileSync(two ?? '', one ?? '');
   fs.writeFileSync(two ?? '', bytes);
   const other = await store.head('bucket', 'key 1');
-  fs.rmSync(path.join(store.root, other.chunks[0]?.disk ?? '', other.directory), { recursive: true });
+  fs.rmSync(path.dirname(shardPath(store, other.chunks[0] as ShardEntry)), { recursive: true });
   const small = await store.head('bucket', 'key 2');
-  const folder = shardPath(store, small, small.chunks[0] as ShardEntry);
+  const folder = shardPath(store, small.chunks[0] as ShardEntry);
   fs.rmSync(folder);
   fs.mkdirSync(folder);
   expect(await store.heal()).toMatchObject({ objects: 3, whole: 3, failed: [] });
@@ -187,13 +188,12 @@ test('objects that are lost are named one by one, with their bytes, and the othe
   for (const key of ['key 1', 'key 2']) {
     const meta = await store.head('bucket', key);
     const stripe = stripesOf(meta)[1];
-    for (const shard of stripe?.chunks ?? [])
-      harmShard(store, meta, shard, key === 'key 1' ? 'gone' : 'with a bit flipped');
+    for (const shard of stripe?.chunks ?? []) harmShard(store, shard, key === 'key 1' ? 'gone' : 'with a bit flipped');
   }
   const ok = await store.head('bucket', 'key 3');
-  harmShard(store, ok, ok.parity[0] as ShardEntry, 'gone');
-  const lostFiles = (): string[] => tree(store.root).filter((line) => line.includes(lostDirectory));
-  const lostDirectory = (await store.head('bucket', 'key 2')).directory;
+  harmShard(store, ok.parity[0] as ShardEntry, 'gone');
+  const lostFiles = (): string[] => tree(store.root).filter((line) => line.includes(lostId));
+  const [lostId = ''] = uploadIds(await store.head('bucket', 'key 2'));
   const before = lostFiles();
   const lost: ObjectHealth[] = [];
   const report = await store.heal({
@@ -238,28 +238,28 @@ test('a bad chunk is set aside before it is replaced, and stays aside until a re
   const meta = await store.head('bucket', 'key 0');
   const [chunk, other] = meta.chunks;
   if (chunk === undefined || other === undefined) throw new Error('no chunk');
-  harmShard(store, meta, chunk, 'with a bit flipped');
-  const bad = fs.readFileSync(shardPath(store, meta, chunk));
+  harmShard(store, chunk, 'with a bit flipped');
+  const bad = fs.readFileSync(shardPath(store, chunk));
   const file = new RegExp(`${chunk.file.replace('.', '\\.')}$`);
   const report = await healWith(store, chunk.disk, [
     { operation: 'create', path: file, effect: { kind: 'fail', errno: 'ENOSPC' } },
   ]);
   expect(report).toMatchObject({ degraded: 1, whole: 0, rebuilt: 0 });
   expect(report.failed.length).toBe(1);
-  const aside = `${shardPath(store, meta, chunk)}.corrupt`;
+  const aside = `${shardPath(store, chunk)}.corrupt`;
   expect(fs.readFileSync(aside).equals(bad)).toBe(true);
   await expectAll(store, objects);
   expect(await store.gc()).toEqual(NOTHING_TO_DO);
   expect(fs.existsSync(aside)).toBe(true);
 
   // As long as the object is lost it stays: it may hold the only bytes that are left.
-  const rest = fs.readFileSync(shardPath(store, meta, other));
-  fs.rmSync(shardPath(store, meta, other));
+  const rest = fs.readFileSync(shardPath(store, other));
+  fs.rmSync(shardPath(store, other));
   expect(await store.heal()).toMatchObject({ lost: 1 });
   await store.gc();
   expect(fs.readFileSync(aside).equals(bad)).toBe(true);
 
-  fs.writeFileSync(shardPath(store, meta, other), rest);
+  fs.writeFileSync(shardPath(store, other), rest);
   expect(await store.heal()).toMatchObject({ whole: 1, rebuilt: 1, failed: [] });
   expect(setAside(store)).toEqual([]);
   await expectWhole(store);
@@ -270,7 +270,7 @@ test('what is set aside goes with the object when that is deleted', async () => 
   const meta = await store.head('bucket', 'key 0');
   const [chunk] = meta.chunks;
   if (chunk === undefined) throw new Error('no chunk');
-  harmShard(store, meta, chunk, 'with a bit flipped');
+  harmShard(store, chunk, 'with a bit flipped');
   await healWith(store, chunk.disk, [{ operation: 'create', effect: { kind: 'fail', errno: 'ENOSPC' } }]);
   expect(setAside(store).length).toBe(1);
   await store.delete('bucket', 'key 0');
@@ -298,7 +298,7 @@ test('what a disk gives back wrong right after it was written is not called heal
   const meta = await store.head('bucket', 'key 0');
   const [chunk] = meta.chunks;
   if (chunk === undefined) throw new Error('no chunk');
-  harmShard(store, meta, chunk, 'gone');
+  harmShard(store, chunk, 'gone');
   const damage = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte, at) => (at === 9 ? byte ^ 1 : byte)));
   const report = await healWith(store, chunk.disk, [
     { operation: 'read', path: /\.chunk$/, nth: 2, effect: { kind: 'damage', damage } },
@@ -312,9 +312,9 @@ test('what a disk gives back wrong right after it was written is not called heal
 test('a dry run tells what verify tells, and changes nothing', async () => {
   const { store } = await filled(5, '2+2', [3 * MIB, 2 * MIB, 10, MIB]);
   const [first, second] = [await store.head('bucket', 'key 0'), await store.head('bucket', 'key 1')];
-  harmShard(store, first, first.chunks[0] as ShardEntry, 'gone');
-  harmShard(store, first, first.parity[0] as ShardEntry, 'with a bit flipped');
-  for (const shard of shardsIn(second).slice(0, 3)) harmShard(store, second, shard, 'cut short');
+  harmShard(store, first.chunks[0] as ShardEntry, 'gone');
+  harmShard(store, first.parity[0] as ShardEntry, 'with a bit flipped');
+  for (const shard of shardsIn(second).slice(0, 3)) harmShard(store, shard, 'cut short');
   fs.rmSync(metaCopies(store, 'key 2')[1]?.file ?? '');
   const back = takeAway(store, 'disk4');
   await store.delete('bucket', 'key 3');
@@ -335,7 +335,7 @@ test('only the bucket, or the keys of it, that are asked for are healed', async 
   for (const bucket of ['bucket', 'second']) {
     for (const key of ['a/1', 'a/2', 'b']) {
       const { meta } = await store.put(bucket, key, Buffer.from(key));
-      harmShard(store, meta, meta.chunks[0] as ShardEntry, 'gone');
+      harmShard(store, meta.chunks[0] as ShardEntry, 'gone');
     }
   }
   const state = async (): Promise<string[]> => {
@@ -367,7 +367,7 @@ test('objects with the least redundancy left come first, and then the others', a
   for (const [kind, gone] of Object.entries(kinds)) {
     for (let index = 0; index < count; index++) {
       const { meta } = await store.put('bucket', `${kind} ${index}`, Buffer.from(kind));
-      for (const shard of shardsIn(meta).slice(0, gone)) harmShard(store, meta, shard, 'gone');
+      for (const shard of shardsIn(meta).slice(0, gone)) harmShard(store, shard, 'gone');
     }
   }
   const order: string[] = [];
@@ -383,7 +383,7 @@ test('objects with the least redundancy left come first, and then the others', a
 test('a rate is kept to, and a total is told beforehand', async () => {
   const { store } = await filled(5, '2+1', [3 * MIB, 10]);
   const meta = await store.head('bucket', 'key 0');
-  for (const shard of shardsIn(meta).slice(1, 2)) harmShard(store, meta, shard, 'gone');
+  for (const shard of shardsIn(meta).slice(1, 2)) harmShard(store, shard, 'gone');
   const state = { total: -1, bytes: 0 };
   const report = await store.heal({
     rate: 1024 * MIB,
@@ -401,7 +401,7 @@ test('a heal that is aborted again and again gets to its end, and never makes an
   const { store, objects } = await filled(5, '2+1', [4 * MIB, 4 * MIB, 4 * MIB]);
   for (const key of objects.keys()) {
     const meta = await store.head('bucket', key);
-    for (const { chunks } of stripesOf(meta)) harmShard(store, meta, chunks[0] as ShardEntry, 'with a bit flipped');
+    for (const { chunks } of stripesOf(meta)) harmShard(store, chunks[0] as ShardEntry, 'with a bit flipped');
   }
   let aborted = 0;
   for (let turn = 0; ; turn++) {
@@ -437,7 +437,7 @@ test('with a disk away heal does what it can, says what it cannot, and finishes 
   const meta = await store.head('bucket', 'key 0');
   const back = takeAway(store, 'disk2');
   const here = shardsIn(meta).filter(({ disk }) => disk !== 'disk2');
-  for (const shard of here.slice(0, 1)) harmShard(store, meta, shard, 'gone');
+  for (const shard of here.slice(0, 1)) harmShard(store, shard, 'gone');
   const report = await store.heal();
   expect(report).toMatchObject({ objects: 2, degraded: 2, rebuilt: 1 });
   expect(report.gc?.kept[0]).toContain('disk2');

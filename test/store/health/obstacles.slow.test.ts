@@ -29,7 +29,11 @@ async function filled(): Promise<Filled> {
 
 function chunkOnDisk1({ meta }: Filled): string {
   const shard = [...meta.chunks, ...meta.parity].find(({ disk }) => disk === 'disk1') ?? expect.fail();
-  return `${meta.directory}/${shard.file}`;
+  return shard.file;
+}
+
+function fanOutOnDisk1(given: Filled): string {
+  return path.dirname(chunkOnDisk1(given));
 }
 
 /** Puts something in the place of a file or folder of `disk1`. */
@@ -98,7 +102,7 @@ describe.each(NO_FOLDERS)('$what in the place of a folder', ({ make }) => {
     ['of a bucket', () => 'buckets/bucket', 'disk1/buckets/.bucket.corrupt'],
     ['of keys', () => 'buckets/bucket/deep', 'disk1/buckets/bucket/.deep.corrupt'],
     ['of all chunks', () => 'chunks', 'disk1/.chunks.corrupt'],
-    ['of a version', ({ meta }: Filled) => meta.directory, undefined],
+    ['of some chunks', fanOutOnDisk1, undefined],
     ['for staged files', () => 'tmp', 'disk1/.tmp.corrupt'],
   ] as const)(
     '%s is set aside by heal, and everything is whole again; nothing that it leads to is touched',
@@ -230,7 +234,7 @@ describe('what its owner may not even read', () => {
     ['a meta', () => 'buckets/bucket/deep/key.meta.json'],
     ['the document of a bucket', () => 'buckets/bucket/.bucket.json'],
     ['the folder of all chunks', () => 'chunks'],
-    ['the folder of a version', ({ meta }: Filled) => meta.directory],
+    ['a folder of chunks', fanOutOnDisk1],
     ['a chunk', (given: Filled) => chunkOnDisk1(given)],
     ['the folder for staged files', () => 'tmp'],
   ] as const)('%s is mended by heal, and nothing of it is lost', async (_, placeOf) => {
@@ -251,9 +255,9 @@ describe('what its owner may not even read', () => {
     await asNobody(async () => {
       const store = await newStore(3);
       await store.put('bucket', 'key', seededBytes(3 * MIB, 'all'));
-      const { directory, chunks } = await store.head('bucket', 'key');
-      const file = path.join(store.root, chunks[0]?.disk ?? '', directory, chunks[0]?.file ?? '');
-      const folder = path.join(store.root, chunks[1]?.disk ?? '', directory);
+      const [first, second] = (await store.head('bucket', 'key')).chunks;
+      const file = path.join(store.root, first?.disk ?? '', first?.file ?? '');
+      const folder = path.dirname(path.join(store.root, second?.disk ?? '', second?.file ?? ''));
       fs.chmodSync(file, 0);
       fs.chmodSync(folder, 0);
       expect((await failure(read(store, 'key'))).code).toBe('CHUNK_UNAVAILABLE');

@@ -94,8 +94,8 @@ test.each(SHARD_HARMS)(
     const parity = meta.parity.find(({ protects, row }) => protects.includes(3) && row === 1);
     const chunk = meta.chunks[0];
     if (parity === undefined || chunk === undefined) throw new Error('no such shard');
-    harmShard(store, meta, chunk, harm);
-    harmShard(store, meta, parity, harm);
+    harmShard(store, chunk, harm);
+    harmShard(store, parity, harm);
     const health = await one(store);
     expect(health).toMatchObject({
       bucket: 'bucket',
@@ -109,8 +109,8 @@ test.each(SHARD_HARMS)(
     });
     const state = SHARD_HARM[harm];
     expect(health.problems.map(({ reason, ...problem }) => problem)).toEqual([
-      { part: 'chunk', disk: chunk.disk, path: `${meta.directory}/${chunk.file}`, state },
-      { part: 'parity', disk: parity.disk, path: `${meta.directory}/${parity.file}`, state },
+      { part: 'chunk', disk: chunk.disk, path: chunk.file, state },
+      { part: 'parity', disk: parity.disk, path: parity.file, state },
     ]);
     expect(health.problems[0]?.reason).toContain(`chunk 0 of bucket/key on disk "${chunk.disk}"`);
     expect(health.problems[1]?.reason).toContain(`parity 1 of chunks 2-3 of bucket/key on disk "${parity.disk}"`);
@@ -124,7 +124,7 @@ test.each(SHARD_HARMS)(
 test('a folder in the place of a chunk is a problem like any other', async () => {
   const store = await newStore(3, { redundancy: '1+1' });
   const { meta } = await store.put('bucket', 'key', Buffer.from('x'));
-  const chunk = path.join(store.root, meta.chunks[0]?.disk ?? '', meta.directory, meta.chunks[0]?.file ?? '');
+  const chunk = path.join(store.root, meta.chunks[0]?.disk ?? '', meta.chunks[0]?.file ?? '');
   fs.rmSync(chunk);
   fs.mkdirSync(chunk);
   expect(await one(store)).toMatchObject({ state: 'degraded', survives: 0 });
@@ -139,7 +139,7 @@ test('how many more losses an object survives is that of its weakest stripe, and
     const { chunks, parity } = stripes[stripe] ?? { chunks: [], parity: [] };
     for (const place of places) {
       const shard = [...chunks, ...parity][place];
-      if (shard !== undefined) harmShard(store, meta, shard, place % 2 === 0 ? 'gone' : 'with a bit flipped');
+      if (shard !== undefined) harmShard(store, shard, place % 2 === 0 ? 'gone' : 'with a bit flipped');
     }
   };
   expect(await one(store)).toMatchObject({ state: 'whole', survives: 2 });
@@ -165,7 +165,7 @@ test('how many more losses an object survives is that of its weakest stripe, and
 test('parity alone that is gone loses no byte', async () => {
   const store = await newStore(4, { redundancy: '2+2' });
   const { meta } = await store.put('bucket', 'key', seededBytes(2 * MIB, 'parity'));
-  for (const shard of meta.parity) harmShard(store, meta, shard, 'gone');
+  for (const shard of meta.parity) harmShard(store, shard, 'gone');
   expect(await one(store)).toMatchObject({ state: 'degraded', survives: 0, lost: [] });
 });
 

@@ -8,15 +8,8 @@ import { failure, MIB, newStore, read } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp.ts';
 
 /** Puts shards back as they were before `work`. */
-async function keeping(
-  store: ObjectStore,
-  meta: ObjectMeta,
-  shards: readonly ShardEntry[],
-  work: () => Promise<void>,
-): Promise<void> {
-  const files = shards.map(
-    (shard) => [shardPath(store, meta, shard), fs.readFileSync(shardPath(store, meta, shard))] as const,
-  );
+async function keeping(store: ObjectStore, shards: readonly ShardEntry[], work: () => Promise<void>): Promise<void> {
+  const files = shards.map((shard) => [shardPath(store, shard), fs.readFileSync(shardPath(store, shard))] as const);
   await work();
   for (const [file, bytes] of files) fs.writeFileSync(file, bytes);
 }
@@ -53,8 +46,8 @@ test.each(KINDS)(
     for (const pattern of patterns) {
       for (const harm of rounds) {
         const harmed = shardsAt(meta, pattern);
-        await keeping(store, meta, harmed, async () => {
-          for (const shard of harmed) harmShard(store, meta, shard, harm ?? dice.pick(SHARD_HARMS));
+        await keeping(store, harmed, async () => {
+          for (const shard of harmed) harmShard(store, shard, harm ?? dice.pick(SHARD_HARMS));
           const rebuilt: number[] = [];
           const onRebuilt = ({ order }: { order: number }): void => {
             rebuilt.push(order);
@@ -102,8 +95,8 @@ test.each(KINDS)(
       const harmed = pattern.flatMap((place) => shards[place] ?? []);
       const lost = harmed.flatMap((shard) => ('order' in shard ? [shard] : []));
       if (lost.length === 0) continue;
-      await keeping(store, meta, harmed, async () => {
-        for (const shard of harmed) harmShard(store, meta, shard, dice.pick(SHARD_HARMS));
+      await keeping(store, harmed, async () => {
+        for (const shard of harmed) harmShard(store, shard, dice.pick(SHARD_HARMS));
         const [first, last] = [lost[0]?.order ?? 0, lost.at(-1)?.order ?? 0];
         const from = first * MIB;
         const to = last * MIB + (meta.chunks[last]?.size ?? 0);
@@ -153,9 +146,9 @@ test('parity that lies, beside a chunk that is lost, is found out: another row i
   const [chunk] = meta.chunks;
   const [first, second] = meta.parity;
   if (chunk === undefined || first === undefined || second === undefined) throw new Error('no shards');
-  harmShard(store, meta, chunk, 'gone');
-  harmShard(store, meta, first, 'with a bit flipped');
+  harmShard(store, chunk, 'gone');
+  harmShard(store, first, 'with a bit flipped');
   expect((await read(store, 'key')).equals(bytes)).toBe(true);
-  harmShard(store, meta, second, 'with a bit flipped');
+  harmShard(store, second, 'with a bit flipped');
   expect(await failure(read(store, 'key'))).toMatchObject({ from: 0, to: MIB });
 });

@@ -51,7 +51,7 @@ test.each(KINDS)(
         for (const { disk } of left) expect(gone).toContain(disk);
       }
       for (const shard of shardsIn(meta))
-        expect(fs.existsSync(shardPath(store, meta, shard))).toBe(!unwritten.includes(shard));
+        expect(fs.existsSync(shardPath(store, shard))).toBe(!unwritten.includes(shard));
       lacking += unwritten.length;
     }
     await expectAll(store, objects);

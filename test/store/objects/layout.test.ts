@@ -15,6 +15,7 @@ import {
   takeAway,
   tree,
 } from '../../support/store.ts';
+import { uploadIds } from '../../../src/metadata/meta.ts';
 import { seededBytes } from '../../support/bytes.ts';
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -55,10 +56,15 @@ test('the meta tells the true size and SHA-256 of every chunk file, and there ar
     expect([chunk.order, chunk.size, chunk.sha256]).toEqual([order, bytes.length, sha256(bytes)]);
   });
   expect(meta.version).toMatch(UUID_V7);
-  expect(meta.directory).toMatch(/^chunks\/[0-9a-f-]{36}$/);
-  expect(meta.directory).not.toContain(meta.version);
+  const [id = '', ...others] = uploadIds(meta);
+  expect(others).toEqual([]);
+  expect(id).toMatch(UUID_V7);
+  expect(id).not.toBe(meta.version);
+  expect(meta.chunks.map(({ file }) => file)).toEqual(
+    [0, 1, 2, 3, 4].map((order) => `chunks/${id.slice(-2)}/${id}.00000${order}.chunk`),
+  );
   const chunkFiles = objectFiles(store).filter((file) => file.includes('/chunks/'));
-  expect(chunkFiles).toEqual(meta.chunks.map(({ disk, file }) => `${disk}/${meta.directory}/${file}`).sort());
+  expect(chunkFiles).toEqual(meta.chunks.map(({ disk, file }) => `${disk}/${file}`).sort());
 });
 
 test('every disk has the identical meta, readable JSON with a checksum that anybody can compute', async () => {
@@ -82,17 +88,16 @@ test('a meta takes less than 200 bytes a chunk', async () => {
   expect((length('large') - length('small')) / 30).toBeLessThan(200);
 });
 
-test('overwriting leaves exactly the files of the new version', async () => {
+test('overwriting leaves exactly the files of the new version, and the folders that chunks have been in', async () => {
   const store = await newStore();
   const empty = tree(store.root);
-  await store.put('bucket', 'key', seededBytes(5 * MIB, 'old'));
+  const { meta: old } = await store.put('bucket', 'key', seededBytes(5 * MIB, 'old'));
   const { meta } = await store.put('bucket', 'key', seededBytes(2 * MIB, 'new'));
-  const chunks = meta.chunks.map(({ disk, file }) => `${disk}/${meta.directory}/${file}`);
+  const chunks = meta.chunks.map(({ disk, file }) => `${disk}/${file}`);
   const metas = diskNames(store).map((disk) => `${disk}/buckets/bucket/key.meta.json`);
   expect(objectFiles(store)).toEqual([...chunks, ...metas].sort());
-  const folders = new Set(meta.chunks.map(({ disk }) => `${disk}/${meta.directory} folder`));
-  const added = tree(store.root).filter((line) => !empty.includes(line) && line.endsWith(' folder'));
-  expect(added).toEqual([...folders].sort());
+  expect(tree(store.root).filter((line) => !empty.includes(line) && line.endsWith(' folder'))).toEqual([]);
+  for (const order of old.chunks.keys()) expect(fs.existsSync(path.dirname(chunkPath(store, old, order)))).toBe(true);
 });
 
 test('overwriting with fewer bytes, with none, and with more gives the new bytes, and a newer version each time', async () => {
@@ -125,7 +130,7 @@ test.skipIf(!hasJq).each([0, 1, 3 * MIB + 5])('jq and cat give %i bytes back by 
   const store = await newStore();
   const bytes = seededBytes(size, 'by hand');
   await store.put('bucket', 'demo.txt', bytes);
-  const recipe = `jq -r '. as $m | .chunks[] | "\\(.disk)/\\($m.directory)/\\(.file)"' "$1" | (cd "$2" && xargs cat)`;
+  const recipe = `jq -r '.chunks[] | "\\(.disk)/\\(.file)"' "$1" | (cd "$2" && xargs cat)`;
   for (const { file } of metaCopies(store, 'demo.txt')) {
     const out = execFileSync('sh', ['-c', recipe, 'sh', file, store.root], { input: '', maxBuffer: 16 * MIB });
     expect(bytes.equals(out)).toBe(true);
@@ -143,7 +148,7 @@ test.skipIf(!hasJq)('jq and cat give the bytes back of an overwritten object on 
   const bytes = seededBytes(4 * MIB + 5, 'linked');
   await store.put('bucket', 'demo.txt', Buffer.from('old'));
   await store.put('bucket', 'demo.txt', bytes);
-  const recipe = `jq -r '. as $m | .chunks[] | "\\(.disk)/\\($m.directory)/\\(.file)"' "$1" | (cd "$2" && xargs cat)`;
+  const recipe = `jq -r '.chunks[] | "\\(.disk)/\\(.file)"' "$1" | (cd "$2" && xargs cat)`;
   const file = metaCopies(store, 'demo.txt')[0]?.file ?? '';
   const out = execFileSync('sh', ['-c', recipe, 'sh', file, store.root], { maxBuffer: 16 * MIB });
   expect(bytes.equals(out)).toBe(true);
