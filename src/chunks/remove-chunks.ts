@@ -1,19 +1,20 @@
 import { dirname } from 'node:path/posix';
-import { forEachAtOnce } from '../concurrency/workers.ts';
 import type { Disk } from '../disks/disk.ts';
 
-const AT_ONCE = 16;
+/** Files that a disk removes in one go. */
+const AT_ONCE = 512;
 
 /** Removes chunks' files from those of the disks that they are on. What can't be removed is left for `gc`. */
 export async function removeChunks(
   disks: readonly Disk[],
   files: readonly { disk: string; file: string }[],
 ): Promise<void> {
-  const byName = new Map(disks.map((disk) => [disk.name, disk]));
-  await forEachAtOnce(files, AT_ONCE, async ({ disk, file }) => {
-    await byName
-      .get(disk)
-      ?.remove(file, { within: dirname(file), durable: false, evenFolder: true })
-      .catch(() => undefined);
-  });
+  await Promise.all(
+    disks.map(async (disk) => {
+      const own = files.filter(({ disk: name }) => name === disk.name);
+      const old = own.map(({ file }) => ({ path: file, within: dirname(file) }));
+      for (let next = 0; next < old.length; next += AT_ONCE)
+        await disk.removeMany(old.slice(next, next + AT_ONCE), { durable: false, evenFolder: true });
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import type * as v from 'valibot';
-import type { Disk } from '../disks/disk.ts';
+import type { Disk, ReadOutcome } from '../disks/disk.ts';
 import type { DiskSet } from '../disks/disk-set.ts';
-import { isDiskFault, StoreError } from '../errors.ts';
+import { diskFault, isDiskFault, StoreError } from '../errors.ts';
 import { compareAge, parseDocument, type VersionedDocument } from './document.ts';
 
 /** What one disk says about a document. */
@@ -26,6 +26,13 @@ export interface DocumentKind<T> {
   nameOf: (document: T) => string;
 }
 
+/** A document among many that are read together. */
+export interface SoughtDocument<T> {
+  kind: DocumentKind<T>;
+  /** The disks that have it, or may have it: of the others it is known that they have none. */
+  holders: readonly Disk[];
+}
+
 /**
  * Reads a document's copies on the given disks, and recognises each. What is wrong with a disk or a copy makes that a bad copy.
  * Copies that are the same to the byte, as they mostly are, are parsed once.
@@ -36,31 +43,53 @@ export async function readCopies<T extends VersionedDocument>(
   kind: DocumentKind<T>,
 ): Promise<Copy<T>[]> {
   const copies: Copy<T>[] = [];
-  const files = await Promise.all(disks.map((disk) => readFile(disk, kind.path)));
-  for (const file of files) copies.push(recognise(file, kind, copies));
+  const outcomes = await Promise.all(disks.map((disk) => readOne(disk, kind.path)));
+  for (const [index, disk] of disks.entries()) copies.push(recognise(disk, outcomes[index] ?? ABSENT, kind, copies));
   return copies;
 }
 
-type ReadFile = { disk: Disk; bytes: Buffer | undefined } | { disk: Disk; error: StoreError };
+/** The same of many documents, with one call to each disk: what each of the disks says of each document. */
+export async function readManyCopies<T extends VersionedDocument>(
+  disks: readonly Disk[],
+  documents: readonly SoughtDocument<T>[],
+): Promise<Copy<T>[][]> {
+  const outcomes = await Promise.all(disks.map((disk) => readMany(disk, documents)));
+  return documents.map(({ kind }, index) => {
+    const copies: Copy<T>[] = [];
+    for (const [place, disk] of disks.entries())
+      copies.push(recognise(disk, outcomes[place]?.[index] ?? ABSENT, kind, copies));
+    return copies;
+  });
+}
 
-async function readFile(disk: Disk, path: string): Promise<ReadFile> {
+const ABSENT: ReadOutcome = { bytes: undefined };
+
+async function readOne(disk: Disk, path: string): Promise<ReadOutcome> {
   try {
-    return { disk, bytes: await disk.read(path) };
+    return { bytes: await disk.read(path) };
   } catch (error) {
-    if (isDiskFault(error)) return { disk, error };
-    throw error;
+    return { error: diskFault(error) };
   }
+}
+
+/** What a disk has of the documents, in their order. */
+async function readMany<T>(disk: Disk, documents: readonly SoughtDocument<T>[]): Promise<ReadOutcome[]> {
+  const held = documents.filter(({ holders }) => holders.includes(disk));
+  const found = held.length === 0 ? [] : await disk.readMany(held.map(({ kind }) => kind.path));
+  if (held.length === documents.length) return found;
+  let next = 0;
+  return documents.map(({ holders }) => (holders.includes(disk) ? found[next++] : undefined) ?? ABSENT);
 }
 
 /** @param known copies of other disks, which this one may be the same as */
 function recognise<T extends VersionedDocument>(
-  file: ReadFile,
+  disk: Disk,
+  outcome: ReadOutcome,
   kind: DocumentKind<T>,
   known: readonly Copy<T>[],
 ): Copy<T> {
-  const { disk } = file;
-  if ('error' in file) return { disk, state: 'bad', error: file.error, bytes: undefined };
-  const { bytes } = file;
+  if ('error' in outcome) return { disk, state: 'bad', error: diskFault(outcome.error), bytes: undefined };
+  const { bytes } = outcome;
   if (bytes === undefined) return { disk, state: 'absent' };
   for (const copy of known) {
     if (copy.state === 'valid' && copy.bytes.equals(bytes))
@@ -84,6 +113,14 @@ function recognise<T extends VersionedDocument>(
 function fold(name: string): string {
   // Upper case first: some letters have two lower-case forms (final sigma) or upper-case forms of several letters.
   return name.normalize('NFD').toUpperCase().toLowerCase().normalize('NFC');
+}
+
+/** The one document that all of the disks have, to the byte; undefined where they don't, or where there is no disk. */
+export function commonDocument<T>(copies: readonly Copy<T>[]): T | undefined {
+  const [first] = copies;
+  if (first?.state !== 'valid') return undefined;
+  const { document } = first;
+  return copies.every((copy) => copy.state === 'valid' && copy.document === document) ? document : undefined;
 }
 
 /** The newest valid copy, or undefined where no copy is valid. */

@@ -45,7 +45,7 @@ export async function deleteObject(
       return makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });
     });
     operation.session.unlock(lockName.key(bucket, key));
-    await reclaim(operation, locked);
+    await reclaim(operation, locked.view, locked.copies);
     if (!wasThere) throw noSuchKey(bucket, key);
   });
 }

@@ -56,14 +56,24 @@ export async function put(
   checkKey(key);
   if (options.redundancy !== undefined) parseRedundancy(options.redundancy);
   const input = await openSource(source, options.signal);
-  const { durability, signal } = options;
   try {
-    return await Operation.run(context, { durability, signal }, (operation) =>
-      new Upload(operation, { bucket, key }, options).run(input),
-    );
+    return await upload(context, { bucket, key }, input, options);
   } finally {
     await input.close();
   }
+}
+
+/** The same of a source that is open, for an address and options that have been checked. */
+export function upload(
+  context: StoreContext,
+  address: Address,
+  input: ChunkSource,
+  options: PutOptions,
+): Promise<PutResult> {
+  const { durability, signal } = options;
+  return Operation.run(context, { durability, signal }, (operation) =>
+    new Upload(operation, address, options).run(input),
+  );
 }
 
 class Upload {
@@ -131,7 +141,7 @@ class Upload {
     throwIfAborted(signal);
     const failures = await this.#operation.publish(locked, meta);
     session.unlock(lockName.key(bucket, key));
-    await reclaim(this.#operation, locked);
+    await reclaim(this.#operation, locked.view, locked.copies);
     return { meta, offline: locked.view.offline, failures };
   }
 

@@ -4,10 +4,11 @@ import { diskFault, StoreError, throwIfAborted } from '../../errors.ts';
 import { lockName, type LockMode, type LockSession } from '../../locks/locks.ts';
 import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, BUCKETS_FOLDER, metaKind } from '../../metadata/catalog.ts';
-import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
+import { newestCopy, readCopies, readManyCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
 import { formatDocument, type VersionedDocument } from '../../metadata/document.ts';
 import { uploadIds, type Meta } from '../../metadata/meta.ts';
-import { publish, PublishError, type DiskFailure, type PublishOptions } from '../../metadata/publish.ts';
+import { publish, publishAll, PublishError } from '../../metadata/publish.ts';
+import type { DiskFailure, Published, Publishing, PublishOptions } from '../../metadata/publish.ts';
 import { retract } from '../../metadata/retract.ts';
 import { mintId } from '../../metadata/version.ts';
 import type { Durability } from '../members/store-document.ts';
@@ -89,17 +90,35 @@ export class Operation {
   /** Locks a key for a commit, which its bucket outlives. @throws NO_SUCH_BUCKET, KEY_COLLISION, TOO_FEW_DISKS_TO_WRITE */
   async lockKey(bucket: string, key: string): Promise<LockedKey> {
     const there = await this.lock([lockName.bucket(bucket), 'shared'], [lockName.key(bucket, key), 'exclusive']);
-    // Only now it is certain which disks the store has, and in which roles.
-    const { buckets, disks } = this.context;
-    await this.#bringBucket(there, bucket);
-    const failed = this.durable ? await buckets.makeDurable(there, bucket) : [];
-    const view = without(failed, there, disks.writeQuorum);
-    disks.requireVoters(view);
+    const { view, chunksOnly } = await this.#prepare(there, bucket);
     const kind = metaKind(bucket, key);
     const copies = await readCopies(view.online, kind);
     refuseCollision(bucket, key, copies);
     await this.keepVersions(copies);
-    return { kind, view, copies, chunksOnly: there.online.filter((disk) => !view.online.includes(disk)) };
+    return { kind, view, copies, chunksOnly };
+  }
+
+  /**
+   * Locks those keys of a bucket that nobody else has locked; each is given once. It waits for none of them, so operations
+   * that lock many can't wait for one another in a circle. A key that collides with another's counts as locked by it.
+   * @returns undefined where a key is not locked @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE
+   */
+  async tryLockKeys(bucket: string, keys: readonly string[]): Promise<(LockedKey | undefined)[]> {
+    await this.lock([lockName.bucket(bucket), 'shared']);
+    const isMine = keys.map((key) => this.session.tryLock(lockName.key(bucket, key), 'exclusive'));
+    // Who had a key's lock before may have given up a change on a disk that hangs.
+    const { view, chunksOnly } = await this.#prepare(await this.context.disks.narrow(this.view), bucket);
+    const kinds = keys.map((key) => metaKind(bucket, key));
+    const sought = kinds.filter((_, index) => isMine[index]).map((kind) => ({ kind, holders: view.online }));
+    const found = await readManyCopies(view.online, sought);
+    const copiesOf = new Map(sought.map(({ kind }, index) => [kind, found[index] ?? []]));
+    const locked = kinds.map((kind) => {
+      const copies = copiesOf.get(kind);
+      if (copies === undefined || copies.some(({ state }) => state === 'other')) return undefined;
+      return { kind, view, copies, chunksOnly };
+    });
+    await this.keepVersions(locked.flatMap((key) => key?.copies ?? []));
+    return locked;
   }
 
   /** Locks a bucket alone: no commit in it, nobody else creates or deletes it. @throws TOO_FEW_DISKS_TO_WRITE */
@@ -132,6 +151,20 @@ export class Operation {
    */
   publish<T extends VersionedDocument>({ kind, copies }: Locked<T>, document: T): Promise<DiskFailure[]> {
     return publish(copies, Buffer.from(formatDocument(document)), this.#publishing(kind));
+  }
+
+  /**
+   * The same of many documents, and what becomes of one does not touch the others.
+   * @param documents with ids that this operation has locked
+   */
+  publishAll<T extends VersionedDocument>(
+    documents: readonly { locked: Locked<T>; document: T; id: string }[],
+  ): Promise<Published[]> {
+    const publications = documents.map(({ locked: { kind, copies }, document, id }) => {
+      const { path, within } = kind;
+      return { path, within, id, before: copies, bytes: Buffer.from(formatDocument(document)) };
+    });
+    return publishAll(publications, this.#how());
   }
 
   /** Takes a document back from the disks of its copies. @param makeTombstone called where that takes one @throws PublishError */
@@ -172,12 +205,27 @@ export class Operation {
     return failures;
   }
 
-  /** How a document is published: the one place that says so. */
-  #publishing({ path, within }: DocumentPath, quorum = this.context.disks.writeQuorum): PublishOptions {
-    const { id, durable } = this;
+  /** How a document is published. */
+  #publishing({ path, within }: DocumentPath, quorum?: number): PublishOptions {
+    return { path, within, id: this.id, ...this.#how(quorum) };
+  }
+
+  /** The one place that says so. */
+  #how(quorum = this.context.disks.writeQuorum): Publishing {
     // gc may have met what is taken back, and not what counts again: the mark keeps it from removing that. A document that
     // refers to no chunks needs none, and leaves one all the same: nobody has to know which ones do.
-    return { path, within, id, durable, quorum, beforeUndo: () => this.session.mark() };
+    return { durable: this.durable, quorum, beforeUndo: () => this.session.mark() };
+  }
+
+  /** Sees to it that commits in a bucket can be made on the disks that are there. @throws NO_SUCH_BUCKET, TOO_FEW_DISKS_TO_WRITE */
+  async #prepare(there: DiskView, bucket: string): Promise<Pick<LockedKey, 'view' | 'chunksOnly'>> {
+    // Only now, with the locks, it is certain which disks the store has, and in which roles.
+    const { buckets, disks } = this.context;
+    await this.#bringBucket(there, bucket);
+    const failed = this.durable ? await buckets.makeDurable(there, bucket) : [];
+    const view = without(failed, there, disks.writeQuorum);
+    disks.requireVoters(view);
+    return { view, chunksOnly: there.online.filter((disk) => !view.online.includes(disk)) };
   }
 
   /** A disk that was away when the bucket was made learns of it now; if it can't, its metas will fail and be counted. @throws NO_SUCH_BUCKET */
