@@ -33,6 +33,7 @@ export type { InitOptions } from './store/members/init.ts';
 export type { Listed, ListedFolder, ListedObject, ListOptions } from './store/objects/list.ts';
 export type { MoveOptions, MoveReport } from './store/fleet/move.ts';
 export type { PutOptions, PutResult } from './store/objects/put.ts';
+export type { PutItem, PutOutcome } from './store/objects/put-many.ts';
 export type { ByteRange } from './store/objects/range.ts';
 export type { Scope } from './store/protocol/walk.ts';
 export type { Durability, StoreDocument } from './store/members/store-document.ts';

@@ -92,6 +92,8 @@ class Work {
       case 'read':
         this.#checkWay(step.path);
         return this.#read(step.path);
+      case 'read-source':
+        return this.#readSource(step.path);
       case 'stat':
         this.#checkWay(step.path);
         return { stat: pick(fs.lstatSync(this.#full(step.path))) };
@@ -167,6 +169,25 @@ class Work {
       const count = fs.readSync(fd, scratch, 0, scratch.length, 0);
       // What gives nothing may be no file, and what fills the memory goes on.
       if (count === 0 || count === scratch.length) throw Object.assign(new Error('not here'), { code: 'EFBIG' });
+      return this.#gathered.add(count);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @returns {Outcome}
+   */
+  #readSource(path) {
+    const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
+    try {
+      const before = fs.fstatSync(fd);
+      if (!before.isFile()) throw Object.assign(new Error('not a file'), { code: 'ENOTSUP' });
+      const count = fs.readSync(fd, scratch, 0, scratch.length, 0);
+      const after = fs.fstatSync(fd);
+      if (after.size !== count || before.size !== count || after.mtimeMs !== before.mtimeMs)
+        throw Object.assign(new Error('not here'), { code: 'EFBIG' });
       return this.#gathered.add(count);
     } finally {
       fs.closeSync(fd);

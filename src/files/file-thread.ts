@@ -3,6 +3,8 @@ import { Worker } from 'node:worker_threads';
 /** A step of a job; paths are relative to the request's root, and no folder on the way may be a link. */
 export type Step =
   | { do: 'read' | 'stat' | 'unlink' | 'make-folder' | 'remove-folder' | 'sync-folder'; path: string }
+  /** A file of somebody else's, by its absolute path: links are followed. One that changes meanwhile is not read. */
+  | { do: 'read-source'; path: string }
   | { do: 'rename'; path: string; to: string }
   /** `from` and `to` are in the request's bytes. A file that can't be written whole is removed. `sync` makes its bytes durable. */
   | { do: 'write'; path: string; from: number; to: number; isNew: boolean; sync: boolean };

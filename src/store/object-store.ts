@@ -35,7 +35,9 @@ import { list, type Listed, type ListedObject, type ListOptions } from './object
 import { Membership } from './members/membership.ts';
 import { moveAll, type MoveOptions, type MoveReport } from './fleet/move.ts';
 import type { GetOptions } from './objects/open-object.ts';
-import { put, type PutOptions, type PutResult } from './objects/put.ts';
+import type { PutOptions, PutResult } from './objects/put.ts';
+import { putMany, type PutItem, type PutOutcome } from './objects/put-many.ts';
+import { Puts } from './objects/puts.ts';
 import { Relocation } from './health/relocation.ts';
 import type { StoreDocument } from './members/store-document.ts';
 import { usage, type DiskUsage, type UsageOptions } from './fleet/usage.ts';
@@ -62,10 +64,12 @@ export class ObjectStore {
   /** Absolute path of the store's folder. */
   readonly root: string;
   readonly #context: StoreContext;
+  readonly #puts: Puts;
 
   private constructor(members: Membership, concurrency: number) {
     this.root = members.root;
     this.#context = new StoreContext(members, members.attendance.locks, concurrency);
+    this.#puts = new Puts(this.#context);
   }
 
   /** The store's `store.json`, as it was when an operation last looked at it. */
@@ -117,7 +121,19 @@ export class ObjectStore {
    * await store.put('my-bucket', 'hello.txt', Buffer.from('hello'), { contentType: 'text/plain', redundancy: '1+1' });
    */
   put(bucket: string, key: string, source: PutSource, options: PutOptions = {}): Promise<PutResult> {
-    return put(this.#context, { bucket, key }, source, options);
+    return this.#puts.put({ bucket, key }, source, options);
+  }
+
+  /**
+   * Stores many objects, and tells of each as soon as it is stored or has failed. What small ones cost is shared; every one
+   * is stored in one step or not at all, as by `put`. Of several items for one key, the last one stays.
+   * @example
+   * const items = ['a.txt', 'b.txt'].map((key) => ({ bucket: 'my-bucket', key, source: `/tmp/${key}` }));
+   * for await (const outcome of store.putMany(items))
+   *   if ('error' in outcome) console.error(outcome.item.key, outcome.error.message);
+   */
+  putMany<Item extends PutItem>(items: Iterable<Item> | AsyncIterable<Item>): AsyncGenerator<PutOutcome<Item>> {
+    return putMany(this.#puts, items);
   }
 
   /**

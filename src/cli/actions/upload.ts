@@ -1,8 +1,7 @@
-import pMap from 'p-map';
-import { checkBucketName, isStoreError, type PutResult } from '../../index.ts';
+import { checkBucketName, type PutItem, type PutResult } from '../../index.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, printWarning } from '../terminal/failure.ts';
-import { findJobs, type Job } from '../input/upload-jobs.ts';
+import { findJobs } from '../input/upload-jobs.ts';
 import { formatSummary, formatTransfer, plural, printable, speedOf } from '../terminal/format.ts';
 import type { Io } from '../terminal/io.ts';
 import { LaterLines } from '../terminal/later-lines.ts';
@@ -21,8 +20,10 @@ export interface UploadOptions extends CommonOptions {
   concurrency: number;
 }
 
-/** Files on their way at once; each has chunks of its own in flight. */
-const FILES_AT_ONCE = 4;
+interface UploadItem extends PutItem {
+  /** When its turn came. */
+  began: number;
+}
 
 /** Uploads files into a bucket, and tells the exit code. A file that fails does not stop the others. */
 export async function runUpload(
@@ -49,36 +50,35 @@ export async function runUpload(
   const label = isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file');
   const progress = await startProgress(io.stderr, label, total, options.quiet === true);
   const began = performance.now();
-  const upload = async ({ key, path }: Job): Promise<PutResult> => {
-    const contentType = options.contentType ?? (await guessType(key));
-    const how = { contentType, redundancy, durability, signal: io.signal, onBytes: progress.add };
-    return store.put(bucket, key, path ?? io.stdin, how);
-  };
+  const typeOf = options.contentType === undefined ? await loadTypes() : () => options.contentType;
+  const how = { redundancy, durability, signal: io.signal, onBytes: progress.add };
+  function* items(): Generator<UploadItem> {
+    for (const { key, path } of jobs) {
+      if (io.signal.aborted) return;
+      const source = path ?? io.stdin;
+      yield { bucket, key, source, contentType: typeOf(key), ...how, began: performance.now() };
+    }
+  }
   const done: PutResult[] = [];
   const failed: unknown[] = [];
   const lines = new LaterLines(io);
   const warned = new Set<string>();
   try {
-    await pMap(
-      jobs,
-      async (job) => {
-        if (io.signal.aborted) return;
-        try {
-          const start = performance.now();
-          const result = await upload(job);
-          done.push(result);
-          const milliseconds = performance.now() - start;
-          await lines.add(async () => {
-            await warnOf(result, warned, io);
-            await report(result, milliseconds, options, io);
-          });
-        } catch (error) {
-          failed.push(error);
-          if (!isSingle && !isStoreError(error, 'ABORTED')) await lines.add(() => printError(error, io));
-        }
-      },
-      { concurrency: FILES_AT_ONCE },
-    );
+    for await (const outcome of store.putMany(items())) {
+      if ('error' in outcome) {
+        const { error } = outcome;
+        failed.push(error);
+        if (!isSingle && error.code !== 'ABORTED') await lines.add(() => printError(error, io));
+      } else {
+        const { item, result } = outcome;
+        const milliseconds = performance.now() - item.began;
+        done.push(result);
+        await lines.add(async () => {
+          await warnOf(result, warned, io);
+          await report(result, milliseconds, options, io);
+        });
+      }
+    }
   } finally {
     progress.stop();
   }
@@ -94,9 +94,10 @@ export async function runUpload(
   return failedCount === 0 ? EXIT.done : EXIT.failed;
 }
 
-async function guessType(key: string): Promise<string | undefined> {
+/** Guesses the MIME types of keys. */
+async function loadTypes(): Promise<(key: string) => string | undefined> {
   const { default: mime } = await import('mime/lite');
-  return mime.getType(key) ?? undefined;
+  return (key) => mime.getType(key) ?? undefined;
 }
 
 /** @param warned what has been said of disks, which is said once for all files */

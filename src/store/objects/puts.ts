@@ -1,0 +1,79 @@
+import { openSource, type ChunkSource, type PutSource } from '../../chunks/source.ts';
+import { Grouped } from '../../concurrency/grouped.ts';
+import { must } from '../../errors.ts';
+import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
+import { parseRedundancy } from '../../metadata/redundancy.ts';
+import type { StoreContext } from '../protocol/context.ts';
+import { put, upload, type PutOptions, type PutResult } from './put.ts';
+import { putSmall, type SmallOutcome, type SmallPut } from './small-puts.ts';
+
+/** Bytes of an object that is stored together with others, at most. Larger ones are cut, hashed and written by themselves. */
+export const SMALL = 128 * 1024;
+
+/** Bytes of a group at most, where each object counts for what its files cost in any case; and groups at work at once. */
+const GROUP = 16 * 1024 * 1024;
+const LEAST_WEIGHT = 32 * 1024;
+const AT_ONCE = 2;
+
+/** Fewer than so many are as fast by themselves. */
+const LEAST = 4;
+
+/** All puts of a store: small objects that are put at the same time are stored in groups. */
+export class Puts {
+  readonly #context: StoreContext;
+  readonly #groups: Grouped<SmallPut, SmallOutcome>;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+    const weigh = ({ bytes }: SmallPut): number => Math.max(bytes.length, LEAST_WEIGHT);
+    this.#groups = new Grouped((puts) => this.#store(puts), { weigh, most: GROUP, atOnce: AT_ONCE });
+  }
+
+  /** Stores an object in one step, by itself or together with others. Rejects as `put` does. */
+  async put(address: Address, source: PutSource, options: PutOptions): Promise<PutResult> {
+    checkBucketName(address.bucket);
+    checkKey(address.key);
+    if (options.redundancy !== undefined) parseRedundancy(options.redundancy);
+    const input = await openSource(source, options.signal);
+    let bytes: Uint8Array;
+    try {
+      if (input.size === undefined || input.size > SMALL) return await upload(this.#context, address, input, options);
+      bytes = await readWhole(input, input.size);
+    } finally {
+      await input.close();
+    }
+    const outcome = await this.#groups.do({ ...address, bytes, options });
+    if (outcome === 'alone') return put(this.#context, address, bytes, options);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.result;
+  }
+
+  /** Those of one bucket go together, if they are to be equally durable. */
+  async #store(puts: readonly SmallPut[]): Promise<SmallOutcome[]> {
+    const groups = new Map<string, number[]>();
+    for (const [index, { bucket, options }] of puts.entries()) {
+      const name = `${options.durability ?? this.#context.durability} ${bucket}`;
+      groups.set(name, groups.get(name) ?? []);
+      groups.get(name)?.push(index);
+    }
+    const outcomes = puts.map((): SmallOutcome => 'alone');
+    await Promise.all(
+      [...groups.values()].map(async (indices) => {
+        if (indices.length < LEAST) return;
+        const group = indices.map((index) => must(puts[index], 'put'));
+        const found = await putSmall(this.#context, group).catch((error: unknown) => group.map(() => ({ error })));
+        for (const [place, index] of indices.entries()) outcomes[index] = must(found[place], 'outcome');
+      }),
+    );
+    return outcomes;
+  }
+}
+
+/** @throws the source's errors, SOURCE_CHANGED */
+async function readWhole(input: ChunkSource, size: number): Promise<Uint8Array> {
+  const bytes = await input.next(Buffer.allocUnsafe(size));
+  // A file may have more than its size says.
+  await input.next(Buffer.allocUnsafe(1));
+  await input.check();
+  return bytes;
+}
