@@ -8,7 +8,7 @@ export interface Setting {
   mebibytes: number;
   /** Size of the sparse object whose memory is measured. */
   sparseMebibytes: number;
-  /** Number of objects that are listed. */
+  /** Number of objects of a store that has many. */
   objects: number;
   /** Instead of the measurement's own number of rounds. */
   rounds: number | undefined;
@@ -25,10 +25,12 @@ export interface Row {
   /** Median of the ratios of all rounds, ours to the peer's, with the least and the greatest. */
   ratio: string;
   goal: string;
-  verdict: 'met' | 'not met' | '';
+  /** `left out` where what it is compared with is not there. */
+  verdict: 'met' | 'not met' | 'left out' | '';
 }
 
 export interface Result {
+  /** Empty where nothing could be measured; the notes say why. */
   rows: Row[];
   /** What is compared, a sentence or a few for each figure. */
   notes: string[];

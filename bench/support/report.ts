@@ -57,7 +57,7 @@ export function formatDocument({ command, cold, fileSystem, parts }: Report): st
     table.splice(1, 0, '|---|---|---|---|---|---|');
     return [
       `## ${benchmark.title}`,
-      table.join('\n'),
+      ...(result.rows.length > 0 ? [table.join('\n')] : []),
       result.notes.map((note) => `- ${oneLine(note)}`).join('\n'),
     ].join('\n\n');
   });
