@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { Command, Option, InvalidArgumentError } from 'commander';
 import { download } from './download.ts';
 import { encode } from './encode.ts';
-import { listing } from './listing.ts';
+import { manyObjects } from './many-objects.ts';
 import { memory } from './memory.ts';
 import { redundancy } from './redundancy.ts';
 import { smallFiles } from './small-files.ts';
@@ -20,7 +20,7 @@ import { upload } from './upload.ts';
 const BENCHMARKS: Benchmark[] = [
   smallFiles,
   smallObjects,
-  listing,
+  manyObjects,
   upload,
   download,
   startUp,
