@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { Command, Option, InvalidArgumentError } from 'commander';
 import { download } from './download.ts';
+import { earlierBuild } from './earlier-build.ts';
 import { encode } from './encode.ts';
 import { manyObjects } from './many-objects.ts';
 import { memory } from './memory.ts';
@@ -21,6 +22,7 @@ const BENCHMARKS: Benchmark[] = [
   smallFiles,
   smallObjects,
   manyObjects,
+  earlierBuild,
   upload,
   download,
   startUp,
@@ -34,6 +36,7 @@ interface Options {
   size: number;
   sparse: number;
   objects: number;
+  base?: string;
   rounds?: number;
   cold: boolean;
   folder: string;
@@ -52,6 +55,7 @@ const options: Options = new Command('npm run bench --')
   .option('--size <MiB>', 'size of the large object', parseCount, 1024)
   .option('--sparse <MiB>', 'size of the sparse object whose memory is measured', parseCount, 8192)
   .option('--objects <number>', 'objects of a store that has many', parseCount, 100_000)
+  .option('--base <folder>', 'an earlier checkout of this project with its build in dist/, to compare with')
   .option('--rounds <number>', 'rounds of each comparison; each has its own default', parseCount)
   .option('--cold', 'rest before each turn, until a virtual machine has handed its free memory to the host', false)
   .option('--folder <folder>', 'where to write what is measured; removed at the end', os.tmpdir())
@@ -91,6 +95,7 @@ async function measureAll(scratch: string): Promise<Report> {
     const result = await benchmark.run({
       folder,
       repository,
+      base: options.base === undefined ? undefined : path.resolve(options.base),
       mebibytes: options.size,
       sparseMebibytes: options.sparse,
       objects: options.objects,
@@ -103,12 +108,17 @@ async function measureAll(scratch: string): Promise<Report> {
   return { command: commandLine(), cold: options.cold, fileSystem: await fileSystemOf(scratch), parts };
 }
 
-/** The command as it was typed; a folder of this machine means nothing to others. */
+/** The command as it was typed; where a folder is on this machine means nothing to others. */
 function commandLine(): string {
+  const shown: string[] = [];
   const args = process.argv.slice(2);
-  const folder = args.indexOf('--folder');
-  if (folder !== -1) args.splice(folder, 2);
-  const shown = args.filter((arg) => !arg.startsWith('--folder='));
+  for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
+    const [name = ''] = arg.split('=', 1);
+    const names = name === '--folder' || name === '--base';
+    if (names && name === arg) args.shift();
+    if (name === '--base') shown.push('--base <folder>');
+    else if (!names) shown.push(arg);
+  }
   return ['npm run bench', ...(shown.length > 0 ? ['--', ...shown] : [])].join(' ');
 }
 

@@ -4,6 +4,8 @@ export interface Setting {
   folder: string;
   /** The project's own folder. */
   repository: string;
+  /** Folder of an earlier checkout of the project, with its build in `dist/`, to compare with. */
+  base: string | undefined;
   /** Size of the one large object. */
   mebibytes: number;
   /** Size of the sparse object whose memory is measured. */
