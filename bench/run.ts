@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { Command, Option, InvalidArgumentError } from 'commander';
+import { cost } from './cost.ts';
 import { download } from './download.ts';
 import { earlierBuild } from './earlier-build.ts';
 import { encode } from './encode.ts';
@@ -22,6 +23,7 @@ const BENCHMARKS: Benchmark[] = [
   smallFiles,
   smallObjects,
   manyObjects,
+  cost,
   earlierBuild,
   upload,
   download,

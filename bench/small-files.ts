@@ -8,7 +8,6 @@ import { run } from './support/process.ts';
 import { writeSmallFiles } from './support/small-files.ts';
 
 const FILES = 3000;
-const SEED = 'small files';
 
 /** MiB that a turn writes at most, in blocks of 4 KiB: a chunk of 8 KiB and three metas for each file, and some to spare. */
 const WRITES = (FILES * 8 * 4096) / 1024 ** 2;
@@ -20,7 +19,7 @@ export const smallFiles: Benchmark = {
   async run(setting) {
     const { signal } = setting;
     const files = path.join(setting.folder, 'files');
-    await writeSmallFiles(files, FILES, SEED);
+    await writeSmallFiles(files, { count: FILES, least: 200, most: 16 * 1024 });
     const peers: Peers = {
       restic: await findRestic(signal),
       borg: await findBorg(signal),

@@ -10,18 +10,18 @@ export const KEYS_PER_FOLDER = 1000;
 /** Size of each object, in bytes. */
 export const OBJECT_BYTES = 100;
 
-/** Makes a store of 3 disks with so many objects. Nothing in it is synced. */
+/** Makes a store of 3 disks with so many objects, none of which is synced. */
 export async function fillStore(
   { ObjectStore: Store }: Library,
   root: string,
   { objects, signal }: { objects: number; signal: AbortSignal },
 ): Promise<ObjectStore> {
-  const store = await Store.init(root, { durability: 'none' });
+  const store = await Store.init(root);
   await store.createBucket(BUCKET);
   const bytes = randomBytes(OBJECT_BYTES);
   process.stderr.write(`  putting ${objects} objects\n`);
   const put = (_: unknown, index: number): Promise<unknown> =>
-    store.put(BUCKET, `folder-${Math.floor(index / KEYS_PER_FOLDER)}/object-${index}`, bytes);
+    store.put(BUCKET, `folder-${Math.floor(index / KEYS_PER_FOLDER)}/object-${index}`, bytes, { durability: 'none' });
   await pMap(Array.from({ length: objects }), put, { concurrency: 64, signal });
   return store;
 }

@@ -3,17 +3,22 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 
 const FOLDERS = 50;
-const LEAST_BYTES = 200;
-const MOST_BYTES = 16 * 1024;
 
-/** Makes the same small files every time: random bytes, and sizes of 0.2 to 16 KiB, all as likely. In 50 folders. */
-export async function writeSmallFiles(folder: string, count: number, seed: string): Promise<void> {
-  const random = createCipheriv('aes-256-ctr', createHash('sha256').update(seed).digest(), Buffer.alloc(16));
+export interface SmallFiles {
+  count: number;
+  /** Least and greatest size, in bytes; all between are as likely. */
+  least: number;
+  most: number;
+}
+
+/** Makes small files of random bytes, in 50 folders: the same every time. */
+export async function writeSmallFiles(folder: string, { count, least, most }: SmallFiles): Promise<void> {
+  const random = createCipheriv('aes-256-ctr', createHash('sha256').update('small files').digest(), Buffer.alloc(16));
   const bytes = (length: number): Buffer => random.update(Buffer.alloc(length));
   for (let index = 0; index < FOLDERS; index++)
     await fs.mkdir(path.join(folder, folderName(index)), { recursive: true });
   for (let index = 0; index < count; index++) {
-    const size = LEAST_BYTES + (bytes(4).readUInt32LE() % (MOST_BYTES - LEAST_BYTES + 1));
+    const size = least + (bytes(4).readUInt32LE() % (most - least + 1));
     await fs.writeFile(path.join(folder, folderName(index), `file-${index}.bin`), bytes(size));
   }
 }
