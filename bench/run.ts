@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -57,7 +58,7 @@ const options: Options = new Command('npm run bench --')
   .option('--size <MiB>', 'size of the large object', parseCount, 1024)
   .option('--sparse <MiB>', 'size of the sparse object whose memory is measured', parseCount, 8192)
   .option('--objects <number>', 'objects of a store that has many', parseCount, 100_000)
-  .option('--base <folder>', 'an earlier checkout of this project with its build in dist/, to compare with')
+  .option('--base <folder>', 'an earlier checkout of this project with its build in dist/, to compare with', parseBuilt)
   .option('--rounds <number>', 'rounds of each comparison; each has its own default', parseCount)
   .option('--cold', 'rest before each turn, until a virtual machine has handed its free memory to the host', false)
   .option('--folder <folder>', 'where to write what is measured; removed at the end', os.tmpdir())
@@ -97,7 +98,7 @@ async function measureAll(scratch: string): Promise<Report> {
     const result = await benchmark.run({
       folder,
       repository,
-      base: options.base === undefined ? undefined : path.resolve(options.base),
+      base: options.base,
       mebibytes: options.size,
       sparseMebibytes: options.sparse,
       objects: options.objects,
@@ -128,6 +129,11 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
   return count;
+}
+
+function parseBuilt(folder: string): string {
+  if (!existsSync(path.join(folder, 'dist/src/index.js'))) throw new InvalidArgumentError('There is no build in it.');
+  return path.resolve(folder);
 }
 
 function parseNames(text: string): Benchmark[] {
