@@ -31,6 +31,11 @@ export class Grouped<Item, Result> {
     this.#options = options;
   }
 
+  /** Whether nothing is worked on, and nothing waits. */
+  get isIdle(): boolean {
+    return this.#running === 0 && this.#waiting.length === 0;
+  }
+
   /** Has the item worked on in one of the next groups. */
   do(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {

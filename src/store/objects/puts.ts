@@ -1,6 +1,5 @@
 import { openSource, type ChunkSource, type PutSource } from '../../chunks/source.ts';
 import { Grouped } from '../../concurrency/grouped.ts';
-import { must } from '../../errors.ts';
 import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
 import { parseRedundancy } from '../../metadata/redundancy.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -21,12 +20,11 @@ const LEAST = 4;
 /** All puts of a store: small objects that are put at the same time are stored in groups. */
 export class Puts {
   readonly #context: StoreContext;
-  readonly #groups: Grouped<SmallPut, SmallOutcome>;
+  /** By what the objects of a group have in common. Who waits for one bucket keeps nobody else waiting. */
+  readonly #groups = new Map<string, Grouped<SmallPut, SmallOutcome>>();
 
   constructor(context: StoreContext) {
     this.#context = context;
-    const weigh = ({ bytes }: SmallPut): number => Math.max(bytes.length, LEAST_WEIGHT);
-    this.#groups = new Grouped((puts) => this.#store(puts), { weigh, most: GROUP, atOnce: AT_ONCE });
   }
 
   /** Stores an object in one step, by itself or together with others. Rejects as `put` does. */
@@ -42,31 +40,29 @@ export class Puts {
     } finally {
       await input.close();
     }
-    const outcome = await this.#groups.do({ ...address, bytes, options });
+    const outcome = await this.#putSmall({ ...address, bytes, options });
     if (outcome === 'alone') return put(this.#context, address, bytes, options);
     if ('error' in outcome) throw outcome.error;
     return outcome.result;
   }
 
-  /** Those of one bucket go together, if they are to be equally durable. */
-  async #store(puts: readonly SmallPut[]): Promise<SmallOutcome[]> {
-    const groups = new Map<string, number[]>();
-    for (const [index, { bucket, options }] of puts.entries()) {
-      const name = `${options.durability ?? this.#context.durability} ${bucket}`;
-      groups.set(name, groups.get(name) ?? []);
-      groups.get(name)?.push(index);
+  async #putSmall(small: SmallPut): Promise<SmallOutcome> {
+    const name = `${small.options.durability ?? this.#context.durability} ${small.bucket}`;
+    const group = this.#groups.get(name) ?? new Grouped(this.#store, { weigh, most: GROUP, atOnce: AT_ONCE });
+    this.#groups.set(name, group);
+    try {
+      return await group.do(small);
+    } finally {
+      if (group.isIdle) this.#groups.delete(name);
     }
-    const outcomes = puts.map((): SmallOutcome => 'alone');
-    await Promise.all(
-      [...groups.values()].map(async (indices) => {
-        if (indices.length < LEAST) return;
-        const group = indices.map((index) => must(puts[index], 'put'));
-        const found = await putSmall(this.#context, group).catch((error: unknown) => group.map(() => ({ error })));
-        for (const [place, index] of indices.entries()) outcomes[index] = must(found[place], 'outcome');
-      }),
-    );
-    return outcomes;
   }
+
+  readonly #store = async (puts: readonly SmallPut[]): Promise<readonly SmallOutcome[]> =>
+    puts.length < LEAST ? puts.map(() => 'alone') : putSmall(this.#context, puts);
+}
+
+function weigh({ bytes }: SmallPut): number {
+  return Math.max(bytes.length, LEAST_WEIGHT);
 }
 
 /** @throws the source's errors, SOURCE_CHANGED */

@@ -101,10 +101,11 @@ class SmallUpload {
     return this.#puts.map((put) => {
       const id = mintId();
       const redundancy = put.options.redundancy ?? settings.redundancy ?? members.document.redundancy;
-      // Of two for one key, the other is the next to commit.
-      const isFirst = !keys.has(put.key);
+      const { data, parity } = parseRedundancy(redundancy);
+      // Of two for one key, one has to commit after the other.
+      const isFit = data + parity <= members.belong.length && !keys.has(put.key);
       keys.add(put.key);
-      const outcome = isFirst && session.tryLock(lockName.upload(id), 'shared') ? undefined : 'alone';
+      const outcome = isFit && session.tryLock(lockName.upload(id), 'shared') ? undefined : 'alone';
       return { put, id, redundancy, outcome, written: undefined };
     });
   }
