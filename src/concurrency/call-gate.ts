@@ -108,11 +108,12 @@ export class CallGate implements Turns {
     const running = (async () => call())();
     let outcome: T | typeof NO_ANSWER;
     let seen = this.#ended;
-    // A call that shares a sync waits for the turns of others: as long as calls come back, the disk is busy and does not hang.
+    // A call that shares a sync, or a thread beside the others, waits for others: as long as calls come back, the disk is busy
+    // and does not hang.
     const isBusy = (): boolean => {
       const hasMoved = this.#ended !== seen;
       seen = this.#ended;
-      return this.#resting > 0 && hasMoved;
+      return hasMoved && (this.#resting > 0 || isBeside === true);
     };
     try {
       outcome = await answerWithin(running, { ...waiting, isBusy });

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path/posix';
-import { diskFault, isDiskFault, StoreError } from '../errors.ts';
+import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
 import { CallGate, type Turns } from '../concurrency/call-gate.ts';
 import { bufferFor, type Disk, type DiskEntry, type DiskRoom, type DiskState, type FileStat } from './disk.ts';
 import type { ReadOptions, RemoveOptions, StagedFile, StageOptions, WriteOptions } from './disk.ts';
@@ -249,7 +249,8 @@ export class PatientDisk implements Disk {
     try {
       return await this.#call(action, `${length} files`, call, { ...how, milliseconds, isBeside: true });
     } catch (error) {
-      return failed(diskFault(error));
+      if (!isStoreError(error)) throw error;
+      return failed(error);
     }
   }
 

@@ -19,6 +19,12 @@ const FILE_ONLY = O_NOFOLLOW | O_NONBLOCK;
 /** Files of as many bytes or more are not read here. */
 const scratch = Buffer.allocUnsafeSlow(256 * 1024);
 
+/**
+ * Syncs that failed: none is ever tried again.
+ * @type {WeakSet<Error>}
+ */
+const failedSyncs = new WeakSet();
+
 /** The bytes that the jobs of a request have read. */
 class Gathered {
   #bytes = Buffer.allocUnsafeSlow(64 * 1024);
@@ -45,6 +51,8 @@ class Gathered {
 class Work {
   /** @type {string} */
   #root;
+  /** @type {number | undefined} */
+  #device;
   /** @type {Uint8Array} */
   #given;
   #gathered = new Gathered();
@@ -52,10 +60,10 @@ class Work {
   #folders = new Set();
 
   /** @param {Request} request */
-  constructor({ root, bytes }) {
+  constructor({ root, bytes, device }) {
     this.#root = root;
+    this.#device = device;
     this.#given = new Uint8Array(bytes);
-    this.#folders.add(root);
   }
 
   /**
@@ -78,8 +86,8 @@ class Work {
       for (const step of job) outcome = this.#step(step) ?? outcome;
       return outcome;
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
-      return { errno: code, message: error instanceof Error ? error.message : String(error) };
+      const message = error instanceof Error ? error.message : String(error);
+      return { errno: codeOf(error) ?? 'EIO', message, isUnsynced: error instanceof Error && failedSyncs.has(error) };
     }
   }
 
@@ -90,13 +98,11 @@ class Work {
   #step(step) {
     switch (step.do) {
       case 'read':
-        this.#checkWay(step.path);
-        return this.#read(step.path);
+        return this.#ifThere(step.path, (full) => this.#read(full));
       case 'read-source':
         return this.#readSource(step.path);
       case 'stat':
-        this.#checkWay(step.path);
-        return { stat: pick(fs.lstatSync(this.#full(step.path))) };
+        return this.#ifThere(step.path, (full) => ({ stat: pick(fs.lstatSync(full)) }));
       case 'write':
         this.#checkWay(step.path);
         this.#write(step);
@@ -114,12 +120,12 @@ class Work {
         fs.renameSync(this.#full(step.path), this.#full(step.to));
         return undefined;
       case 'unlink':
-        this.#checkWay(step.path);
-        fs.unlinkSync(this.#full(step.path));
+        // The disk may have been away for a moment: only what is not there while the disk is counts as gone.
+        if (!this.#unlink(step.path)) this.#unlink(step.path);
         return undefined;
       case 'sync-folder':
         this.#checkFolder(this.#full(step.path));
-        this.#sync(step.path);
+        this.#syncFolder(step.path);
         return undefined;
     }
   }
@@ -137,12 +143,46 @@ class Work {
     this.#checkFolder(dirname(this.#full(path)));
   }
 
-  /** @param {string} folder with its root */
+  /** @param {string} folder with its root, which may be a link */
   #checkFolder(folder) {
     if (this.#folders.has(folder)) return;
-    this.#checkFolder(dirname(folder));
-    if (!fs.lstatSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
+    if (folder !== this.#root) this.#checkFolder(dirname(folder));
+    const stats = folder === this.#root ? fs.statSync(folder) : fs.lstatSync(folder);
+    if (!stats.isDirectory()) throw failure('ENOTDIR', 'not a folder');
+    if (this.#device !== undefined && stats.dev !== this.#device) throw failure('EXDEV', 'another file system');
     this.#folders.add(folder);
+  }
+
+  /**
+   * What a look at a path finds, or nothing where there is nothing while the disk is there: the folder of the disk that it
+   * would be in is.
+   * @template T
+   * @param {string} path
+   * @param {(full: string) => T} look
+   * @returns {T | undefined}
+   */
+  #ifThere(path, look) {
+    try {
+      this.#checkWay(path);
+      return look(this.#full(path));
+    } catch (error) {
+      const [outermost = '', ...rest] = path.split('/');
+      if (codeOf(error) !== 'ENOENT' || rest.length === 0) throw error;
+      if (!fs.lstatSync(this.#full(outermost)).isDirectory()) throw error;
+      return undefined;
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @returns whether there was something to remove
+   */
+  #unlink(path) {
+    const isRemoved = this.#ifThere(path, (full) => {
+      fs.unlinkSync(full);
+      return true;
+    });
+    return isRemoved === true;
   }
 
   /** @param {string} path */
@@ -154,21 +194,21 @@ class Work {
       fs.mkdirSync(folder);
       this.#folders.add(folder);
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (codeOf(error) !== 'EEXIST') throw error;
       this.#checkFolder(folder);
     }
   }
 
   /**
-   * @param {string} path
+   * @param {string} full
    * @returns {Outcome}
    */
-  #read(path) {
-    const fd = fs.openSync(this.#full(path), O_RDONLY | FILE_ONLY);
+  #read(full) {
+    const fd = fs.openSync(full, O_RDONLY | FILE_ONLY);
     try {
       const count = fs.readSync(fd, scratch, 0, scratch.length, 0);
       // What gives nothing may be no file, and what fills the memory goes on.
-      if (count === 0 || count === scratch.length) throw Object.assign(new Error('not here'), { code: 'EFBIG' });
+      if (count === 0 || count === scratch.length) throw failure('EFBIG', 'not here');
       return this.#gathered.add(count);
     } finally {
       fs.closeSync(fd);
@@ -183,11 +223,11 @@ class Work {
     const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
     try {
       const before = fs.fstatSync(fd);
-      if (!before.isFile()) throw Object.assign(new Error('not a file'), { code: 'ENOTSUP' });
+      if (!before.isFile()) throw failure('ENOTSUP', 'not a file');
       const count = fs.readSync(fd, scratch, 0, scratch.length, 0);
       const after = fs.fstatSync(fd);
       if (after.size !== count || before.size !== count || after.mtimeMs !== before.mtimeMs)
-        throw Object.assign(new Error('not here'), { code: 'EFBIG' });
+        throw failure('EFBIG', 'not here');
       return this.#gathered.add(count);
     } finally {
       fs.closeSync(fd);
@@ -201,7 +241,8 @@ class Work {
     const fd = fs.openSync(full, flags, 0o666);
     try {
       try {
-        for (let at = from; at < to;) at += fs.writeSync(fd, this.#given, at, to - at);
+        // At its place in the file, which what is no file does not have.
+        for (let at = from; at < to;) at += fs.writeSync(fd, this.#given, at, to - at, at - from);
         if (sync) fs.fsyncSync(fd);
       } finally {
         fs.closeSync(fd);
@@ -213,10 +254,13 @@ class Work {
   }
 
   /** @param {string} path */
-  #sync(path) {
+  #syncFolder(path) {
     const fd = fs.openSync(this.#full(path), O_RDONLY | O_DIRECTORY);
     try {
       fs.fsyncSync(fd);
+    } catch (error) {
+      if (error instanceof Error) failedSyncs.add(error);
+      throw error;
     } finally {
       fs.closeSync(fd);
     }
@@ -224,8 +268,22 @@ class Work {
 }
 
 /** @param {fs.Stats} stats */
-function pick({ dev, ino, size, mtimeMs, ctimeMs, ...stats }) {
+function pick(stats) {
+  const { dev, ino, size, mtimeMs, ctimeMs } = stats;
   return { dev, ino, size, mtimeMs, ctimeMs, isFile: stats.isFile() };
+}
+
+/** @param {unknown} error */
+function codeOf(error) {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+/**
+ * @param {string} code
+ * @param {string} reason
+ */
+function failure(code, reason) {
+  return Object.assign(new Error(`${code}: ${reason}`), { code });
 }
 
 parentPort?.on('message', (/** @type {Request} */ request) => {

@@ -12,13 +12,18 @@ export type Step =
 /** Steps that follow one another, up to the first that fails. */
 export type Job = readonly Step[];
 
-/** What became of a job: the place of what was read, what was looked at, or the system's error. */
+/**
+ * What became of a job: the place of what was read, what was looked at, or the system's error. Nothing of that where there is
+ * nothing at the path while the outermost folder on the way to it is there.
+ */
 export interface Outcome {
   from?: number;
   to?: number;
   stat?: { dev: number; ino: number; size: number; mtimeMs: number; ctimeMs: number; isFile: boolean };
   errno?: string;
   message?: string;
+  /** It is the sync of a folder that failed, which is never tried again. */
+  isUnsynced?: boolean;
 }
 
 export interface Request {
@@ -26,6 +31,8 @@ export interface Request {
   root: string;
   jobs: readonly Job[];
   bytes: ArrayBuffer;
+  /** Of what file system all that is worked on must be, by its number (`stat(2)`); of any if undefined. */
+  device: number | undefined;
 }
 
 export interface Reply {
@@ -33,6 +40,9 @@ export interface Reply {
   outcomes: Outcome[];
   bytes: ArrayBuffer;
 }
+
+/** What a request may bring with it. Its bytes are handed over. */
+export type Given = Partial<Pick<Request, 'bytes' | 'device'>>;
 
 /** What jobs came to, in their order, and the bytes that they read. */
 export type Done = Omit<Reply, 'id'>;
@@ -55,18 +65,21 @@ export class FileThread {
   #idle: NodeJS.Timeout | undefined;
 
   /** Does the jobs in order. Never rejects: what could not be done, by whatever reason, is told of each job. */
-  run(root: string, jobs: readonly Job[], bytes: ArrayBuffer = new ArrayBuffer(0)): Promise<Done> {
+  run(root: string, jobs: readonly Job[], { bytes = new ArrayBuffer(0), device }: Given = {}): Promise<Done> {
     const id = ++this.#ids;
-    const request: Request = { id, root, jobs, bytes };
+    const request: Request = { id, root, jobs, bytes, device };
+    clearTimeout(this.#idle);
     return new Promise((done) => {
       this.#waiting.set(id, { request, done });
-      clearTimeout(this.#idle);
       try {
         const worker = (this.#worker ??= this.#start());
         worker.ref();
         worker.postMessage(request, [bytes]);
       } catch {
-        this.#end();
+        // The system allows no thread, or no memory for the request.
+        this.#waiting.delete(id);
+        done(undone(request));
+        this.#rest();
       }
     });
   }
@@ -76,12 +89,7 @@ export class FileThread {
     worker.on('message', ({ id, ...done }: Reply) => {
       this.#waiting.get(id)?.done(done);
       this.#waiting.delete(id);
-      if (this.#waiting.size > 0) return;
-      worker.unref();
-      this.#idle = setTimeout(() => {
-        this.#worker = undefined;
-        void worker.terminate();
-      }, IDLE_MS).unref();
+      this.#rest();
     });
     const end = (): void => {
       if (this.#worker === worker) this.#end();
@@ -90,15 +98,28 @@ export class FileThread {
     return worker;
   }
 
-  /** The system allows no thread, or has ended it. */
+  /** Ends the thread in a while, if there is nothing to do for it. */
+  #rest(): void {
+    const worker = this.#worker;
+    if (worker === undefined || this.#waiting.size > 0) return;
+    worker.unref();
+    this.#idle = setTimeout(() => {
+      this.#worker = undefined;
+      void worker.terminate();
+    }, IDLE_MS).unref();
+  }
+
+  /** The thread has ended, with whatever it was at. */
   #end(): void {
     this.#worker = undefined;
-    for (const { request, done } of this.#waiting.values()) {
-      const failed = { errno: NO_THREAD, message: 'there is no thread for it' };
-      done({ outcomes: request.jobs.map(() => failed), bytes: new ArrayBuffer(0) });
-    }
+    for (const { request, done } of this.#waiting.values()) done(undone(request));
     this.#waiting.clear();
   }
+}
+
+function undone({ jobs }: Request): Done {
+  const failed = { errno: NO_THREAD, message: 'there is no thread for it' };
+  return { outcomes: jobs.map(() => failed), bytes: new ArrayBuffer(0) };
 }
 
 /** Puts bytes together for a request, and tells where each has gone. */

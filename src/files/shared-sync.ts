@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
-import { close, open, READ_FOLDER } from './calls.ts';
+import { close, fstat, fsync, open, READ_FOLDER } from './calls.ts';
 
 /**
  * File systems (`statfs(2)`) whose syncfs(2) writes out all that has been done and waits until it is durable. Others may only hand
@@ -16,12 +16,20 @@ const TRUSTED: ReadonlySet<number> = new Set([
   0x01021994, // tmpfs
 ]);
 
-/** Since this version of Linux, syncfs(2) tells of files that could not be written back. */
-const LINUX = [5, 8] as const;
+/**
+ * Since this version of Linux, syncfs(2) tells of all that went wrong: since 5.8 of files that could not be written back, since
+ * this one also of the file system's own journal.
+ */
+const LINUX = [5, 17] as const;
 
-type Syncfs = (fd: number) => Promise<void>;
+/** Makes all durable that has been done in the file system of an open file. @throws the system's error */
+export type Syncfs = (fd: number) => Promise<void>;
 
 let loading: Promise<Syncfs | undefined> | undefined;
+
+function systemSyncfs(): Promise<Syncfs | undefined> {
+  return (loading ??= loadSyncfs());
+}
 
 /**
  * One sync for all that is done in a file system while this is open. syncfs(2) tells each descriptor once of any error in
@@ -29,24 +37,42 @@ let loading: Promise<Syncfs | undefined> | undefined;
  * the first of the writes that it stands for; and where it fails, all that it stood for is in doubt.
  */
 export class SharedSync {
+  /** The number (`stat(2)`) of the file system: another one that is mounted below the folder is not synced. */
+  readonly device: number;
   readonly #fd: number;
   readonly #syncfs: Syncfs;
 
-  private constructor(fd: number, syncfs: Syncfs) {
+  private constructor(fd: number, device: number, syncfs: Syncfs) {
     this.#fd = fd;
+    this.device = device;
     this.#syncfs = syncfs;
   }
 
-  /** Undefined where it can't be relied on: then each file must be synced by itself. @param folder in the file system */
-  static async open(folder: string): Promise<SharedSync | undefined> {
-    const syncfs = await (loading ??= loadSyncfs());
+  /**
+   * Undefined where it can't be relied on: then each file must be synced by itself.
+   * @param folder in the file system
+   * @param load gives the system call, where there is one that tells of all errors
+   */
+  static async open(
+    folder: string,
+    load: () => Promise<Syncfs | undefined> = systemSyncfs,
+  ): Promise<SharedSync | undefined> {
+    const syncfs = await load();
     if (syncfs === undefined || !TRUSTED.has((await statfs(folder)).type)) return undefined;
-    return new SharedSync(await open(folder, READ_FOLDER), syncfs);
+    const fd = await open(folder, READ_FOLDER);
+    try {
+      return new SharedSync(fd, (await fstat(fd)).dev, syncfs);
+    } catch (error) {
+      await close(fd);
+      throw error;
+    }
   }
 
   /** Makes all that has been done since it was opened durable. It is never tried again. */
   async sync(): Promise<void> {
     await this.#syncfs(this.#fd);
+    // ext4 that has gone read-only for an error has nothing to sync, and so no error there; here it says so.
+    await fsync(this.#fd);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { beforeEach, describe } from 'vitest';
 import type { Disk } from '../../src/disks/disk.ts';
 import { describeClearing } from './disk-clearing.ts';
+import { describeMany } from './disk-many.ts';
 import { describeReading } from './disk-reading.ts';
 import { describeStaging } from './disk-staging.ts';
 import { describeRemoving } from './disk-removing.ts';
@@ -38,6 +39,7 @@ export function describeDisk(name: string, make: () => Promise<Disk> | Disk, { h
     describeRenaming(test);
     describeRoom(test);
     describeClearing(test);
+    describeMany(test);
   });
 }
 

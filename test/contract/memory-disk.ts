@@ -57,7 +57,8 @@ export class MemoryDisk implements Disk {
       throw diskError(this.name, 'read', path, Object.assign(new Error('EFBIG: too long'), { code: 'EFBIG' }));
     }
     if (bytes === undefined || buffer === undefined || buffer.length < bytes.length) {
-      return Promise.resolve(bytes === undefined ? undefined : Buffer.from(bytes));
+      // In memory of its own, as `Buffer.from` would not.
+      return bytes === undefined ? undefined : Buffer.from(new Uint8Array(bytes).buffer);
     }
     bytes.copy(buffer);
     return Promise.resolve(buffer.subarray(0, bytes.length));

@@ -217,16 +217,6 @@ export class LocalDisk implements Disk {
     }
   }
 
-  /** Whether a folder of the disk's own is there at this moment. */
-  async hasFolder(folder: string): Promise<boolean> {
-    try {
-      await this.#guard.checkAnew(folder);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   async #isThere(): Promise<boolean> {
     const stats = await this.#attempt('look at', '.', () => files.except(files.stat(this.#root), 'ENOENT', 'ENOTDIR'));
     return stats?.isDirectory() === true;

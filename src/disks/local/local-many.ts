@@ -1,6 +1,7 @@
 import { dirname } from 'node:path/posix';
 import { isStoreError, must, type StoreError } from '../../errors.ts';
 import type { Turns } from '../../concurrency/call-gate.ts';
+import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { FileThread, together, type Job, type Outcome, type Step } from '../../files/file-thread.ts';
 import { SharedSync } from '../../files/shared-sync.ts';
 import { diskError } from '../disk-error.ts';
@@ -29,9 +30,16 @@ export interface One extends Pick<Disk, 'name' | 'read' | 'stat' | 'create' | 's
   staged: (path: string, options: StageOptions) => StagedFile;
   /** Syncs the innermost folder of a path that is there. */
   syncNearest: (path: string) => Promise<void>;
-  /** Whether a folder of the disk's own is there at this moment. */
-  hasFolder: (folder: string) => Promise<boolean>;
 }
+
+/** Opens a sync for all that is done in a folder's file system; undefined where each file must be synced by itself. */
+export type OpenSync = (folder: string) => Promise<SharedSync | undefined>;
+
+/** So many files are worked on side by side where it is done one by one. */
+const LANES = 8;
+
+/** What the thread says of a file that a shared sync would not reach. */
+const ELSEWHERE = 'EXDEV';
 
 /**
  * Work on many small files of a local disk: in a thread of the disk's own, with calls that block, and with one sync for all
@@ -42,20 +50,22 @@ export class LocalMany {
   readonly #disk: One;
   readonly #root: string;
   readonly #turns: Turns;
+  readonly #openSync: OpenSync;
   readonly #thread = new FileThread();
 
   /** @param root absolute path of the disk's folder */
-  constructor(disk: One, root: string, turns: Turns) {
+  constructor(disk: One, root: string, turns: Turns, openSync: OpenSync = (folder) => SharedSync.open(folder)) {
     this.#disk = disk;
     this.#root = root;
     this.#turns = turns;
+    this.#openSync = openSync;
   }
 
   async readMany(paths: readonly string[]): Promise<ReadOutcome[]> {
     const jobs = paths.map((path): Job => [{ do: 'read', path }]);
     const { outcomes, bytes } = await this.#thread.run(this.#root, jobs);
     const found = outcomes.map(({ from = 0, to = 0 }): ReadOutcome => {
-      return { bytes: to === 0 ? undefined : Buffer.from(bytes, from, to - from) };
+      return { bytes: to === 0 ? undefined : Buffer.from(bytes.slice(from, to)) };
     });
     return this.#lookAgain(paths, outcomes, found, async (path) => ({ bytes: await this.#disk.read(path) }));
   }
@@ -75,10 +85,8 @@ export class LocalMany {
     look: (path: string) => Promise<T>,
   ): Promise<(T | { error: StoreError })[]> {
     const all: (T | { error: StoreError })[] = [...found];
-    const isAbsent = await this.#absence(paths, outcomes);
-    const left = outcomes.map((outcome, index) => (isAbsent(index) ? {} : outcome));
     const failures = new Map<number, StoreError>();
-    await this.#again(left, failures, async (index) => {
+    await this.#again(outcomes, failures, async (index) => {
       all[index] = await look(must(paths[index], 'path'));
     });
     for (const [index, error] of failures) all[index] = { error };
@@ -87,23 +95,28 @@ export class LocalMany {
 
   async createMany(files: readonly NewFile[], { within, durable }: CreateManyOptions): Promise<Failures> {
     const { bytes, ends } = together(files.map((file) => file.bytes));
-    const write = async (failures: Map<number, StoreError>, sync: boolean): Promise<void> => {
+    const folders = files.map(({ path }) => [...foldersBetween(within, path).reverse(), within]);
+    const write: DurableWork = async (failures, shared) => {
+      const sync = durable && shared === undefined;
       const jobs = files.map(({ path }, index): Job => {
         const range = must(ends[index], 'range of bytes');
         return [...makeFolders(within, path), { do: 'write', path, ...range, isNew: true, sync }];
       });
-      const { outcomes } = await this.#thread.run(this.#root, jobs, bytes);
+      const { outcomes } = await this.#thread.run(this.#root, jobs, { bytes, device: shared?.device });
       await this.#again(outcomes, failures, async (index) => {
-        const { path, bytes: content } = must(files[index], 'file');
-        for (const folder of foldersBetween(within, path)) await this.#disk.makeFolder(folder);
-        await this.#disk.create(path, content, { durable });
+        const file = must(files[index], 'file');
+        for (const folder of foldersBetween(within, file.path)) await this.#disk.makeFolder(folder);
+        await this.#disk.create(file.path, file.bytes, { durable });
+        if (outcomes[index]?.errno === ELSEWHERE) await this.#syncOf(file.path, must(folders[index], 'folders'));
       });
     };
     const undo = async (indices: readonly number[]): Promise<void> => {
-      const jobs = indices.map((index): Job => [{ do: 'unlink', path: must(files[index], 'file').path }]);
-      await this.#thread.run(this.#root, jobs);
+      const old = indices.map((index) => must(files[index], 'file').path);
+      await this.removeMany(
+        old.map((path) => ({ path, within: dirname(path) })),
+        { durable: false },
+      );
     };
-    const folders = files.map(({ path }) => [...foldersBetween(within, path).reverse(), within]);
     return this.#synced({ durable, folders, undo }, write);
   }
 
@@ -113,16 +126,17 @@ export class LocalMany {
     const staged = documents.map((document) => this.#disk.staged(document.path, optionsOf(document)));
     const discard = async (which: readonly number[]): Promise<Failures> => {
       const failures = new Map<number, StoreError>();
-      for (const index of which) await this.#alone(index, failures, () => must(staged[index], 'document').discard());
+      await this.#eachAlone(which, failures, (index) => must(staged[index], 'document').discard());
       return failures;
     };
-    const write = async (failures: Map<number, StoreError>, sync: boolean): Promise<void> => {
+    const write: DurableWork = async (failures, shared) => {
+      const sync = durable && shared === undefined;
       const jobs = documents.map(({ id, path, within }, index): Job => {
         const range = must(ends[index], 'range of bytes');
         const step: Step = { do: 'write', path: stagedPath(id), ...range, isNew: false, sync };
         return [step, ...makeFolders(within, path)];
       });
-      const { outcomes } = await this.#thread.run(this.#root, jobs, bytes);
+      const { outcomes } = await this.#thread.run(this.#root, jobs, { bytes, device: shared?.device });
       await this.#again(outcomes, failures, async (index) => {
         const document = must(documents[index], 'document');
         staged[index] = await this.#disk.stage(document.path, document.bytes, optionsOf(document));
@@ -141,12 +155,10 @@ export class LocalMany {
 
   async removeMany(files: readonly OldFile[], { durable, evenFolder }: RemoveManyOptions): Promise<Failures> {
     const paths = files.map(({ path }) => path);
-    const remove = async (failures: Map<number, StoreError>): Promise<void> => {
+    const remove: DurableWork = async (failures, shared) => {
       const jobs = paths.map((path): Job => [{ do: 'unlink', path }]);
-      const { outcomes } = await this.#thread.run(this.#root, jobs);
-      const isAbsent = await this.#absence(paths, outcomes);
-      const left = outcomes.map((outcome, index) => (isAbsent(index) ? {} : outcome));
-      await this.#again(left, failures, (index) => {
+      const { outcomes } = await this.#thread.run(this.#root, jobs, { device: shared?.device });
+      await this.#again(outcomes, failures, (index) => {
         const { path, within } = must(files[index], 'file');
         return this.#disk.remove(path, { within, durable, evenFolder });
       });
@@ -166,36 +178,34 @@ export class LocalMany {
   /** @param staged the same documents, to be published one by one */
   #publish(documents: readonly NewDocument[], staged: readonly StagedFile[], durable: boolean): Promise<Failures> {
     const folders = documents.map(({ path, within }) => [...foldersBetween(within, path).reverse(), within]);
-    return this.#synced({ durable, folders }, async (failures) => {
+    return this.#synced({ durable, folders }, async (failures, shared) => {
       const jobs = documents.map(({ id, path }): Job => [{ do: 'rename', path: stagedPath(id), to: path }]);
-      const { outcomes } = await this.#thread.run(this.#root, jobs);
+      const { outcomes } = await this.#thread.run(this.#root, jobs, { device: shared?.device });
       await this.#again(outcomes, failures, (index) => must(staged[index], 'document').publish());
     });
   }
 
   /**
    * Does work on files that is to be durable: with one sync for all of it, or file by file and then folder by folder. A sync that
-   * failed is never tried again: what it stood for counts as failed.
-   * @param how with the folders whose names each file needs, from the inside out, and what takes back what was done to files
-   * @param work notes what failed; told whether each file must be synced by itself
+   * failed is never tried again: what it stood for counts as failed, and is taken back.
    */
-  async #synced(
-    { durable, folders, undo }: Durable,
-    work: (failures: Map<number, StoreError>, sync: boolean) => Promise<void>,
-  ): Promise<Failures> {
+  async #synced({ durable, folders, undo }: Durable, work: DurableWork): Promise<Failures> {
     const failures = new Map<number, StoreError>();
-    const shared = durable ? await SharedSync.open(this.#root).catch(() => undefined) : undefined;
-    const isDone = (index: number): boolean => !failures.has(index);
+    // In a turn: where the disk hangs, this keeps a thread of Node's pool.
+    const shared = durable
+      ? await this.#turns.take(() => this.#openSync(this.#root).catch(() => undefined))
+      : undefined;
     try {
-      await work(failures, durable && shared === undefined);
+      await work(failures, shared);
       if (!durable) return failures;
-      const done = [...folders.keys()].filter(isDone);
+      const done = [...folders.keys()].filter((index) => !failures.has(index));
       if (shared === undefined) await this.#syncFolders(folders, failures);
       else await this.#syncAll(shared, done, failures);
-      await undo?.(done.filter((index) => !isDone(index)));
+      const unsynced = done.filter((index) => failures.has(index));
+      if (unsynced.length > 0) await undo?.(unsynced);
       return failures;
     } finally {
-      await shared?.close().catch(() => undefined);
+      if (shared !== undefined) await this.#turns.take(() => shared.close().catch(() => undefined));
     }
   }
 
@@ -214,50 +224,67 @@ export class LocalMany {
     const jobs = names.map((path): Job => [{ do: 'sync-folder', path }]);
     const { outcomes } = await this.#thread.run(this.#root, jobs);
     const broken = new Map<number, StoreError>();
-    await this.#again(outcomes, broken, (index) => this.#disk.syncNearest(`${must(names[index], 'folder')}/`));
+    await this.#again(outcomes, broken, async (index) => {
+      const { isUnsynced, errno: code, message = '' } = must(outcomes[index], 'outcome');
+      const name = must(names[index], 'folder');
+      // A sync that failed is never tried again.
+      if (isUnsynced === true)
+        throw diskError(this.#disk.name, 'sync folder', name, Object.assign(new Error(message), { code }));
+      await this.#disk.syncNearest(`${name}/`);
+    });
     for (const [at, error] of broken) {
       for (const [index, needed] of folders.entries())
         if (needed.includes(must(names[at], 'folder')) && !failures.has(index)) failures.set(index, error);
     }
   }
 
+  /** Makes the names durable that lead to a file which has been made on another file system; otherwise the file goes. */
+  async #syncOf(path: string, folders: readonly string[]): Promise<void> {
+    try {
+      for (const folder of folders) await this.#disk.syncNearest(`${folder}/`);
+    } catch (error) {
+      await this.#disk.remove(path, { within: dirname(path), durable: false });
+      throw error;
+    }
+  }
+
   /** Does what failed in the thread again, one by one. */
-  async #again(
+  #again(
     outcomes: readonly Outcome[],
     failures: Map<number, StoreError>,
     work: (index: number) => Promise<void>,
   ): Promise<void> {
-    for (const [index, { errno }] of outcomes.entries())
-      if (errno !== undefined) await this.#alone(index, failures, () => work(index));
+    const failed = [...outcomes.keys()].filter((index) => outcomes[index]?.errno !== undefined);
+    return this.#eachAlone(failed, failures, work);
   }
 
-  /** Work on one file, in Node's pool, where it takes a turn. */
-  async #alone(index: number, failures: Map<number, StoreError>, work: () => Promise<void>): Promise<void> {
-    try {
-      await this.#turns.take(work);
-    } catch (error) {
-      if (!isStoreError(error)) throw error;
-      failures.set(index, error);
-    }
-  }
-
-  /** Tells which files are not there while the disk is: the folder of the disk that each is in is there. */
-  async #absence(paths: readonly string[], outcomes: readonly Outcome[]): Promise<(index: number) => boolean> {
-    const outermost = (index: number): string => paths[index]?.split('/', 1)[0] ?? '';
-    const missing = outcomes.flatMap(({ errno }, index) => (errno === 'ENOENT' ? [index] : []));
-    const there = new Set<string>();
-    for (const folder of new Set(missing.map(outermost)))
-      if (await this.#turns.take(() => this.#disk.hasFolder(folder))) there.add(folder);
-    const absent = new Set(missing.filter((index) => there.has(outermost(index))));
-    return (index) => absent.has(index);
+  /** Work on files one by one, in Node's pool, where each takes a turn. */
+  #eachAlone(
+    indices: readonly number[],
+    failures: Map<number, StoreError>,
+    work: (index: number) => Promise<void>,
+  ): Promise<void> {
+    return forEachAtOnce(indices, LANES, async (index) => {
+      try {
+        await this.#turns.take(() => work(index));
+      } catch (error) {
+        if (!isStoreError(error)) throw error;
+        failures.set(index, error);
+      }
+    });
   }
 }
 
 interface Durable {
   durable: boolean;
+  /** The folders whose names each file needs, from the inside out. */
   folders: readonly (readonly string[])[];
+  /** Takes back what was done to files. */
   undo?: (indices: readonly number[]) => Promise<unknown>;
 }
+
+/** Notes what failed. Without a shared sync, each file must be synced by itself. */
+type DurableWork = (failures: Map<number, StoreError>, shared: SharedSync | undefined) => Promise<void>;
 
 function stagedPath(id: string): string {
   return `${STAGING_FOLDER}/${id}`;
