@@ -32,8 +32,11 @@ export interface One extends Pick<Disk, 'name' | 'read' | 'stat' | 'create' | 's
   syncNearest: (path: string) => Promise<void>;
 }
 
-/** Opens a sync for all that is done in a folder's file system; undefined where each file must be synced by itself. */
-export type OpenSync = (folder: string) => Promise<SharedSync | undefined>;
+/** One sync for all that is done in a file system while it is open. */
+type OneSync = Pick<SharedSync, 'device' | 'sync' | 'close'>;
+
+/** Opens one for a folder's file system; undefined where each file must be synced by itself. */
+export type OpenSync = (folder: string) => Promise<OneSync | undefined>;
 
 /** So many files are worked on side by side where it is done one by one. */
 const LANES = 8;
@@ -209,7 +212,7 @@ export class LocalMany {
     }
   }
 
-  async #syncAll(shared: SharedSync, done: readonly number[], failures: Map<number, StoreError>): Promise<void> {
+  async #syncAll(shared: OneSync, done: readonly number[], failures: Map<number, StoreError>): Promise<void> {
     try {
       await this.#turns.take(() => shared.sync());
     } catch (cause) {
@@ -284,7 +287,7 @@ interface Durable {
 }
 
 /** Notes what failed. Without a shared sync, each file must be synced by itself. */
-type DurableWork = (failures: Map<number, StoreError>, shared: SharedSync | undefined) => Promise<void>;
+type DurableWork = (failures: Map<number, StoreError>, shared: OneSync | undefined) => Promise<void>;
 
 function stagedPath(id: string): string {
   return `${STAGING_FOLDER}/${id}`;
