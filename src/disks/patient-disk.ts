@@ -277,7 +277,7 @@ export class PatientDisk implements Disk {
       waiting: { milliseconds: milliseconds ?? patience.work, notice: patience.notice, hurry, onNotice },
       givesWay,
       isBeside,
-      refusal: () => this.#offline(`does not answer: cannot ${action} ${path}`, path),
+      refusal: () => this.#offline(`does not answer: cannot ${action} ${path}`, isBeside === true ? undefined : path),
       onGivenUp: async (over) => {
         const lent = memory?.();
         if (lent !== undefined) lend(lent, over);
