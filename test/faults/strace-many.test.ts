@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SharedSync } from '../../src/files/shared-sync.ts';
@@ -9,6 +9,8 @@ import { STATE_CALLS, straceProblem, traceNode, type Call } from './strace.ts';
 
 const problem = straceProblem();
 if (problem !== undefined) console.warn(`SKIPPED, nothing is proved about the order of work on many files: ${problem}`);
+
+const UNTRUSTED = 'the file system of temporary files is none whose syncfs(2) is relied on';
 
 const INDICES = [0, 1, 2, 3, 4];
 const chunk = (index: number): string => `chunks/a${index % 2}/${index}`;
@@ -24,10 +26,8 @@ describe.skipIf(problem !== undefined)('the order of system calls in work on man
   test('what is created, staged, published or removed with a shared sync is all done before that begins, and told after', async ({
     skip,
   }) => {
-    const sync = await SharedSync.open(tempFolder());
-    await sync?.close();
-    skip(sync === undefined, 'the file system of temporary files is none whose syncfs(2) is relied on');
-    const steps = await trace('shared');
+    skip(!(await canShare()), UNTRUSTED);
+    const { steps } = await trace('shared');
     const syncs = matching(steps, /^syncfs \.$/);
     expect(syncs).toHaveLength(4);
     const [created, staged, published, removed] = syncs;
@@ -47,7 +47,7 @@ describe.skipIf(problem !== undefined)('the order of system calls in work on man
   });
 
   test('without a shared sync each file and then each folder is synced, before that is told', async () => {
-    const steps = await trace('single');
+    const { steps } = await trace('single');
     expect(matching(steps, /^syncfs /)).toEqual([]);
     for (const index of INDICES) {
       const [created, staged] = [first(steps, `fsync ${chunk(index)}`), first(steps, `fsync tmp/id-${index}`)];
@@ -67,9 +67,34 @@ describe.skipIf(problem !== undefined)('the order of system calls in work on man
     }
     expectOrder(first(steps, 'fsync chunks'), first(steps, 'created'));
   });
+
+  test.for(['syncfs', 'fsync'])(
+    'a shared sync that fails (%s) is not made again, and nothing stays',
+    async (call, { skip }) => {
+      skip(!(await canShare()), UNTRUSTED);
+      const { steps, left } = await trace('shared', `${call}:error=EIO:when=1`);
+      expect(matching(steps, `${call} .`)).toHaveLength(1);
+      expect(left).toEqual([]);
+    },
+  );
+
+  test('the sync of a folder that fails is not made again, and what is in it goes', async () => {
+    // In the thread the files' syncs come first, then those of the folders, from the inside out.
+    const { steps, left } = await trace('single', `fsync:error=EIO:when=${INDICES.length + 1}`);
+    expect(matching(steps, 'fsync chunks/a1')).toHaveLength(1);
+    expect(left).toEqual(INDICES.filter((index) => index % 2 === 0).map(chunk));
+  });
 });
 
-async function trace(how: 'shared' | 'single'): Promise<Step[]> {
+/** Whether work in temporary folders is made durable by a shared sync. */
+async function canShare(): Promise<boolean> {
+  const sync = await SharedSync.open(tempFolder());
+  await sync?.close();
+  return sync !== undefined;
+}
+
+/** Runs the script, to its end or to the failure that is told, and tells what is on the disk then. */
+async function trace(how: 'shared' | 'single', inject?: string): Promise<{ steps: Step[]; left: string[] }> {
   const folder = tempFolder();
   const root = path.join(folder, 'disk1');
   for (const name of ['', 'buckets', 'chunks', 'tmp']) mkdirSync(path.join(root, name));
@@ -77,9 +102,16 @@ async function trace(how: 'shared' | 'single'): Promise<Step[]> {
   const ended = await traceNode([script, compiledLibrary(), root, how], {
     trace: [...STATE_CALLS, 'syncfs'],
     log: path.join(folder, 'log'),
+    ...(inject === undefined ? {} : { inject }),
   });
-  expect(ended, ended.stderr).toMatchObject({ code: 0, stdout: 'created\nstaged\npublished\nremoved\n' });
-  return ended.calls.flatMap((call) => stepOf(call, root));
+  if (inject === undefined)
+    expect(ended, ended.stderr).toMatchObject({ code: 0, stdout: 'created\nstaged\npublished\nremoved\n' });
+  else expect(ended).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('EIO') as string });
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return {
+    steps: ended.calls.flatMap((call) => stepOf(call, root)),
+    left: entries.map((entry) => path.relative(root, path.join(entry.parentPath, entry.name))).sort(),
+  };
 }
 
 function stepOf(call: Call, root: string): Step[] {
