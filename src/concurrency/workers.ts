@@ -82,3 +82,8 @@ export async function* mapAtOnce<T, Result>(
     await Promise.allSettled(running);
   }
 }
+
+/** Goes through what a generator gives, for what it does on the way. */
+export async function exhaust(items: AsyncIterator<unknown>): Promise<void> {
+  while ((await items.next()).done !== true);
+}

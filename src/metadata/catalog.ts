@@ -17,7 +17,7 @@ export function metaKind(bucket: string, key: string): DocumentKind<Meta> {
     within: bucketFolder(bucket),
     schema: metaSchema,
     name: `${bucket}/${key}`,
-    nameOf: (meta) => `${meta.bucket}/${meta.key}`,
+    nameOf: nameOfMeta,
   };
 }
 
@@ -30,4 +30,8 @@ export function bucketKind(bucket: string): DocumentKind<BucketDocument> {
     name: bucket,
     nameOf: (document) => document.bucket,
   };
+}
+
+function nameOfMeta({ bucket, key }: Meta): string {
+  return `${bucket}/${key}`;
 }

@@ -1,13 +1,13 @@
 import type { Disk } from '../disks/disk.ts';
 import { metaKind } from './catalog.ts';
-import { readCopies, type Copy } from './copies.ts';
+import { readManyCopies, type Copy } from './copies.ts';
 import { readKeyLevel, type KeyLevel, type KeyNode } from './key-tree.ts';
 import type { Meta } from './meta.ts';
 
 /** A folder of metas, as disks have listed it, and the way to the metas in it. */
 export interface MetaFolder extends KeyLevel {
-  /** What each of the disks says of the meta of one of the nodes; one that has listed the folder without it says that there is none. */
-  copiesOf: (node: KeyNode) => Promise<Copy<Meta>[]>;
+  /** What each of the disks says of the metas of nodes; one that has listed the folder without them says that there is none. */
+  copiesOf: (nodes: readonly KeyNode[]) => Promise<Copy<Meta>[][]>;
 }
 
 /** Where a folder of metas is. */
@@ -30,9 +30,10 @@ export async function readMetaFolder(
   holders: readonly Disk[],
   { bucket, path, prefix }: FolderPlace,
 ): Promise<MetaFolder> {
-  const copiesOf = async ({ name, disks: having }: KeyNode): Promise<Copy<Meta>[]> => {
-    const copies = await readCopies(having, metaKind(bucket, name));
-    return disks.map((disk) => copies.find((copy) => copy.disk === disk) ?? { disk, state: 'absent' });
-  };
+  const copiesOf = (nodes: readonly KeyNode[]): Promise<Copy<Meta>[][]> =>
+    readManyCopies(
+      disks,
+      nodes.map(({ name, disks: holders }) => ({ kind: metaKind(bucket, name), holders })),
+    );
   return { ...(await readKeyLevel(holders, path, prefix)), copiesOf };
 }

@@ -1,10 +1,11 @@
+import { exhaust } from '../../concurrency/workers.ts';
 import { throwIfAborted } from '../../errors.ts';
 import { metaKind } from '../../metadata/catalog.ts';
-import { readCopies, type Copy } from '../../metadata/copies.ts';
+import { readManyCopies, type Copy } from '../../metadata/copies.ts';
 import { compareAge } from '../../metadata/document.ts';
 import { isTombstone, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
 import { stripesOf } from '../../metadata/stripes.ts';
-import type { Walk } from '../protocol/walk.ts';
+import type { Walk, WalkedMeta } from '../protocol/walk.ts';
 
 /** What metas say is on a disk. */
 export interface Holding {
@@ -35,18 +36,14 @@ export class Census {
     newest: (copies: readonly Copy<Meta>[]) => Meta | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    await walk.forEach(async ({ bucket, key, copies: read }) => {
+    const counted = walk.mapMetas(async (slice) => {
       throwIfAborted(signal);
-      let copies = await read();
-      // A disk that was listed before the key was written may have it by now.
-      if (copies.some(({ state }) => state === 'absent'))
-        copies = await readCopies(
-          copies.map(({ disk }) => disk),
-          metaKind(bucket, key),
-        );
-      const meta = newest(copies);
-      if (meta !== undefined) this.#add(meta, copies);
+      for (const copies of await lookAgain(slice)) {
+        const meta = newest(copies);
+        if (meta !== undefined) this.#add(meta, copies);
+      }
     });
+    await exhaust(counted);
   }
 
   holdingOf(disk: string): Holding {
@@ -87,4 +84,16 @@ export class Census {
       this.widen(meta.redundancy, `${meta.bucket}/${meta.key}`, shards);
     }
   }
+}
+
+/** A disk that was listed before a key was written may have it by now: then it is asked itself. */
+async function lookAgain(slice: readonly WalkedMeta[]): Promise<Copy<Meta>[][]> {
+  const lacking = slice.filter(({ copies }) => copies.some(({ state }) => state === 'absent'));
+  const holders = lacking[0]?.copies.map(({ disk }) => disk) ?? [];
+  const again = await readManyCopies(
+    holders,
+    lacking.map(({ bucket, key }) => ({ kind: metaKind(bucket, key), holders })),
+  );
+  const whole = slice.filter((walked) => !lacking.includes(walked)).map(({ copies }) => copies);
+  return [...whole, ...again];
 }

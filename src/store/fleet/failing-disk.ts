@@ -10,7 +10,7 @@ import { CHUNKS_FOLDER, isFanOut } from '../../metadata/shard-file.ts';
 import { shardsOf, stripesOf, type Stripe } from '../../metadata/stripes.ts';
 import { mintId } from '../../metadata/version.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { GOES_ON, Walk, type WalkedKey } from '../protocol/walk.ts';
+import { GOES_ON, Walk, type WalkedMeta } from '../protocol/walk.ts';
 
 /** So many metas are read to see whether a disk can. */
 const METAS = 100;
@@ -125,8 +125,8 @@ export async function refuseLosing(
       throw error;
     }
   };
-  const isNeeded = async ({ bucket, key, copies }: WalkedKey): Promise<boolean> => {
-    const meta = agreed(await copies());
+  const isNeeded = async ({ bucket, key, copies }: WalkedMeta): Promise<boolean> => {
+    const meta = agreed(copies);
     // What the others can't tell is lost with the disk only if it can be told with it.
     if (meta === 'unknown') return agreed(await readCopies(all.online, metaKind(bucket, key))) !== 'unknown';
     if (meta === undefined || isTombstone(meta)) return false;
@@ -134,7 +134,7 @@ export async function refuseLosing(
     for (const stripe of stripesOf(meta)) if (await needs(stripe, disk, without, whole)) return true;
     return false;
   };
-  await new Walk(context, others, {}, { allowStale }).forEach(async (walked) => {
+  await new Walk(context, others, {}, { allowStale }).forEachMeta(async (walked) => {
     throwIfAborted(signal);
     if (!(await isNeeded(walked))) return;
     const { bucket, key } = walked;

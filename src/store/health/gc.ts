@@ -1,14 +1,15 @@
 import { dirname } from 'node:path/posix';
-import { forEachAtOnce } from '../../concurrency/workers.ts';
+import { exhaust, forEachAtOnce } from '../../concurrency/workers.ts';
 import { STAGING_FOLDER, type Disk, type DiskEntry, type FileStat, type RemoveOptions } from '../../disks/disk.ts';
 import { describeOffline, type OfflineDisk } from '../../disks/disk-set.ts';
 import { diskFault, must, throwIfAborted } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
+import type { ObjectMeta } from '../../metadata/meta.ts';
 import { byUpload, CHUNKS_FOLDER, isFanOut, SET_ASIDE, uploadIdOf } from '../../metadata/shard-file.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import { Operation } from '../protocol/operation.ts';
-import { Settler, type Settled } from './settle.ts';
+import { Settler, sortOut, type Settled } from './settle.ts';
 import { GOES_ON, Walk, type WalkRules } from '../protocol/walk.ts';
 
 export interface GcOptions {
@@ -90,9 +91,9 @@ class Sweep {
     this.#operation = operation;
     this.#settler = new Settler(context, view, { dryRun, mend: false, signal });
     this.#dryRun = dryRun;
-    const onListed = (): Promise<void> => this.#lookForLost();
+    const onLooked = (): Promise<void> => this.#lookForLost();
     const onLeft: WalkRules['onLeft'] = (folder, disks) => this.#removeFolder(folder, disks);
-    this.#walk = new Walk(context, view, {}, { ...GOES_ON, onListed, onLeft });
+    this.#walk = new Walk(context, view, {}, { ...GOES_ON, onLooked, onLeft });
   }
 
   async run(): Promise<GcReport> {
@@ -168,9 +169,15 @@ class Sweep {
 
   async #walkBuckets(): Promise<void> {
     for (const bucket of await this.#walk.buckets()) {
-      await forEachAtOnce(this.#walk.keys(bucket), AT_ONCE, ({ key, isInUnreadable }) =>
-        this.#settle(() => this.#settler.key(bucket, key), isInUnreadable),
-      );
+      const settled = this.#walk.metasIn(this.#walk.top(bucket), async (slice) => {
+        throwIfAborted(this.#operation.signal);
+        const { agreed, rest } = sortOut(slice);
+        for (const meta of agreed) this.#keep(meta);
+        await forEachAtOnce(rest, AT_ONCE, ({ key, isInUnreadable, copies }) =>
+          this.#settle(() => this.#settler.key(bucket, key, copies), isInUnreadable),
+        );
+      });
+      await exhaust(settled);
       await this.#settle(() => this.#settler.bucket(bucket));
     }
   }
@@ -208,11 +215,14 @@ class Sweep {
     if (outcome === 'settled') this.#done.settled++;
     if (outcome === 'removed') this.#done.tombstones++;
     if (problem !== undefined && !isKept) this.#kept.push(problem);
-    for (const meta of live) {
-      for (const { disk, file } of [...meta.chunks, ...meta.parity]) {
-        this.#leftovers.delete(`${disk}/${file}`);
-        this.#leftovers.delete(`${disk}/${file}${SET_ASIDE}`);
-      }
+    for (const meta of live) this.#keep(meta);
+  }
+
+  /** Notes what a meta refers to. */
+  #keep({ chunks, parity }: ObjectMeta): void {
+    for (const { disk, file } of [...chunks, ...parity]) {
+      this.#leftovers.delete(`${disk}/${file}`);
+      this.#leftovers.delete(`${disk}/${file}${SET_ASIDE}`);
     }
   }
 

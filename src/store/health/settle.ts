@@ -4,13 +4,14 @@ import type { DiskView } from '../../disks/disk-set.ts';
 import { lockName } from '../../locks/locks.ts';
 import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, metaKind } from '../../metadata/catalog.ts';
-import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
+import { commonDocument, newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
 import { compareAge, type VersionedDocument } from '../../metadata/document.ts';
 import { horizonKind, type Horizon } from '../../metadata/horizon.ts';
 import { isTombstone, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
 import { PublishError } from '../../metadata/publish.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { Operation, type Locked } from '../protocol/operation.ts';
+import type { WalkedMeta } from '../protocol/walk.ts';
 import { findBlocks, readOpenCopies, type Block, type Obstacles } from './obstacles.ts';
 
 /** What became of one key's or bucket's copies. */
@@ -75,10 +76,11 @@ export class Settler {
   /**
    * Ends what a commit that died began: all disks that are there get the newest of a key's metas, because a reader may
    * have seen it already. A tombstone goes when all n disks have it, and with it what it was there to outlive.
+   * @param walked what a walk in the same view has just read, which makes the first look, if all of it could be read
    */
-  async key(bucket: string, key: string): Promise<Settled> {
+  async key(bucket: string, key: string, walked?: readonly Copy<Meta>[]): Promise<Settled> {
     const kind: Settling<Meta> = { ...metaKind(bucket, key), isDeleted: isTombstone };
-    const first = await this.#look(kind);
+    const first = await this.#look(kind, walked);
     if (first.outcome === 'agreed') return { ...first, live: first.shown.filter(isObject) };
     if (this.#options.dryRun)
       return { ...first, live: first.outcome === 'removed' ? [] : first.newest.filter(isObject) };
@@ -123,8 +125,9 @@ export class Settler {
   }
 
   /** Says what has to be done about a document's copies, before anything is locked. */
-  async #look<T extends VersionedDocument>(kind: Settling<T>): Promise<Decision<T>> {
-    const copies = await readOpenCopies(this.#view.online, kind, this.#options.obstacles);
+  async #look<T extends VersionedDocument>(kind: Settling<T>, walked: readonly Copy<T>[] = []): Promise<Decision<T>> {
+    const isRead = walked.length > 0 && walked.every(({ state }) => state !== 'bad');
+    const copies = isRead ? walked : await readOpenCopies(this.#view.online, kind, this.#options.obstacles);
     return this.#decide({ kind, view: this.#view, copies });
   }
 
@@ -210,4 +213,16 @@ export class Settler {
 
 function isObject(meta: Meta): meta is ObjectMeta {
   return !isTombstone(meta);
+}
+
+/** What a walk has read, apart: the objects of which all disks have one and the same meta, and what there may be something to do about. */
+export function sortOut(slice: readonly WalkedMeta[]): { agreed: ObjectMeta[]; rest: WalkedMeta[] } {
+  const agreed: ObjectMeta[] = [];
+  const rest: WalkedMeta[] = [];
+  for (const walked of slice) {
+    const meta = commonDocument(walked.copies);
+    if (meta !== undefined && isObject(meta)) agreed.push(meta);
+    else rest.push(walked);
+  }
+  return { agreed, rest };
 }

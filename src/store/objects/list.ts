@@ -1,11 +1,10 @@
-import { mapAtOnce } from '../../concurrency/workers.ts';
-import { isDiskFault, type StoreError } from '../../errors.ts';
+import { diskFault, type StoreError } from '../../errors.ts';
 import { agreedDocument } from '../../metadata/copies.ts';
 import { isTombstone, type ObjectMeta } from '../../metadata/meta.ts';
 import { checkBucketName } from '../../metadata/names.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { requireBucket } from '../protocol/read-documents.ts';
-import { Walk, type WalkedFolder, type WalkedKey, type WalkRules } from '../protocol/walk.ts';
+import { Walk, type WalkedFolder, type WalkedMeta, type WalkRules } from '../protocol/walk.ts';
 
 export interface ListOptions {
   /** Only keys that begin with it. */
@@ -38,9 +37,6 @@ export interface ListedFolder {
 
 export type Listed = ListedObject | ListedFolder;
 
-/** Metas read side by side. */
-const READ_AHEAD = 16;
-
 /**
  * The objects of a bucket in the UTF-8 byte order of their keys, read folder by folder: memory is bounded by the
  * largest folder. Objects that come or go while the list runs may or may not be in it.
@@ -52,11 +48,15 @@ export async function* list(context: StoreContext, bucket: string, options: List
   const view = await context.lookForReading(allowStale);
   await requireBucket(context, view, bucket, allowStale);
   // What is given is believed at once, so it can't wait for the end of the walk.
-  const onListed = (): Promise<void> => context.confirm(view, allowStale);
+  const onLooked = (): Promise<void> => context.confirm(view, allowStale);
   const onTooFew: WalkRules['onTooFew'] = options.onDamaged && ((error, base) => options.onDamaged?.(base, error));
-  const walk = new Walk(context, view, { bucket, prefix }, { allowStale, onListed, onTooFew, leaveOut: true });
-  yield* new Listing(context, walk, options).of(walk.top(bucket), folders);
+  const walk = new Walk(context, view, { bucket, prefix }, { allowStale, onLooked, onTooFew, leaveOut: true });
+  const listing = new Listing(context, walk, options);
+  yield* folders ? listing.level(walk.top(bucket)) : listing.all(walk.top(bucket));
 }
+
+/** What there is to say of a key: its object, or why that can't be told. */
+type Told = ObjectMeta | { key: string; error: StoreError };
 
 class Listing {
   readonly #context: StoreContext;
@@ -69,34 +69,48 @@ class Listing {
     this.#options = options;
   }
 
-  /** @param isFolded whether folders in it are entries of their own */
-  async *of(folder: WalkedFolder, isFolded: boolean): AsyncGenerator<Listed> {
-    const found = isFolded ? this.#walk.entriesOf(folder) : this.#walk.keysIn(folder);
-    const entries = mapAtOnce(found, READ_AHEAD, async (entry) => ('key' in entry ? this.#read(entry) : entry));
-    for await (const entry of entries) {
-      if (entry === undefined) continue;
-      if ('version' in entry) yield toListed(entry);
-      else if (await this.#hasObject(entry)) yield { kind: 'folder', prefix: entry.prefix };
+  async *all(folder: WalkedFolder): AsyncGenerator<Listed> {
+    for await (const slice of this.#walk.metasIn(folder, this.#judge)) {
+      for (const told of slice) if (this.#isObject(told)) yield toListed(told);
+    }
+  }
+
+  /** The same with folders as entries of their own. */
+  async *level(folder: WalkedFolder): AsyncGenerator<Listed> {
+    for await (const entry of this.#walk.level(folder, this.#judge)) {
+      if ('result' in entry) {
+        for (const told of entry.result) if (this.#isObject(told)) yield toListed(told);
+      } else if (await this.#hasObject(entry)) {
+        yield { kind: 'folder', prefix: entry.prefix };
+      }
     }
   }
 
   /** Folders may hold nothing but tombstones. */
-  async #hasObject(folder: WalkedFolder): Promise<boolean> {
-    // One after the other: mostly the first is one, and what is read ahead would be for nothing.
-    for await (const key of this.#walk.keysIn(folder)) if ((await this.#read(key)) !== undefined) return true;
-    return false;
+  #hasObject(folder: WalkedFolder): Promise<boolean> {
+    return this.#walk.isAnywhereIn(folder, (slice) => this.#judge(slice).some((told) => this.#isObject(told)));
   }
 
-  /** The key's newest meta; undefined where the object is deleted, or its meta can't be given. */
-  async #read({ key, copies }: WalkedKey): Promise<ObjectMeta | undefined> {
-    try {
-      const meta = agreedDocument(this.#context.disks, await copies(), this.#options.allowStale ?? false);
-      return meta === undefined || isTombstone(meta) ? undefined : meta;
-    } catch (error) {
-      if (!isDiskFault(error) || this.#options.onDamaged === undefined) throw error;
-      this.#options.onDamaged(key, error);
-      return undefined;
+  /** Judges what has been read by the roles that disks have at that moment; what is deleted is not told of. */
+  readonly #judge = (slice: readonly WalkedMeta[]): Told[] => {
+    const all: Told[] = [];
+    for (const { key, copies } of slice) {
+      try {
+        const meta = agreedDocument(this.#context.disks, copies, this.#options.allowStale ?? false);
+        if (meta !== undefined && !isTombstone(meta)) all.push(meta);
+      } catch (error) {
+        all.push({ key, error: diskFault(error) });
+      }
     }
+    return all;
+  };
+
+  /** Says of a key that its meta can't be told, when its turn has come. @throws that, where nobody wants to be told */
+  #isObject(told: Told): told is ObjectMeta {
+    if (!('error' in told)) return true;
+    if (this.#options.onDamaged === undefined) throw told.error;
+    this.#options.onDamaged(told.key, told.error);
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Walk, type WalkedKey } from '../../../src/store/protocol/walk.ts';
+import { Walk, type WalkedKey, type WalkedMeta } from '../../../src/store/protocol/walk.ts';
 import { contextOf } from '../../support/context.ts';
 import { newStore, takeAway } from '../../support/store.ts';
 
@@ -79,10 +79,10 @@ test('keys come in their order with what each disk says of them, from the folder
     events.push(folder.slice('buckets/bucket'.length));
     return Promise.resolve();
   };
-  for await (const { key, copies } of new Walk(context, view, {}, { onLeft }).keys('bucket'))
-    events.push(
-      `${key.slice(0, 10)} ${(await copies()).map(({ disk, state }) => `${disk.name.slice(4)} ${state}`).join(', ')}`,
-    );
+  const walk = new Walk(context, view, {}, { onLeft });
+  const describe = ({ key, copies }: WalkedMeta): string =>
+    `${key.slice(0, 10)} ${copies.map(({ disk, state }) => `${disk.name.slice(4)} ${state}`).join(', ')}`;
+  for await (const slice of walk.metasIn(walk.top('bucket'), (metas) => metas.map(describe))) events.push(...slice);
   const whole = '1 valid, 2 valid, 3 valid';
   expect(events.slice(0, 10)).toEqual([
     `a ${whole}`,
