@@ -1,6 +1,6 @@
-import type { Disk, ReadOptions } from '../disks/disk.ts';
-import type { DiskView, OfflineDisk } from '../disks/disk-set.ts';
-import { isDiskFault, isStoreError, StoreError, type ErrorDetails, type Fault, type Perhaps } from '../errors.ts';
+import type { Disk, ReadOptions, StatOutcome } from '../disks/disk.ts';
+import type { DiskView } from '../disks/disk-set.ts';
+import { diskFault, isDiskFault, StoreError, type ErrorDetails, type Fault, type Perhaps } from '../errors.ts';
 import { isParity, nameShard, type ShardEntry } from '../metadata/stripes.ts';
 import type { ObjectMeta } from '../metadata/meta.ts';
 import { sha256, sha256Moving } from './sha256.ts';
@@ -11,29 +11,27 @@ type Facts = Perhaps<Pick<ErrorDetails, 'expected' | 'found' | 'errno'>>;
 /** Reads chunks and parity chunks of one object version, each from its disk, and checks what comes. */
 export class ShardReader {
   readonly #meta: ObjectMeta;
-  readonly #disks: Map<string, Disk>;
-  readonly #offline: Map<string, OfflineDisk>;
+  readonly #view: DiskView;
 
-  constructor(meta: ObjectMeta, { online, offline }: DiskView) {
+  constructor(meta: ObjectMeta, view: DiskView) {
     this.#meta = meta;
-    this.#disks = new Map(online.map((disk) => [disk.name, disk]));
-    this.#offline = new Map(offline.map((entry) => [entry.disk, entry]));
+    this.#view = view;
   }
 
   isOnline(shard: Pick<ShardEntry, 'disk'>): boolean {
-    return this.#disks.has(shard.disk);
+    return this.#find(shard) !== undefined;
   }
 
   /** Whether its disk has lately kept a reader waiting. */
   isSlow(shard: ShardEntry): boolean {
-    return this.#disks.get(shard.disk)?.isSlow === true;
+    return this.#find(shard)?.isSlow === true;
   }
 
   /** The disk of a shard. @throws CHUNK_UNAVAILABLE where it is not there */
   diskOf(shard: ShardEntry): Disk {
-    const disk = this.#disks.get(shard.disk);
-    if (disk !== undefined) return disk;
-    const offline = this.#offline.get(shard.disk);
+    const found = this.#find(shard);
+    if (found !== undefined) return found;
+    const offline = this.#view.offline.find(({ disk }) => disk === shard.disk);
     const state = offline && `the disk is ${offline.state.status} (${offline.state.reason})`;
     throw this.error('offline', shard, `is out of reach: ${state ?? 'this store has no such disk'}`);
   }
@@ -78,15 +76,23 @@ export class ShardReader {
   /** Looks whether the shard is there and as long as it should be. @throws CHUNK_UNAVAILABLE, CHUNK_DAMAGED */
   async checkPresence(shard: ShardEntry): Promise<void> {
     const disk = this.diskOf(shard);
+    let outcome: StatOutcome;
     try {
-      const stat = await disk.stat(shard.file);
-      if (stat === undefined) throw this.error('missing', shard, 'is missing');
-      if (!stat.isFile) throw this.error('damaged', shard, 'is damaged: something else stands in its place');
-      if (stat.size !== shard.size) throw this.#wrongSize(shard, stat.size);
+      outcome = { stat: await disk.stat(shard.file) };
     } catch (error) {
-      if (!isDiskFault(error) || isStoreError(error, 'CHUNK_UNAVAILABLE', 'CHUNK_DAMAGED')) throw error;
-      throw this.#unreadable(shard, error);
+      outcome = { error: diskFault(error) };
     }
+    const fault = this.presenceFault(shard, outcome);
+    if (fault !== undefined) throw fault;
+  }
+
+  /** CHUNK_UNAVAILABLE or CHUNK_DAMAGED where, by what its disk says of its file, the shard is not there, or not as long as it should be. */
+  presenceFault(shard: ShardEntry, outcome: StatOutcome): StoreError | undefined {
+    if ('error' in outcome) return this.#unreadable(shard, diskFault(outcome.error));
+    const { stat } = outcome;
+    if (stat === undefined) return this.error('missing', shard, 'is missing');
+    if (!stat.isFile) return this.error('damaged', shard, 'is damaged: something else stands in its place');
+    return stat.size === shard.size ? undefined : this.#wrongSize(shard, stat.size);
   }
 
   /** CHUNK_DAMAGED or CHUNK_UNAVAILABLE, as the fault is. */
@@ -98,6 +104,10 @@ export class ShardReader {
     const code = fault === 'damaged' || fault === 'too-long' ? 'CHUNK_DAMAGED' : 'CHUNK_UNAVAILABLE';
     const message = `${nameShard(shard)} of ${bucket}/${key} on disk "${shard.disk}" ${what} (${path})`;
     return new StoreError(code, message, details, cause);
+  }
+
+  #find({ disk: name }: Pick<ShardEntry, 'disk'>): Disk | undefined {
+    return this.#view.online.find((disk) => disk.name === name);
   }
 
   #unreadable(shard: ShardEntry, cause: StoreError): StoreError {

@@ -3,7 +3,7 @@ import type { DiskView } from '../../disks/disk-set.ts';
 import type { Fault, StoreError } from '../../errors.ts';
 import { lockName, type LockSession } from '../../locks/locks.ts';
 import { metaKind } from '../../metadata/catalog.ts';
-import { newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
+import { commonDocument, newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
 import { compareAge, type VersionedDocument } from '../../metadata/document.ts';
 import { isTombstone, type ChunkEntry, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
 import type { Address } from '../../metadata/names.ts';
@@ -98,11 +98,7 @@ export async function readQuietCopies<T extends VersionedDocument>(
   lock: string,
 ): Promise<Copy<T>[]> {
   const copies = await readCopies(view.online, kind);
-  const [first] = copies;
-  const areAlike = copies.every(
-    (copy) => copy.state === 'valid' && first?.state === 'valid' && copy.document === first.document,
-  );
-  if (areAlike) return copies;
+  if (commonDocument(copies) !== undefined) return copies;
   await session.lock(lock, 'shared', signal);
   try {
     return await readCopies(view.online, kind);
@@ -128,6 +124,20 @@ export async function diagnose(
     await context.confirm(view);
     return undefined;
   }
+  return healthOf(context, view, { meta, copies, faultOf });
+}
+
+/** What is known of an object. */
+export interface Findings {
+  meta: ObjectMeta;
+  /** The metas of the online disks of the view, as they are while nobody commits. */
+  copies: readonly Copy<Meta>[];
+  /** What is wrong with a shard; undefined for one that is whole, even if it has to leave its disk. */
+  faultOf: (shard: ShardEntry) => StoreError | undefined;
+}
+
+/** The health that follows from what is known of an object. */
+export function healthOf(context: StoreContext, view: DiskView, { meta, copies, faultOf }: Findings): ObjectHealth {
   const diagnosis = new Diagnosis(context, view, meta, copies);
   for (const stripe of stripesOf(meta)) diagnosis.addStripe(stripe, faultOf);
   return diagnosis.conclude();
@@ -141,7 +151,6 @@ class Diagnosis {
   readonly #lost: { from: number; to: number }[] = [];
   #survives: number;
 
-  /** @param copies the metas of the online disks of the view, read while nobody committed */
   constructor(context: StoreContext, view: DiskView, meta: ObjectMeta, copies: readonly Copy<Meta>[]) {
     this.#context = context;
     this.#meta = meta;

@@ -1,24 +1,26 @@
+import { presenceFaults, type SoughtShard } from '../../chunks/shard-presence.ts';
 import { ShardReader } from '../../chunks/shard-reader.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { diskFault, isStoreError, throwIfAborted, type StoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { bucketKind, metaKind } from '../../metadata/catalog.ts';
-import { readCopies, type DocumentKind } from '../../metadata/copies.ts';
+import { commonDocument, readCopies, type DocumentKind } from '../../metadata/copies.ts';
 import { horizonKind } from '../../metadata/horizon.ts';
-import type { ObjectMeta } from '../../metadata/meta.ts';
+import { isTombstone, type ObjectMeta } from '../../metadata/meta.ts';
 import type { Address } from '../../metadata/names.ts';
 import type { ShardEntry } from '../../metadata/stripes.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import {
   diagnose,
+  healthOf,
   healthOfDocument,
   readQuietCopies,
   withoutMeta,
   type DeletableDocument,
   type ObjectHealth,
 } from './diagnosis.ts';
-import type { Walk } from '../protocol/walk.ts';
+import type { Walk, WalkedMeta } from '../protocol/walk.ts';
 import { openVersion, type OpenVersion } from '../protocol/open-version.ts';
 
 export interface ExamineOptions {
@@ -29,7 +31,7 @@ export interface ExamineOptions {
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** Shards of one object that are looked at side by side. */
+/** Shards of one object, or objects of a slice, that are looked at side by side. */
 const AT_ONCE = 8;
 
 /** Looks at every chunk, parity chunk and meta copy of an object. Undefined where there is no such object. */
@@ -52,6 +54,54 @@ export async function examine(
   } finally {
     await held.release();
   }
+}
+
+/**
+ * The same of objects that a walk has come by, in their order, as `quick` has it. What all disks agree about, and has all of
+ * its chunks, is whole without a lock: its chunks were there after its meta. Any other is looked at by itself, because it may
+ * have been overwritten meanwhile.
+ */
+export async function examineSlice(
+  context: StoreContext,
+  view: DiskView,
+  slice: readonly WalkedMeta[],
+  options: Omit<ExamineOptions, 'quick'>,
+): Promise<(ObjectHealth | undefined)[]> {
+  throwIfAborted(options.signal);
+  const metas = slice.map(({ copies }) => commonDocument(copies));
+  const sought: SoughtShard[] = [];
+  for (const meta of metas) {
+    if (meta === undefined || isTombstone(meta)) continue;
+    const reader = new ShardReader(meta, view);
+    for (const shards of [meta.chunks, meta.parity]) for (const shard of shards) sought.push({ shard, reader });
+  }
+  const faults = await presenceFaults(sought);
+  const healths = new Map<WalkedMeta, ObjectHealth | undefined>();
+  const others: WalkedMeta[] = [];
+  const faultOf = (shard: ShardEntry): StoreError | undefined => faults.get(shard);
+  for (const [index, walked] of slice.entries()) {
+    const meta = metas[index];
+    if (meta !== undefined && isTombstone(meta)) continue;
+    if (meta === undefined || (faults.size > 0 && hasLost(meta, faultOf))) {
+      others.push(walked);
+      continue;
+    }
+    healths.set(walked, healthOf(context, view, { meta, copies: walked.copies, faultOf }));
+    for (const shards of [meta.chunks, meta.parity]) for (const { size } of shards) options.onBytes?.(size);
+  }
+  await forEachAtOnce(others, AT_ONCE, async (walked) => {
+    const { bucket, key } = walked;
+    healths.set(walked, await examine(context, bucket, key, { ...options, quick: true }));
+  });
+  return slice.map((walked) => healths.get(walked));
+}
+
+/** Whether a shard is not as it should be on a disk that answers: of a disk that does not, no commit tells more. */
+function hasLost(meta: ObjectMeta, faultOf: (shard: ShardEntry) => StoreError | undefined): boolean {
+  return [...meta.chunks, ...meta.parity].some((shard) => {
+    const fault = faultOf(shard);
+    return fault !== undefined && fault.details.fault !== 'offline';
+  });
 }
 
 /** The health of the store's horizon, and of the documents of a walk's buckets, undefined where all is well. */

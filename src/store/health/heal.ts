@@ -9,7 +9,7 @@ import { horizonKind } from '../../metadata/horizon.ts';
 import { CHUNKS_FOLDER, isFanOut } from '../../metadata/shard-file.ts';
 import { Blockade, type BlockedDocument } from './blocked.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { examine, examineDocuments } from './examine.ts';
+import { examine, examineDocuments, examineSlice } from './examine.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import type { UnreadableFolder } from '../protocol/unreadable-folders.ts';
 import { gc, type GcReport } from './gc.ts';
@@ -20,7 +20,7 @@ import { Obstacles } from './obstacles.ts';
 import { Operation } from '../protocol/operation.ts';
 import { Relocation } from './relocation.ts';
 import { Walk, type Scope } from '../protocol/walk.ts';
-import { Settler, type Settled } from './settle.ts';
+import { Settler, sortOut, type Settled } from './settle.ts';
 
 export interface HealOptions extends Scope {
   /** Look and report, change nothing. */
@@ -193,15 +193,24 @@ class Healing {
     const onBytes = (bytes: number): void => {
       total += bytes;
     };
-    const healths = walk.map(async ({ bucket, key }) => {
-      throwIfAborted(signal);
-      await this.#settle(metaKind(bucket, key).path, (settler) => settler.key(bucket, key));
-      return examine(this.#context, bucket, key, { quick: true, signal, onBytes });
+    const slices = walk.mapMetas(async (slice) => {
+      // What had to be settled is not agreed in the slice, so it is looked at anew.
+      await forEachAtOnce(sortOut(slice).rest, AT_ONCE, async ({ bucket, key, copies }) => {
+        throwIfAborted(signal);
+        await this.#settle(
+          metaKind(bucket, key).path,
+          (settler) => settler.key(bucket, key),
+          (settler) => settler.key(bucket, key, copies),
+        );
+      });
+      return examineSlice(this.#context, this.#view, slice, { signal, onBytes });
     });
-    for await (const health of healths) {
-      if (health === undefined || health.state === 'whole') continue;
-      const { bucket, key, survives } = health;
-      this.#hurt.set(`${bucket}/${key}`, { bucket, key, survives });
+    for await (const healths of slices) {
+      for (const health of healths) {
+        if (health === undefined || health.state === 'whole') continue;
+        const { bucket, key, survives } = health;
+        this.#hurt.set(`${bucket}/${key}`, { bucket, key, survives });
+      }
     }
     this.#options.onTotal?.(total);
   }
@@ -214,11 +223,16 @@ class Healing {
     return new Walk(this.#context, this.#view, this.#options, { allowStale, onTooFew });
   }
 
-  async #settle(path: string, settle: (settler: Settler) => Promise<Settled>): Promise<Settled | undefined> {
+  /** @param first how it is settled now, where the walk has looked already */
+  async #settle(
+    path: string,
+    settle: (settler: Settler) => Promise<Settled>,
+    first = settle,
+  ): Promise<Settled | undefined> {
     const { dryRun = false, allowStale, signal } = this.#options;
     const how = { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles, signal };
     try {
-      const settled = await settle(new Settler(this.#context, this.#view, how));
+      const settled = await first(new Settler(this.#context, this.#view, how));
       const { outcome, blocked, isVouchedFor } = settled;
       if (outcome !== 'agreed' || (dryRun && isVouchedFor && blocked.length > 0)) this.#done.settled++;
       for (const { disk, isAbove } of blocked) {

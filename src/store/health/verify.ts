@@ -1,5 +1,5 @@
 import type { StoreContext } from '../protocol/context.ts';
-import { examine, examineDocuments } from './examine.ts';
+import { examine, examineDocuments, examineSlice } from './examine.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
 import { GOES_ON, Walk, type Scope, type WalkedKey } from '../protocol/walk.ts';
 
@@ -27,7 +27,7 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
     options.onBytes?.(bytes);
   };
   const look = ({ bucket, key }: WalkedKey): Promise<ObjectHealth | undefined> =>
-    examine(context, bucket, key, { quick: options.quick ?? false, signal: options.signal, onBytes });
+    examine(context, bucket, key, { quick: false, signal: options.signal, onBytes });
   const report = async (health: ObjectHealth | undefined): Promise<void> => {
     if (health === undefined) return;
     tally.add(health);
@@ -35,6 +35,12 @@ export async function verify(context: StoreContext, options: VerifyOptions): Pro
   };
   const walk = new Walk(context, view, options, GOES_ON);
   for await (const health of examineDocuments(context, view, walk, options.signal)) await report(health);
-  for await (const health of walk.map(look)) await report(health);
+  if (options.quick === true) {
+    const { signal } = options;
+    const slices = walk.mapMetas((slice) => examineSlice(context, view, slice, { signal, onBytes }));
+    for await (const healths of slices) for (const health of healths) await report(health);
+  } else {
+    for await (const health of walk.map(look)) await report(health);
+  }
   return tally.report(walk.unreadable.all());
 }
