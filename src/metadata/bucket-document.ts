@@ -5,7 +5,7 @@ import { isRedundancy } from './redundancy.ts';
 /** File name of a bucket's settings; no key's path begins with a dot. */
 export const BUCKET_FILE = '.bucket.json';
 
-export const bucketSchema = v.looseObject({
+export const bucketSchema = v.object({
   format: v.literal(FORMAT),
   bucket: v.string(),
   version: versionSchema,

@@ -5,7 +5,7 @@ import { FORMAT, seal, versionSchema, type VersionedDocument } from './document.
 /** The name that a horizon carries, because a store has one. */
 const NAME = 'horizon';
 
-const horizonSchema = v.looseObject({
+const horizonSchema = v.object({
   format: v.literal(FORMAT),
   horizon: v.literal(true),
   version: versionSchema,

@@ -16,6 +16,9 @@ const MAX_COMPONENT_BYTES = 200;
 // eslint-disable-next-line no-control-regex -- control characters are what has to be found
 const UNSAFE = /[\u0000-\u001f\u007f%\\:*?"<>|]/;
 
+/** Most segments: what needs no encoding, and no cut. A folder's may have no `.` at all. */
+const PLAIN = /^[\w-](?:[\w.-]{0,198}[\w-])?$/;
+
 /** The components of a key's meta path. The key must have passed `checkKey`. */
 export function keyToPath(key: string): string[] {
   const segments = key.split('/');
@@ -59,6 +62,7 @@ function decodeLoosely(name: string, isFolder: boolean): PathEntry | undefined {
 
 function encodeSegment(segment: string, isLast: boolean): string[] {
   if (segment === '') return [isLast ? `%${META_SUFFIX}` : '%'];
+  if (PLAIN.test(segment) && (isLast || !segment.includes('.'))) return [isLast ? segment + META_SUFFIX : segment];
   const parts = cut(segment);
   return parts.map((part, index) => {
     const text = encodeEnds(part.map(encodeCharacter));

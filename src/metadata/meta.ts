@@ -29,8 +29,8 @@ const shard = {
   sha256: v.pipe(v.string(), v.regex(SHA256, 'not a SHA-256')),
 };
 
-const chunkSchema = v.looseObject({ order: size, ...shard });
-const paritySchema = v.looseObject({
+const chunkSchema = v.object({ order: size, ...shard });
+const paritySchema = v.object({
   protects: v.pipe(v.array(size), v.minLength(1), v.maxLength(MAX_SHARDS - 1)),
   row: v.pipe(size, v.maxValue(MAX_SHARDS - 1)),
   ...shard,
@@ -79,7 +79,7 @@ function areApart(shards: readonly { file: string }[]): boolean {
 }
 
 const objectSchema = v.pipe(
-  v.looseObject({
+  v.object({
     ...common,
     size,
     contentType: v.string(),
@@ -96,7 +96,7 @@ const objectSchema = v.pipe(
   v.check(({ chunks, parity }) => areStripes(chunks, parity), 'parity does not fit the chunks'),
 );
 
-const tombstoneSchema = v.looseObject({ ...common, deleted: v.literal(true), checksum: v.string() });
+const tombstoneSchema = v.object({ ...common, deleted: v.literal(true), checksum: v.string() });
 
 export const metaSchema = v.union([objectSchema, tombstoneSchema]);
 
