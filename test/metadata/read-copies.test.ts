@@ -4,7 +4,7 @@ import { FaultyDisk } from '../support/faulty-disk.ts';
 import { PATIENCE_MS, patienceOf } from '../../src/concurrency/patience.ts';
 import { PatientDisk } from '../../src/disks/patient-disk.ts';
 import { bucketKind, metaKind } from '../../src/metadata/catalog.ts';
-import { newestCopy, readCopies } from '../../src/metadata/copies.ts';
+import { newestCopy, readCopies, readManyCopies } from '../../src/metadata/copies.ts';
 import { formatDocument } from '../../src/metadata/document.ts';
 import { MemoryDisk } from '../contract/memory-disk.ts';
 import { deferred } from '../disks/deferred.ts';
@@ -71,6 +71,25 @@ describe('the copies of a document', () => {
       { state: 'bad', bytes: undefined, error: { code: 'DISK_IO', details: { errno: 'EIO' } } },
     ]);
     broken.expectAllFired();
+  });
+
+  it('of many documents are judged as those of one, and a disk is asked only for what it may have', async () => {
+    const other = metaKind('my-bucket', 'other.txt');
+    const whole = Buffer.from(formatDocument(objectMeta()));
+    const [first, second] = [await diskWith(whole), await diskWith(whole)];
+    await second.create(other.path, Buffer.from('{'), { durable: false });
+    await first.create(other.path, Buffer.from('nobody looks at it'), { durable: false });
+    const sought = [
+      { kind, holders: [first, second] },
+      { kind: other, holders: [second] },
+    ];
+    const copies = await readManyCopies([first, second], sought);
+    expect(copies[0]).toEqual(await readCopies([first, second], kind));
+    expect(copies[1]).toMatchObject([
+      { disk: first, state: 'absent' },
+      { disk: second, state: 'bad', error: { code: 'META_DAMAGED' } },
+    ]);
+    expect(await readManyCopies([first], [])).toEqual([]);
   });
 
   it('are bad where the document of another key or bucket lies in the place, as after a swap by hand', async () => {
