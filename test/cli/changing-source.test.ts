@@ -10,10 +10,11 @@ const SIZE = CHUNKS * 1024 * 1024;
 /** How often an upload may be done before this test gets to change its file. */
 const TRIES = 20;
 
-/** The files below the store's disks. */
+/** The files below the store's disks, fan-out folders left out, which stay. */
 function files(cli: Cli): string[] {
   return ['disk1', 'disk2', 'disk3']
     .flatMap((disk) => readdirSync(path.join(cli.root, disk), { recursive: true, encoding: 'utf8' }))
+    .filter((name) => !/^chunks\/..$/.test(name))
     .sort();
 }
 

@@ -20,10 +20,12 @@ async function ready(): Promise<Cli> {
   return cli;
 }
 
-/** Everything below the disks, so that what was there before can be compared with what is there after. */
+/** Everything below the disks but fan-out folders, which stay, so that what was there before can be compared with what is there after. */
 function everything(cli: Cli): string[] {
   return DISKS.flatMap((disk) =>
-    readdirSync(path.join(cli.root, disk), { recursive: true, encoding: 'utf8' }).map((name) => `${disk}/${name}`),
+    readdirSync(path.join(cli.root, disk), { recursive: true, encoding: 'utf8' })
+      .filter((name) => !/^chunks\/..$/.test(name))
+      .map((name) => `${disk}/${name}`),
   ).sort();
 }
 

@@ -23,8 +23,13 @@ export async function redundantStore(redundancy = '2+1', disks = 4): Promise<Cli
 /** Files of chunks and parity, relative to the store's folder, of an object that has so many or more on a disk. */
 export function shardsOn(cli: Cli, disk: string, ending = /\.(chunk|parity\d+)$/): string[] {
   const folder = path.join(cli.root, disk, 'chunks');
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
-  return names.filter((name) => ending.test(name)).map((name) => path.join(folder, name));
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => ending.test(name));
+  return sortedByUpload(names).map((name) => path.join(folder, name));
+}
+
+/** Chunks' files: those of what was uploaded first come first, each upload's in their order. */
+function sortedByUpload(files: readonly string[]): string[] {
+  return [...files].sort((a, b) => (path.basename(a) < path.basename(b) ? -1 : 1));
 }
 
 /** All files of chunks and parity. */
@@ -38,13 +43,13 @@ export function allShards(cli: Cli, ending?: RegExp): string[] {
 /** Removes or damages the only chunk of an object of less than a chunk. */
 export function ruinSmall(cli: Cli, content = 'small'): void {
   for (const file of allShards(cli)) {
-    if (path.basename(file) === '000000.chunk' && isSmall(cli, file)) writeFileSync(file, content.toUpperCase());
+    if (file.endsWith('.000000.chunk') && isSmall(cli, file)) writeFileSync(file, content.toUpperCase());
   }
 }
 
 function isSmall(cli: Cli, file: string): boolean {
-  const version = path.basename(path.dirname(file));
-  return !allShards(cli).some((other) => other.includes(version) && path.basename(other) === '000001.chunk');
+  const second = path.basename(file).replace('.000000.', '.000001.');
+  return !allShards(cli).some((other) => other.endsWith(second));
 }
 
 /** Takes a disk's folder away, and gives back the function that puts it back. */

@@ -176,9 +176,9 @@ describe('store gc', () => {
   async function withLeftovers(): Promise<Cli> {
     const cli = new Cli({ stdin: 'kept' });
     await cli.upload('my-bucket', '-', '--key', 'k');
-    const folder = path.join(cli.root, 'disk2/chunks/01890000-0000-7000-8000-000000000000');
-    mkdirSync(folder);
-    writeFileSync(path.join(folder, '000000.chunk'), Buffer.alloc(1536));
+    const folder = path.join(cli.root, 'disk2/chunks/00');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, '01890000-0000-7000-8000-000000000000.000000.chunk'), Buffer.alloc(1536));
     const staging =
       readdirSync(path.join(cli.root, 'disk1')).find(
         (name) => !['buckets', 'chunks', 'disk.json', 'horizon.json'].includes(name),

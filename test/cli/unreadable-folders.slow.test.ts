@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
+import { chunkFile } from '../../src/metadata/shard-file.ts';
 import { mintId } from '../../src/metadata/version.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { Cli, parseLines } from '../support/cli.ts';
@@ -31,9 +32,9 @@ test.each(cases)(
   'a $kind in the place of $place on one disk is that disk’s damage: every command does its work with the others',
   async ({ kind, place }) => {
     const cli = await filled();
-    const leftover = path.join(cli.root, 'disk1', 'chunks', mintId());
-    fs.mkdirSync(leftover);
-    fs.writeFileSync(path.join(leftover, '000000.chunk'), 'left over');
+    const leftover = path.join(cli.root, 'disk1', chunkFile(mintId(), 0));
+    fs.mkdirSync(path.dirname(leftover), { recursive: true });
+    fs.writeFileSync(leftover, 'left over');
     await obstruct(path.join(cli.root, 'disk2', place), kind);
 
     expect(await cli.store('ls')).toMatchObject({
@@ -68,7 +69,7 @@ test.each(cases)(
     const swept = await cli.store('gc');
     expect(swept.code).toBe(0);
     expect(swept.stderr).toContain(`leftover chunks are kept: disk "disk2" failed: cannot list ${place}`);
-    expect(fs.existsSync(path.join(leftover, '000000.chunk'))).toBe(true);
+    expect(fs.existsSync(leftover)).toBe(true);
 
     const listed = await cli.store('disk', 'ls');
     expect(listed.code).toBe(0);

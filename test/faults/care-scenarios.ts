@@ -126,7 +126,9 @@ export function bringBack(root: string): void {
 async function prepareDamaged(root: string): Promise<void> {
   await fill(root, 3);
   const files = ['chunks', 'buckets'].flatMap((folder) => {
-    const names = readdirSync(path.join(root, 'disk2', folder), { recursive: true, encoding: 'utf8' }).sort();
+    const names = readdirSync(path.join(root, 'disk2', folder), { recursive: true, encoding: 'utf8' });
+    // In the order in which they were written: their folders have random names.
+    names.sort((a, b) => (path.basename(a) < path.basename(b) ? -1 : 1));
     return names.map((name) => path.join(root, 'disk2', folder, name)).filter((name) => statSync(name).isFile());
   });
   for (const [index, file] of files.entries()) {

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { ObjectStore } from '../../src/index.ts';
+import { chunkFile, fanOutOf } from '../../src/metadata/shard-file.ts';
 import type { Door } from '../support/build.ts';
 import { seededBytes } from '../support/bytes.ts';
 
@@ -204,8 +205,8 @@ async function prepareGarbage(root: string): Promise<void> {
   // An upload that died among its chunks, and one that died when its metas were staged.
   const dead = '01a203c2-e548-7219-94ee-11324b4421a9';
   for (const disk of ['disk1', 'disk2', 'disk3']) {
-    mkdirSync(path.join(root, disk, 'chunks', dead));
-    writeFileSync(path.join(root, disk, 'chunks', dead, '000000.chunk'), 'torn');
+    mkdirSync(path.join(root, disk, fanOutOf(dead)), { recursive: true });
+    writeFileSync(path.join(root, disk, chunkFile(dead, 0)), 'torn');
     writeFileSync(path.join(root, disk, 'tmp', dead), 'staged');
   }
   if (readdirSync(path.join(root, 'disk1', 'tmp')).length !== 1) throw new Error('the garbage is not as planned');

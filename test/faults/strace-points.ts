@@ -45,9 +45,14 @@ export function changesState(call: Call, folder: string): boolean {
   return pathsOf(call, folder).length > 0;
 }
 
-/** The call in words that are the same in every run: versions, and the disks that depend on them, have no names. */
+/** The call in words that are the same in every run: versions, and the disks and fan-out folders that depend on them, have no names. */
 export function labelOf(call: Call, folder: string): string {
-  const paths = pathsOf(call, folder).map((name) => name.replace(VERSION, 'V').replace(/\w+\/chunks\b/, '*/chunks'));
+  const paths = pathsOf(call, folder).map((name) =>
+    name
+      .replace(VERSION, 'V')
+      .replace(/\w+\/chunks\b/, '*/chunks')
+      .replace(/\/chunks\/[0-9a-f]{2}(?=\/|$)/, '/chunks/F'),
+  );
   return [call.name, ...paths].join(' ');
 }
 

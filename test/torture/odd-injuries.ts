@@ -16,7 +16,7 @@ const FILE_PLACES = {
 };
 
 /** Folders of a disk that obstacles take the place of. */
-const FOLDER_PLACES = ['buckets', 'a bucket', 'the folder of a key', 'chunks', 'a version', 'tmp'] as const;
+const FOLDER_PLACES = ['buckets', 'a bucket', 'the folder of a key', 'chunks', 'some chunks', 'tmp'] as const;
 type FolderPlace = (typeof FOLDER_PLACES)[number];
 
 const FILE_NAMES = [...ODD_FILES.map(nameOfOdd), ...Object.values(FILE_PLACES).map(nameOfPlace)];
@@ -106,7 +106,7 @@ export class OddInjuries {
         return inside(`buckets/${random.pick(BUCKETS)}`);
       case 'the folder of a key':
         return pick(BUCKETS.flatMap((bucket) => foldersIn(inside(`buckets/${bucket}`))));
-      case 'a version':
+      case 'some chunks':
         return pick(namesIn(inside('chunks')).map((name) => inside(`chunks/${name}`)));
       case 'buckets':
       case 'chunks':

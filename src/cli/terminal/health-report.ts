@@ -115,7 +115,8 @@ function groupProblems(problems: readonly Problem[]): string[] {
     else group.push(problem);
   }
   return [...groups.values()].map((group) => {
-    const files = group.filter(({ part }) => part !== 'meta').map(({ path }) => path.slice(path.lastIndexOf('/') + 1));
+    // Of `chunks/<hh>/<id>.000000.chunk`, what is behind the id: `stat` shows where an object's files are.
+    const files = group.filter(({ part }) => part !== 'meta').map(({ path }) => path.slice(path.indexOf('.') + 1));
     const names = files.slice(0, SHOWN_NAMES);
     const rest = files.length > names.length ? ', …' : '';
     const detail = names.length === 0 ? '' : ` (${names.join(', ')}${rest})`;

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { describeHealth, healthExitCode } from '../../../src/cli/terminal/health-report.ts';
 import type { ObjectHealth, Problem } from '../../../src/index.ts';
 
+const ID = '01a203c9-bd0f-7378-a1ea-09fbe5b4bd3d';
+
 function health(over: Partial<ObjectHealth>): ObjectHealth {
   return {
     bucket: 'b',
@@ -18,14 +20,14 @@ function health(over: Partial<ObjectHealth>): ObjectHealth {
 }
 
 function problem(disk: string, over: Partial<Problem> = {}): Problem {
-  return { part: 'chunk', disk, path: 'chunks/v/000000.chunk', state: 'missing', reason: '', ...over };
+  return { part: 'chunk', disk, path: `chunks/3d/${ID}.000000.chunk`, state: 'missing', reason: '', ...over };
 }
 
 describe('the lines of an object', () => {
   test('are grouped by disk and state, with a few names, however many problems there are', () => {
     const problems = Array.from({ length: 9000 }, (_, index) =>
       problem(`disk${(index % 2) + 1}`, {
-        path: `chunks/v/${String(index).padStart(6, '0')}.chunk`,
+        path: `chunks/3d/${ID}.${String(index).padStart(6, '0')}.chunk`,
         state: index % 2 === 0 ? 'missing' : 'damaged',
       }),
     );
@@ -39,7 +41,7 @@ describe('the lines of an object', () => {
   test('count chunks, parity and the meta apart', () => {
     const problems = [
       problem('d'),
-      problem('d', { part: 'parity', path: 'chunks/v/000000.parity1' }),
+      problem('d', { part: 'parity', path: `chunks/3d/${ID}.000000.parity1` }),
       problem('d', { part: 'meta', path: 'buckets/b/k.meta.json' }),
     ];
     expect(describeHealth(health({ problems }))[1]).toBe(

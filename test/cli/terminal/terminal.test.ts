@@ -38,9 +38,7 @@ describe('on a terminal', () => {
   test('a command that fails restores the cursor before it says why', async () => {
     const cli = new Cli({ stdin: seededBytes(2 * MIB, 1) });
     await cli.upload('my-bucket', '-', '--key', 'k');
-    const folder = path.join(cli.root, 'disk1/chunks');
-    for (const name of readdirSync(folder)) writeFileSync(path.join(folder, name, '000000.chunk'), 'damage');
-    for (const disk of ['disk2', 'disk3']) {
+    for (const disk of ['disk1', 'disk2', 'disk3']) {
       for (const name of readdirSync(path.join(cli.root, disk, 'chunks'), { recursive: true, encoding: 'utf8' })) {
         if (name.endsWith('.chunk')) writeFileSync(path.join(cli.root, disk, 'chunks', name), 'damage');
       }
@@ -105,7 +103,7 @@ describe('on a terminal', () => {
     const { code, stdout } = await running.ended;
     expect(code).toBe(130);
     expect(stdout.lastIndexOf(SHOW)).toBeGreaterThan(stdout.lastIndexOf(HIDE));
-    expect(chunks()).toEqual([]);
+    expect(chunks().filter((name) => name.endsWith('.chunk'))).toEqual([]);
     expect(existsSync(path.join(cli.root, 'disk1/buckets/my-bucket/big.meta.json'))).toBe(false);
   });
 });
