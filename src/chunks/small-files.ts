@@ -4,7 +4,7 @@ import { answerWithin, NO_ANSWER } from '../concurrency/patience.ts';
 import { FileThread, type Job } from '../files/file-thread.ts';
 
 /** Files that are read in one go, at most. */
-const MOST = 128;
+const MOST = 512;
 
 /** Fewer files than so many are as fast in Node's pool. */
 const LEAST = 4;

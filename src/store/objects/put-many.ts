@@ -16,7 +16,7 @@ export interface PutItem extends Address, PutOptions {
 export type PutOutcome<Item> = { item: Item; result: PutResult } | { item: Item; error: StoreError };
 
 /** Objects on their way at once; so many small ones are in memory. */
-const AT_ONCE = 512;
+const AT_ONCE = 1024;
 
 /** Objects among them that are not small. Each has chunks of its own in flight. */
 const LARGE_AT_ONCE = 4;
