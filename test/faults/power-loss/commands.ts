@@ -13,12 +13,17 @@ export const INPUTS = {
   large: seededBytes(2 * MIB + 5, 'large'),
 };
 
+/** Small files in a folder, by the keys that they get: so many that each disk works on them together. */
+export const MANY: Record<string, Buffer> = Object.fromEntries(
+  Array.from({ length: 30 }, (_, index) => [`many/${index % 3}/${index}`, seededBytes(index * 40, `many ${index}`)]),
+);
+
 /** Where a command finds things. */
 export interface Where {
   /** The store's folder. */
   store: string;
   /** Path of a file to upload. */
-  input: (name: keyof typeof INPUTS) => string;
+  input: (name: keyof typeof INPUTS | 'many') => string;
 }
 
 /** A command and what it does to the store. */
@@ -29,6 +34,8 @@ export interface Command {
   effect: Effect;
   /** From when on it counts: `print`, when its result is on standard output (the default); `exit`, when it has ended with 0. */
   counts?: 'print' | 'exit';
+  /** Where each object counts by itself, from when on it is named: the keys that a text on standard output names. */
+  told?: (text: string) => string[];
   /** Exit codes beside 0 that are right too. */
   codes?: readonly number[];
   /** Those of them that say that what was asked for is so already. */
@@ -57,6 +64,21 @@ export function upload(
 /** The upload that makes the store. */
 export const firstUpload = (key: string, name: keyof typeof INPUTS = 'small'): Command =>
   upload(key, name, [], { disks: THREE });
+
+/** The upload of all small files, each of which counts when its line is printed. */
+export const uploadMany: Command = {
+  door: 'upload',
+  args: ({ input }) => [BUCKET, '-r', input('many'), '--prefix', 'many/', '--json', '--quiet'],
+  effect: { objects: MANY, buckets: { [BUCKET]: true } },
+  told: keysTold,
+};
+
+/** Their deletion. */
+export const removeMany: Command = { ...removeAll('many/', ...Object.keys(MANY)), told: keysTold };
+
+function keysTold(text: string): string[] {
+  return text.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { key: string }).key]));
+}
 
 /** "There is no such object" is an answer that has to stay true: whoever asked for it to be deleted relies on it. */
 export function remove(key: string): Command {

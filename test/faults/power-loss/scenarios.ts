@@ -1,5 +1,6 @@
 import { seededBytes } from '../../support/bytes.ts';
 import * as c from './commands.ts';
+import { MANY } from './commands.ts';
 import { CARE_STORES as CARE, GARBAGE, having, NO_BUCKET, NO_STORE, scenario, type Scenario } from './scenario.ts';
 
 const OLD = seededBytes(3500, 'old');
@@ -9,6 +10,11 @@ const kept = having({ kept: KEPT });
 const object = having({ demo: OLD, kept: KEPT });
 const nested = having({ 'a/b/demo': OLD, kept: KEPT });
 const emptyBucket = having({});
+const many = having({ ...MANY, kept: KEPT });
+const older = having({
+  ...Object.fromEntries(Object.keys(MANY).map((key) => [key, seededBytes(100, `old ${key}`)])),
+  kept: KEPT,
+});
 
 /** One command each, and the power goes while it runs or afterwards. */
 export const SINGLE: readonly Scenario[] = [
@@ -20,6 +26,12 @@ export const SINGLE: readonly Scenario[] = [
   scenario('an upload with a nested key', kept, [c.upload('a/b/demo')]),
   scenario('an upload of several chunks', kept, [c.upload('demo', 'large')]),
   scenario('an overwrite', object, [c.upload('demo')]),
+  scenario('an upload of many small files', kept, [c.uploadMany]),
+  scenario('an overwrite of many small objects', older, [c.uploadMany]),
+  scenario('the first upload of all, of many small files', NO_STORE, [
+    { ...c.uploadMany, effect: { ...c.uploadMany.effect, disks: c.THREE } },
+  ]),
+  scenario('rm -r of many small objects', many, [c.removeMany]),
   scenario('rm', object, [c.remove('demo')]),
   scenario('rm of a nested key', nested, [c.remove('a/b/demo')]),
   scenario('rm -r', nested, [c.removeAll('', 'a/b/demo', 'kept')]),
@@ -50,6 +62,11 @@ export const SEQUENCES: readonly Scenario[] = [
   scenario('rm of a nested key killed, gc', nested, [c.remove('a/b/demo'), c.gc]),
   scenario('rm -r killed, rm -r', nested, [c.removeAll('', 'a/b/demo', 'kept'), c.removeAll('', 'a/b/demo', 'kept')]),
   scenario('rm while a disk is away killed, rm', CARE.away, [c.remove('deep/stripes'), c.remove('deep/stripes')]),
+  scenario('upload of many small files killed, gc', kept, [c.uploadMany, c.gc]),
+  scenario('upload of many small files killed, the same upload', kept, [c.uploadMany, c.uploadMany]),
+  scenario('overwrite of many small objects killed, heal', older, [c.uploadMany, c.heal]),
+  scenario('overwrite of many small objects killed, rm -r', older, [c.uploadMany, c.removeMany]),
+  scenario('rm -r of many small objects killed, gc', many, [c.removeMany, c.gc]),
   scenario('upload killed, gc', kept, [c.upload('demo'), c.gc]),
   scenario('upload killed, rm', kept, [c.upload('demo'), c.remove('demo')]),
   scenario('upload killed, upload of the key', kept, [c.upload('demo', 'large'), c.upload('demo')]),

@@ -18,7 +18,7 @@ export type Step = {
   | { do: 'unlink' | 'mkdir' | 'rmdir' | 'sync' | 'sync file system'; path: string }
   | { do: 'sync all' }
   /** Something on standard output: the command's result. */
-  | { do: 'print' }
+  | { do: 'print'; text: string }
 );
 
 /** Calls that are watched. Any of them that the model does not know is an error, never overlooked. */
@@ -79,7 +79,7 @@ function stepOf(args: Arguments): Step[] {
     case 'openat':
       return opened(args, at(1), args.text(2));
     case 'write':
-      if (fd.number === '1') return [args.step({ do: 'print' })];
+      if (fd.number === '1') return [args.step({ do: 'print', text: args.bytes(1).toString('utf8') })];
       return args.in(fd.path, (where) => ({
         do: 'write',
         fd: fd.number,

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import pMap from 'p-map';
 import { Random } from '../../torture/random.ts';
 import type { Ended } from '../strace.ts';
-import { INPUTS, type Command } from './commands.ts';
+import { INPUTS, MANY, type Command } from './commands.ts';
 import { anyPlan, describePlan, fixedPlans, makeFate, type Plan } from './fates.ts';
 import { judge, type Mending } from './judge.ts';
 import type { Scenario } from './scenario.ts';
@@ -12,7 +12,7 @@ import type { Step } from './steps.ts';
 import { traceCommand } from './trace.ts';
 import { readTree, sumOfTree, writeTree, type Tree } from './tree.ts';
 import { VolatileFiles } from './volatile-files.ts';
-import { World } from './world.ts';
+import { World, type Effect } from './world.ts';
 
 export interface SuiteOptions {
   /** A compiled build's folder. */
@@ -77,7 +77,11 @@ export class Suite {
 
   constructor(options: SuiteOptions) {
     this.#options = options;
-    for (const [name, bytes] of Object.entries(INPUTS)) writeFileSync(path.join(options.folder, name), bytes);
+    for (const [name, bytes] of Object.entries({ ...INPUTS, ...MANY })) {
+      const file = path.join(options.folder, name);
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, bytes);
+    }
   }
 
   async run(scenario: Scenario): Promise<void> {
@@ -163,16 +167,17 @@ export class Suite {
       const fate = makeFate(plan, random);
       const tree = files.build(fate);
       const isCounted = moment >= counts;
-      const sum = `${sumOfTree(tree)} ${isCounted}`;
+      const told = isCounted ? [] : keysToldBy(command, steps.slice(0, moment));
+      const sum = [sumOfTree(tree), isCounted, ...told].join(' ');
       if (seen.has(sum)) return;
       seen.add(sum);
       const lost = files.losses(fate);
       states.push({
         tree,
-        world: isCounted ? world.after(command.effect) : world.during(command.effect),
+        world: isCounted ? world.after(command.effect) : world.during(command.effect).after(partOf(command, told)),
         mending: scenario.mending ?? (random.chance(0.25) ? 'heal' : 'gc'),
         describe: () => ({
-          when: `${story.join(', then ')}; power lost after call ${moment} of ${steps.length} (${steps[moment - 1]?.label ?? 'none yet'})${isCounted ? ', acknowledged' : ''}`,
+          when: `${story.join(', then ')}; power lost after call ${moment} of ${steps.length} (${steps[moment - 1]?.label ?? 'none yet'})${isCounted ? ', acknowledged' : told.length > 0 ? `, ${told.length} acknowledged` : ''}`,
           plan: describePlan(plan),
           lost,
         }),
@@ -235,4 +240,15 @@ function replay(durable: Tree, steps: readonly Step[]): VolatileFiles {
   const files = new VolatileFiles(durable, STORE);
   for (const step of steps) files.apply(step);
   return files;
+}
+
+/** The keys of objects that count by themselves after these steps. */
+function keysToldBy({ told }: Command, steps: readonly Step[]): string[] {
+  if (told === undefined) return [];
+  return steps.flatMap((step) => (step.do === 'print' ? told(step.text) : []));
+}
+
+/** What a command does to some of its objects. */
+function partOf({ effect: { objects = {} } }: Command, keys: readonly string[]): Effect {
+  return { objects: Object.fromEntries(keys.map((key) => [key, objects[key]])) };
 }
