@@ -14,6 +14,7 @@ import {
   tree,
   type MetaCopy,
 } from '../../support/store.ts';
+import { chunkFile } from '../../../src/metadata/shard-file.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { tempFolder } from '../../support/temp.ts';
 
@@ -151,16 +152,20 @@ test('two of three copies damaged: META_DAMAGED, because the third alone may be 
 
 type Document = Record<string, unknown> & { chunks: Record<string, unknown>[] };
 
+/** A chunk's file name, as far as that goes. */
+const SECRET = path.basename(chunkFile('01990000-0000-7000-8000-000000000001', 0));
+
 /** Forgeries: the checksum is right, what the meta says is not. */
 const FORGERIES: Record<string, (meta: Document) => unknown> = {
-  'a directory above the store': (meta) => (meta['directory'] = '../../secret'),
-  'a directory that goes up and down again': (meta) => (meta['directory'] = 'chunks/../../../secret'),
-  'an absolute directory': (meta) => (meta['directory'] = '/etc'),
-  'an empty directory': (meta) => (meta['directory'] = ''),
-  'a directory that is the chunks folder': (meta) => (meta['directory'] = 'chunks/'),
-  'a file above': (meta) => (firstChunk(meta)['file'] = '../../../../secret/000000.chunk'),
+  'a file above the store': (meta) => (firstChunk(meta)['file'] = '../../secret/000000.chunk'),
+  'a file that goes up and down again': (meta) => (firstChunk(meta)['file'] = 'chunks/../../../secret/000000.chunk'),
+  'a fan-out folder that leads up': (meta) => (firstChunk(meta)['file'] = `chunks/../../../secret/${SECRET}`),
+  'a file in the folder of another upload': (meta) =>
+    (firstChunk(meta)['file'] = String(firstChunk(meta)['file']).replace(/^chunks\/../, 'chunks/zz')),
   'an absolute file': (meta) => (firstChunk(meta)['file'] = '/etc/passwd'),
-  'a file name with a newline': (meta) => (firstChunk(meta)['file'] = '000000.chunk\n'),
+  'an empty file': (meta) => (firstChunk(meta)['file'] = ''),
+  'a file that is the chunks folder': (meta) => (firstChunk(meta)['file'] = 'chunks/'),
+  'a file name with a newline': (meta) => (firstChunk(meta)['file'] = `${String(firstChunk(meta)['file'])}\n`),
   'a disk above': (meta) => (firstChunk(meta)['disk'] = '..'),
   'an absolute disk': (meta) => (firstChunk(meta)['disk'] = '/tmp'),
   'a disk that the store does not have': (meta) => (firstChunk(meta)['disk'] = 'disk9'),
@@ -197,6 +202,7 @@ test.each(Object.keys(FORGERIES))(
     fs.mkdirSync(secret);
     fs.writeFileSync(path.join(secret, '000000.chunk'), NEW.subarray(0, MIB));
     fs.writeFileSync(path.join(secret, '000001.chunk'), NEW.subarray(MIB));
+    fs.writeFileSync(path.join(secret, SECRET), NEW.subarray(0, MIB));
     for (const { file } of copies) forge(file, (meta) => FORGERIES[kind]?.(meta as Document));
     const before = tree(path.dirname(store.root));
     const target = path.join(tempFolder(), 'out');
@@ -210,7 +216,7 @@ test.each(Object.keys(FORGERIES))(
     // Neither overwriting nor deleting follows the forged path.
     await store.put('bucket', 'key', Buffer.from('again'));
     await store.delete('bucket', 'key');
-    expect(fs.readdirSync(secret)).toEqual(['000000.chunk', '000001.chunk']);
+    expect(fs.readdirSync(secret)).toEqual(['000000.chunk', '000001.chunk', SECRET]);
   },
 );
 

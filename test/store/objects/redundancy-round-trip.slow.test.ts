@@ -3,6 +3,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import { stripesOf, type ObjectMeta, type ObjectStore } from '../../../src/index.ts';
+import { uploadIds } from '../../../src/metadata/meta.ts';
+import { parityFile } from '../../../src/metadata/shard-file.ts';
 import { seededBytes } from '../../support/bytes.ts';
 import { expectDistinct, shardPath, shardsIn } from '../../support/shards.ts';
 import {
@@ -43,6 +45,7 @@ function expectShape(store: ObjectStore, meta: ObjectMeta, data: number, parity:
   expect(meta.chunks.length).toBe(chunks);
   expect(meta.parity.length).toBe(Math.ceil(chunks / data) * parity);
   expectDistinct(meta);
+  const [id = ''] = uploadIds(meta);
   for (const stripe of parity === 0 ? [] : stripesOf(meta)) {
     const first = stripe.index * data;
     const orders = Array.from({ length: Math.min(data, chunks - first) }, (_, index) => first + index);
@@ -52,7 +55,7 @@ function expectShape(store: ObjectStore, meta: ObjectMeta, data: number, parity:
     );
     for (const { size, file, row } of stripe.parity) {
       expect(size).toBe(Math.max(...stripe.chunks.map((chunk) => chunk.size)));
-      expect(file).toBe(`${String(first).padStart(6, '0')}.parity${row}`);
+      expect(file).toBe(parityFile(id, first, row));
     }
   }
   for (const shard of shardsIn(meta)) {
@@ -202,7 +205,7 @@ test.skipIf(!hasJq)(
     const bytes = seededBytes(9 * MIB + 5, 'by hand');
     const { meta, unwritten } = await store.put('bucket', 'key', bytes);
     // Two whole stripes lack both parities; the last, of two chunks, has room for all.
-    expect(unwritten.map(({ file }) => file).sort()).toEqual([
+    expect(unwritten.map(({ file }) => file.slice(file.indexOf('.') + 1)).sort()).toEqual([
       '000000.parity0',
       '000000.parity1',
       '000004.parity0',
