@@ -30,7 +30,8 @@ describe.skipIf(problem !== undefined)('on a file system of 4 MiB', () => {
       const before = freeRoom(small);
       const ended = await run('upload', [...upload(root, LARGE), '--key', 'demo.txt']);
       expectFull(ended);
-      expect(freeRoom(small)).toEqual(before);
+      // A fan-out folder that was made for it stays, and has an inode.
+      expect(freeRoom(small).blocks).toBe(before.blocks);
       expect(findUntidy(root)).toEqual([]);
       await expectObject(root, 'demo.txt', OLD);
       expect(await (await ObjectStore.open(root)).gc()).toEqual(NOTHING_TO_DO);
