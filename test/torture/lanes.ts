@@ -67,12 +67,12 @@ export class Lanes {
     const random = new Random(seed, `lane ${lane}`);
     const worker = this.#workers[lane % WORKERS];
     for (let turn = 0; !course.isOver(); turn++) {
-      const operation = plan.chooseOperation(random, lane * 1_000_000 + turn);
+      const operations = plan.chooseOperations(random, lane * 1_000_000 + turn);
       await this.#gate;
       if (course.isOver() || worker === undefined) return;
       this.#busy++;
       try {
-        await this.#perform(worker, operation);
+        await Promise.all(operations.map((operation) => this.#perform(worker, operation)));
       } catch (error) {
         if (!(error instanceof TortureError)) throw error;
         course.fail(error);

@@ -1,3 +1,4 @@
+import { sizeOf } from './content.ts';
 import type { Operation } from './operations.ts';
 import type { Random } from './random.ts';
 
@@ -6,10 +7,16 @@ export const BUCKETS = ['first', 'second'];
 /** Few, so that operations meet; with what is hard to name in a file. */
 const WRITTEN_KEYS = ['a', 'b', 'deep/er/c', 'deep/d', '.dot', 'p%q', 'ü/ö', 'z'.repeat(300)];
 
+/** Keys of small objects that are written all at the same time: so many that each disk works on them together. */
+const BURST_KEYS = Array.from({ length: 14 }, (_, index) => `burst/${index % 4}/${index}`);
+
+/** Bytes of an object of a burst at most. */
+const BURST_SIZE = 20 * 1024;
+
 /** Keys that ambushes have for themselves: nobody else writes to them. */
 export const AMBUSHED_KEYS = ['prey', 'deep/prey'];
 
-export const KEYS = [...WRITTEN_KEYS, ...AMBUSHED_KEYS];
+export const KEYS = [...WRITTEN_KEYS, ...BURST_KEYS, ...AMBUSHED_KEYS];
 
 /** Redundancies by the disks that they survive. */
 const REDUNDANCIES = new Map([
@@ -42,8 +49,24 @@ export class Plan {
     this.isDeadly = random.chance(0.7);
   }
 
-  /** The next operation of a worker. It follows from the seed alone, not from what happens. */
-  chooseOperation(random: Random, seed: number): Operation {
+  /** What a worker does next, all at the same time. It follows from the seed alone, not from what happens. */
+  chooseOperations(random: Random, seed: number): Operation[] {
+    return random.chance(0.12) ? this.#chooseBurst(random, seed) : [this.#chooseOperation(random, seed)];
+  }
+
+  /** Mostly puts of small objects, and some deletes, so that both are done in groups. */
+  #chooseBurst(random: Random, seed: number): Operation[] {
+    const bucket = random.pick(BUCKETS);
+    const redundancy = random.chance(0.5) ? { redundancy: random.pick(this.redundancies) } : {};
+    const isDelete = random.chance(0.25);
+    const seeds = smallSeeds(seed);
+    return random.sample(BURST_KEYS, random.between(9, BURST_KEYS.length)).map((key): Operation => {
+      if (isDelete && random.chance(0.8)) return { do: 'delete', bucket, key };
+      return { do: 'put', bucket, key, seed: seeds.next().value, ...redundancy };
+    });
+  }
+
+  #chooseOperation(random: Random, seed: number): Operation {
     const bucket = random.pick(BUCKETS);
     const what = random.weigh([
       [26, 'put'],
@@ -89,6 +112,11 @@ export class Plan {
         return { do: what };
     }
   }
+}
+
+/** Seeds of small contents that no other operation has. @param seed of the burst */
+function* smallSeeds(seed: number): Generator<number, never> {
+  for (let next = 10_000_000 + seed * 1000; ; next++) if (sizeOf(next) <= BURST_SIZE) yield next;
 }
 
 /** Disks that a stripe needs. */
