@@ -127,6 +127,15 @@ describe.each(NO_FOLDERS)('$what in the place of a folder', ({ make }) => {
   );
 });
 
+test('what stands in the place of a fan-out folder in which no object has a chunk is set aside too: it keeps uploads off the disk', async () => {
+  const given = await filled();
+  const chunks = path.join(given.store.root, 'disk1/chunks');
+  const unused = ['00', '01', '02', '03'].find((name) => !fs.existsSync(path.join(chunks, name))) ?? expect.fail();
+  fs.writeFileSync(path.join(chunks, unused), 'a file');
+  expect(await given.store.verify()).toMatchObject({ problems: 0 });
+  await expectHealed(given, [`disk1/chunks/.${unused}.corrupt`]);
+});
+
 test('staged files that a link leads to are not removed by gc, and what is staged does not go there', async () => {
   const given = await filled();
   const elsewhere = path.join(path.dirname(given.store.root), 'elsewhere');
