@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 
-/** @import { Job, Outcome, Request, Reply } from './file-thread.ts' */
+/** @import { Failed, Looked, Reply, Request } from './file-thread.ts' */
 
 // Most errors are no more than answers.
 Error.stackTraceLimit = 0;
@@ -55,79 +55,109 @@ class Work {
   #device;
   /** @type {Uint8Array} */
   #given;
+  /** The steps, word by word, with an empty one at the end of each job. */
+  #words;
+  /** Number of the next word. */
+  #next = 0;
   #gathered = new Gathered();
   /** Folders that have been found to be folders, by this request. */
   #folders = new Set();
+  /** Where what each job has read is, from and to; less than 0 where it has read nothing. */
+  #places;
+  /** @type {Looked[]} */
+  #looked = [];
+  /** @type {Failed[]} */
+  #failed = [];
 
   /** @param {Request} request */
-  constructor({ root, bytes, device }) {
+  constructor({ root, bytes, device, steps, count }) {
     this.#root = root;
     this.#device = device;
     this.#given = new Uint8Array(bytes);
+    this.#words = steps.split('\0');
+    this.#places = new Int32Array(2 * count).fill(-1);
   }
 
-  /**
-   * @param {readonly Job[]} jobs
-   * @returns {Omit<Reply, 'id'>}
-   */
-  run(jobs) {
-    const outcomes = jobs.map((job) => this.#do(job));
-    return { outcomes, bytes: this.#gathered.buffer };
+  /** @returns {Omit<Reply, 'id'>} */
+  run() {
+    for (let job = 0; 2 * job < this.#places.length; job++) this.#do(job);
+    const { buffer: bytes } = this.#gathered;
+    return { bytes, places: this.#places, looked: this.#looked, failed: this.#failed };
   }
 
-  /**
-   * @param {Job} job
-   * @returns {Outcome}
-   */
+  #word() {
+    return this.#words[this.#next++] ?? '';
+  }
+
+  /** @param {number} job its number */
   #do(job) {
     try {
-      /** @type {Outcome} */
-      let outcome = {};
-      for (const step of job) outcome = this.#step(step) ?? outcome;
-      return outcome;
+      for (let what = this.#word(); what !== ''; what = this.#word()) this.#step(job, what, this.#word());
     } catch (error) {
+      while (this.#word() !== '');
       const message = error instanceof Error ? error.message : String(error);
-      return { errno: codeOf(error) ?? 'EIO', message, isUnsynced: error instanceof Error && failedSyncs.has(error) };
+      const isUnsynced = error instanceof Error && failedSyncs.has(error);
+      this.#failed.push({ job, errno: codeOf(error) ?? 'EIO', message, isUnsynced });
     }
   }
 
   /**
-   * @param {Job[number]} step
-   * @returns {Outcome | undefined}
+   * @param {number} job
+   * @param {string} what
+   * @param {string} path
    */
-  #step(step) {
-    switch (step.do) {
+  #step(job, what, path) {
+    switch (what) {
       case 'read':
-        return this.#ifThere(step.path, (full) => this.#read(full));
+        this.#place(
+          job,
+          this.#ifThere(path, (full) => this.#read(full)),
+        );
+        break;
       case 'read-source':
-        return this.#readSource(step.path);
-      case 'stat':
-        return this.#ifThere(step.path, (full) => ({ stat: pick(fs.lstatSync(full)) }));
+        this.#place(job, this.#readSource(path));
+        break;
+      case 'stat': {
+        const stats = this.#ifThere(path, (full) => fs.lstatSync(full));
+        if (stats !== undefined) this.#looked.push({ job, stat: pick(stats) });
+        break;
+      }
       case 'write':
-        this.#checkWay(step.path);
-        this.#write(step);
-        return undefined;
+        this.#write(path, Number(this.#word()), Number(this.#word()), this.#word().split(' '));
+        break;
       case 'make-folder':
-        this.#makeFolder(step.path);
-        return undefined;
+        this.#makeFolder(path);
+        break;
       case 'remove-folder':
-        this.#checkWay(step.path);
-        fs.rmdirSync(this.#full(step.path));
-        this.#folders.delete(this.#full(step.path));
-        return undefined;
-      case 'rename':
-        this.#checkWay(step.to);
-        fs.renameSync(this.#full(step.path), this.#full(step.to));
-        return undefined;
+        this.#checkWay(path);
+        fs.rmdirSync(this.#full(path));
+        this.#folders.delete(this.#full(path));
+        break;
+      case 'rename': {
+        const to = this.#word();
+        this.#checkWay(to);
+        fs.renameSync(this.#full(path), this.#full(to));
+        break;
+      }
       case 'unlink':
         // The disk may have been away for a moment: only what is not there while the disk is counts as gone.
-        if (!this.#unlink(step.path)) this.#unlink(step.path);
-        return undefined;
+        if (!this.#unlink(path)) this.#unlink(path);
+        break;
       case 'sync-folder':
-        this.#checkFolder(this.#full(step.path));
-        this.#syncFolder(step.path);
-        return undefined;
+        this.#checkFolder(this.#full(path));
+        this.#syncFolder(path);
+        break;
+      default:
+        throw failure('EINVAL', what);
     }
+  }
+
+  /**
+   * @param {number} job
+   * @param {{ from: number, to: number } | undefined} place
+   */
+  #place(job, place) {
+    if (place !== undefined) this.#places.set([place.from, place.to], 2 * job);
   }
 
   /** @param {string} path */
@@ -199,10 +229,7 @@ class Work {
     }
   }
 
-  /**
-   * @param {string} full
-   * @returns {Outcome}
-   */
+  /** @param {string} full */
   #read(full) {
     const fd = fs.openSync(full, O_RDONLY | FILE_ONLY);
     try {
@@ -215,10 +242,7 @@ class Work {
     }
   }
 
-  /**
-   * @param {string} path
-   * @returns {Outcome}
-   */
+  /** @param {string} path */
   #readSource(path) {
     const fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
     try {
@@ -234,16 +258,22 @@ class Work {
     }
   }
 
-  /** @param {Extract<Job[number], { do: 'write' }>} step */
-  #write({ path, from, to, isNew, sync }) {
-    const flags = O_WRONLY | O_CREAT | (isNew ? O_EXCL : O_TRUNC | FILE_ONLY);
+  /**
+   * @param {string} path
+   * @param {number} from
+   * @param {number} to
+   * @param {readonly string[]} how
+   */
+  #write(path, from, to, how) {
+    this.#checkWay(path);
+    const flags = O_WRONLY | O_CREAT | (how.includes('new') ? O_EXCL : O_TRUNC | FILE_ONLY);
     const full = this.#full(path);
     const fd = fs.openSync(full, flags, 0o666);
     try {
       try {
         // At its place in the file, which what is no file does not have.
         for (let at = from; at < to;) at += fs.writeSync(fd, this.#given, at, to - at, at - from);
-        if (sync) fs.fsyncSync(fd);
+        if (how.includes('sync')) fs.fsyncSync(fd);
       } finally {
         fs.closeSync(fd);
       }
@@ -287,6 +317,6 @@ function failure(code, reason) {
 }
 
 parentPort?.on('message', (/** @type {Request} */ request) => {
-  const reply = { id: request.id, ...new Work(request).run(request.jobs) };
+  const reply = { id: request.id, ...new Work(request).run() };
   parentPort?.postMessage(reply, [reply.bytes]);
 });

@@ -26,26 +26,47 @@ export interface Outcome {
   isUnsynced?: boolean;
 }
 
+/** What a thread is sent. Steps are words in one text, because objects would take longer to send than to do. */
 export interface Request {
   id: number;
   root: string;
-  jobs: readonly Job[];
+  /** With a NUL after each word, and after each job. */
+  steps: string;
+  /** Jobs. */
+  count: number;
   bytes: ArrayBuffer;
   /** Of what file system all that is worked on must be, by its number (`stat(2)`); of any if undefined. */
   device: number | undefined;
 }
 
+/** What a thread answers. */
 export interface Reply {
   id: number;
-  outcomes: Outcome[];
   bytes: ArrayBuffer;
+  /** Of each job where what it has read begins and ends; less than 0 where it has read nothing. */
+  places: Int32Array;
+  looked: Looked[];
+  failed: Failed[];
+}
+
+/** A file that a job, given by its number, has looked at. */
+export interface Looked extends Required<Pick<Outcome, 'stat'>> {
+  job: number;
+}
+
+/** A job that has failed, by its number. */
+export interface Failed extends Required<Pick<Outcome, 'errno' | 'message' | 'isUnsynced'>> {
+  job: number;
 }
 
 /** What a request may bring with it. Its bytes are handed over. */
 export type Given = Partial<Pick<Request, 'bytes' | 'device'>>;
 
 /** What jobs came to, in their order, and the bytes that they read. */
-export type Done = Omit<Reply, 'id'>;
+export interface Done {
+  outcomes: readonly Outcome[];
+  bytes: ArrayBuffer;
+}
 
 /** A thread that has had nothing to do for so many milliseconds ends. */
 const IDLE_MS = 2000;
@@ -67,7 +88,7 @@ export class FileThread {
   /** Does the jobs in order. Never rejects: what could not be done, by whatever reason, is told of each job. */
   run(root: string, jobs: readonly Job[], { bytes = new ArrayBuffer(0), device }: Given = {}): Promise<Done> {
     const id = ++this.#ids;
-    const request: Request = { id, root, jobs, bytes, device };
+    const request: Request = { id, root, steps: jobs.map(encode).join(''), count: jobs.length, bytes, device };
     clearTimeout(this.#idle);
     return new Promise((done) => {
       this.#waiting.set(id, { request, done });
@@ -86,9 +107,9 @@ export class FileThread {
 
   #start(): Worker {
     const worker = new Worker(new URL('./file-thread-program.js', import.meta.url), { execArgv: [], env: {} });
-    worker.on('message', ({ id, ...done }: Reply) => {
-      this.#waiting.get(id)?.done(done);
-      this.#waiting.delete(id);
+    worker.on('message', (reply: Reply) => {
+      this.#waiting.get(reply.id)?.done(decode(reply));
+      this.#waiting.delete(reply.id);
       this.#rest();
     });
     const end = (): void => {
@@ -117,9 +138,33 @@ export class FileThread {
   }
 }
 
-function undone({ jobs }: Request): Done {
+function encode(job: Job): string {
+  return `${job.map(encodeStep).join('')}\0`;
+}
+
+function encodeStep(step: Step): string {
+  const words: (string | number)[] = [step.do, step.path];
+  if (step.do === 'rename') words.push(step.to);
+  if (step.do === 'write') words.push(step.from, step.to, `${step.isNew ? 'new' : ''} ${step.sync ? 'sync' : ''}`);
+  return `${words.join('\0')}\0`;
+}
+
+/** Of a job of which there is nothing to tell. */
+const NOTHING: Outcome = {};
+
+function decode({ places, looked, failed, bytes }: Reply): Done {
+  const outcomes = Array.from({ length: places.length / 2 }, (_, job): Outcome => {
+    const [from = 0, to = 0] = [places[2 * job], places[2 * job + 1]];
+    return from < 0 ? NOTHING : { from, to };
+  });
+  for (const { job, stat } of looked) outcomes[job] = { stat };
+  for (const { job, ...failure } of failed) outcomes[job] = failure;
+  return { outcomes, bytes };
+}
+
+function undone({ count }: Request): Done {
   const failed = { errno: NO_THREAD, message: 'there is no thread for it' };
-  return { outcomes: jobs.map(() => failed), bytes: new ArrayBuffer(0) };
+  return { outcomes: Array.from({ length: count }, () => failed), bytes: new ArrayBuffer(0) };
 }
 
 /** Puts bytes together for a request, and tells where each has gone. */

@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { hash, randomInt } from 'node:crypto';
 import { constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import native from 'fs-native-extensions';
@@ -168,5 +168,5 @@ class KernelLockSession implements LockSession {
 }
 
 function offsetOf(name: string): number {
-  return Number.parseInt(createHash('sha256').update(name).digest('hex').slice(0, 13), 16);
+  return Number.parseInt(hash('sha256', name, 'hex').slice(0, 13), 16);
 }

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as threads from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { FileThread, together, type Job } from '../../src/files/file-thread.ts';
+import { FileThread, together, type Job, type Reply } from '../../src/files/file-thread.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { compiledLibrary, runProgram } from '../support/processes.ts';
 import { tempFolder } from '../support/temp.ts';
@@ -12,6 +12,11 @@ vi.mock('node:worker_threads', { spy: true });
 
 const NO_BYTES = { from: 0, to: 0, isNew: true, sync: false };
 const write = (path: string): Job => [{ do: 'write', path, ...NO_BYTES }];
+
+/** What a thread answers that has done so many jobs. */
+function reply(id: number, count: number): Reply {
+  return { id, bytes: new ArrayBuffer(0), places: new Int32Array(2 * count).fill(-1), looked: [], failed: [] };
+}
 
 /** A thread that does nothing by itself. */
 class DeafWorker extends EventEmitter {
@@ -161,7 +166,7 @@ describe('a thread', () => {
     expect(workers).toHaveLength(2);
     // What the first still says concerns nobody.
     workers[0]?.emit('exit', 1);
-    workers[1]?.emit('message', { id: 3, outcomes: [{}], bytes: new ArrayBuffer(0) });
+    workers[1]?.emit('message', reply(3, 1));
     expect((await next).outcomes).toEqual([{}]);
   });
 
@@ -175,7 +180,7 @@ describe('a thread', () => {
     });
     expect((await thread.run('/', [write('two')])).outcomes).toMatchObject([{ errno: 'ECANCELED' }]);
     expect(worker.unref).not.toHaveBeenCalled();
-    worker.emit('message', { id: 1, outcomes: [{}], bytes: new ArrayBuffer(0) });
+    worker.emit('message', reply(1, 1));
     expect((await first).outcomes).toEqual([{}]);
   });
 
@@ -184,7 +189,7 @@ describe('a thread', () => {
     const worker = new DeafWorker();
     useWorker(() => worker);
     const thread = new FileThread();
-    const answer = (id: number): void => void worker.emit('message', { id, outcomes: [], bytes: new ArrayBuffer(0) });
+    const answer = (id: number): void => void worker.emit('message', reply(id, 0));
     const first = thread.run('/', []);
     const second = thread.run('/', []);
     answer(1);

@@ -32,6 +32,8 @@ export class Puts {
     checkBucketName(address.bucket);
     checkKey(address.key);
     if (options.redundancy !== undefined) parseRedundancy(options.redundancy);
+    if (source instanceof Uint8Array && source.length <= SMALL)
+      return this.#putSmall({ ...address, bytes: source, options });
     const input = await openSource(source, options.signal);
     let bytes: Uint8Array;
     try {
@@ -40,13 +42,17 @@ export class Puts {
     } finally {
       await input.close();
     }
-    const outcome = await this.#putSmall({ ...address, bytes, options });
-    if (outcome === 'alone') return put(this.#context, address, bytes, options);
+    return this.#putSmall({ ...address, bytes, options });
+  }
+
+  async #putSmall(small: SmallPut): Promise<PutResult> {
+    const outcome = await this.#putTogether(small);
+    if (outcome === 'alone') return put(this.#context, small, small.bytes, small.options);
     if ('error' in outcome) throw outcome.error;
     return outcome.result;
   }
 
-  async #putSmall(small: SmallPut): Promise<SmallOutcome> {
+  async #putTogether(small: SmallPut): Promise<SmallOutcome> {
     const name = `${small.options.durability ?? this.#context.durability} ${small.bucket}`;
     const group = this.#groups.get(name) ?? new Grouped(this.#store, { weigh, most: GROUP, atOnce: AT_ONCE });
     this.#groups.set(name, group);
