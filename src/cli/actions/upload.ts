@@ -34,7 +34,8 @@ export async function runUpload(
 ): Promise<number> {
   checkBucketName(bucket);
   checkedRedundancy(options.redundancy);
-  const { jobs, failures } = await findJobs(files, options);
+  const isQuiet = options.quiet === true || !io.stderr.isTerminal;
+  const { jobs, failures } = await findJobs(files, options, !isQuiet);
   const isSingle = jobs.length + failures.length === 1;
   const [first] = failures;
   if (isSingle && first !== undefined) throw first.error;
@@ -48,7 +49,7 @@ export async function runUpload(
   const isSized = jobs.every((job) => job.size !== undefined);
   const total = isSized ? jobs.reduce((sum, job) => sum + (job.size ?? 0), 0) : undefined;
   const label = isSingle ? printable(jobs[0]?.key ?? '') : plural(jobs.length, 'file');
-  const progress = await startProgress(io.stderr, label, total, options.quiet === true);
+  const progress = await startProgress(io.stderr, label, total, isQuiet);
   const began = performance.now();
   const typeOf = options.contentType === undefined ? await loadTypes() : () => options.contentType;
   const how = { redundancy, durability, signal: io.signal, onBytes: progress.add };

@@ -18,10 +18,11 @@ interface JobOptions {
 
 type Failure = Extract<Found, { error: unknown }>;
 
-/** What to upload, and what of it cannot be. @throws UsageError, BAD_KEY */
+/** What to upload, and what of it cannot be. @param isSized whether sizes are wanted @throws UsageError, BAD_KEY */
 export async function findJobs(
   files: readonly string[],
   options: JobOptions,
+  isSized: boolean,
 ): Promise<{ jobs: Job[]; failures: Failure[] }> {
   const prefix = options.prefix ?? '';
   const fromInput = files.includes('-');
@@ -38,7 +39,7 @@ export async function findJobs(
   const failures: Failure[] = [];
   const keys = new Map<string, string>();
   const root = await identityOf(options.root).catch(() => undefined);
-  for await (const found of findFiles(files, { recursive: options.recursive === true, prefix, root })) {
+  for await (const found of findFiles(files, { recursive: options.recursive === true, prefix, root, isSized })) {
     if ('error' in found) {
       failures.push(found);
       continue;
