@@ -1,8 +1,9 @@
 import { openSource, type ChunkSource, type PutSource } from '../../chunks/source.ts';
-import { Grouped } from '../../concurrency/grouped.ts';
+import { GroupedByName } from '../../concurrency/grouped-by-name.ts';
 import { checkBucketName, checkKey, type Address } from '../../metadata/names.ts';
 import { parseRedundancy } from '../../metadata/redundancy.ts';
 import type { StoreContext } from '../protocol/context.ts';
+import { LEAST } from './many.ts';
 import { put, upload, type PutOptions, type PutResult } from './put.ts';
 import { putSmall, type SmallOutcome, type SmallPut } from './small-puts.ts';
 
@@ -14,17 +15,14 @@ const GROUP = 16 * 1024 * 1024;
 const LEAST_WEIGHT = 32 * 1024;
 const AT_ONCE = 2;
 
-/** Fewer than so many are as fast by themselves. */
-const LEAST = 4;
-
 /** All puts of a store: small objects that are put at the same time are stored in groups. */
 export class Puts {
   readonly #context: StoreContext;
-  /** By what the objects of a group have in common. Who waits for one bucket keeps nobody else waiting. */
-  readonly #groups = new Map<string, Grouped<SmallPut, SmallOutcome>>();
+  readonly #groups: GroupedByName<SmallPut, SmallOutcome>;
 
   constructor(context: StoreContext) {
     this.#context = context;
+    this.#groups = new GroupedByName((puts) => this.#store(puts), { weigh, most: GROUP, atOnce: AT_ONCE });
   }
 
   /** Stores an object in one step, by itself or together with others. Rejects as `put` does. */
@@ -46,25 +44,17 @@ export class Puts {
   }
 
   async #putSmall(small: SmallPut): Promise<PutResult> {
-    const outcome = await this.#putTogether(small);
+    // Those of one bucket go together, if they are to be equally durable.
+    const name = `${small.options.durability ?? this.#context.durability} ${small.bucket}`;
+    const outcome = await this.#groups.do(name, small);
     if (outcome === 'alone') return put(this.#context, small, small.bytes, small.options);
     if ('error' in outcome) throw outcome.error;
     return outcome.result;
   }
 
-  async #putTogether(small: SmallPut): Promise<SmallOutcome> {
-    const name = `${small.options.durability ?? this.#context.durability} ${small.bucket}`;
-    const group = this.#groups.get(name) ?? new Grouped(this.#store, { weigh, most: GROUP, atOnce: AT_ONCE });
-    this.#groups.set(name, group);
-    try {
-      return await group.do(small);
-    } finally {
-      if (group.isIdle) this.#groups.delete(name);
-    }
+  async #store(puts: readonly SmallPut[]): Promise<readonly SmallOutcome[]> {
+    return puts.length < LEAST ? puts.map(() => 'alone') : putSmall(this.#context, puts);
   }
-
-  readonly #store = async (puts: readonly SmallPut[]): Promise<readonly SmallOutcome[]> =>
-    puts.length < LEAST ? puts.map(() => 'alone') : putSmall(this.#context, puts);
 }
 
 function weigh({ bytes }: SmallPut): number {
