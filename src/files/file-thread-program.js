@@ -162,7 +162,7 @@ class Work {
 
   /** @param {string} path */
   #full(path) {
-    return `${this.#root}/${path}`;
+    return this.#root === '' ? path : `${this.#root}/${path}`;
   }
 
   /**
@@ -175,7 +175,7 @@ class Work {
 
   /** @param {string} folder with its root, which may be a link */
   #checkFolder(folder) {
-    if (this.#folders.has(folder)) return;
+    if (this.#root === '' || this.#folders.has(folder)) return;
     if (folder !== this.#root) this.#checkFolder(dirname(folder));
     const stats = folder === this.#root ? fs.statSync(folder) : fs.lstatSync(folder);
     if (!stats.isDirectory()) throw failure('ENOTDIR', 'not a folder');

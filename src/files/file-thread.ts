@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 
-/** A step of a job; paths are relative to the request's root, and no folder on the way may be a link. */
+/** A step of a job. */
 export type Step =
   | { do: 'read' | 'stat' | 'unlink' | 'make-folder' | 'remove-folder' | 'sync-folder'; path: string }
-  /** A file of somebody else's, by its absolute path: links are followed. One that changes meanwhile is not read. */
+  /** A file of somebody else's: a link is followed. One that changes meanwhile is not read. */
   | { do: 'read-source'; path: string }
   | { do: 'rename'; path: string; to: string }
   /** `from` and `to` are in the request's bytes. A file that can't be written whole is removed. `sync` makes its bytes durable. */
@@ -29,6 +29,7 @@ export interface Outcome {
 /** What a thread is sent. Steps are words in one text, because objects would take longer to send than to do. */
 export interface Request {
   id: number;
+  /** Paths are relative to it, and no folder on the way may be a link. Where it is empty they are absolute, and links are followed. */
   root: string;
   /** With a NUL after each word, and after each job. */
   steps: string;
