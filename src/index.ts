@@ -25,6 +25,7 @@ export type { ReplaceOptions } from './store/fleet/replace.ts';
 export type { DeleteOptions } from './store/objects/delete.ts';
 export type { UnreadableFolder } from './store/protocol/unreadable-folders.ts';
 export type { GcOptions, GcReport } from './store/health/gc.ts';
+export type { GetItem, GetOutcome } from './store/objects/get-many.ts';
 export type { GetResult } from './store/objects/get.ts';
 export type { GetOptions } from './store/objects/open-object.ts';
 export type { HealOptions, HealReport } from './store/health/heal.ts';

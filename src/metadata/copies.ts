@@ -62,6 +62,24 @@ export async function readManyCopies<T extends VersionedDocument>(
   });
 }
 
+/**
+ * Reads documents once more, with one call to each disk, and tells of each whether all disks have the very bytes that they had.
+ * @param documents with what every one of the disks had
+ */
+export async function areUnchanged(
+  disks: readonly Disk[],
+  documents: readonly { path: string; bytes: Buffer }[],
+): Promise<boolean[]> {
+  const paths = documents.map(({ path }) => path);
+  const outcomes = paths.length === 0 ? [] : await Promise.all(disks.map((disk) => disk.readMany(paths)));
+  return documents.map(({ bytes: before }, index) =>
+    outcomes.every((found) => {
+      const outcome = found[index] ?? ABSENT;
+      return 'bytes' in outcome && outcome.bytes?.equals(before) === true;
+    }),
+  );
+}
+
 const ABSENT: ReadOutcome = { bytes: undefined };
 
 async function readOne(disk: Disk, path: string): Promise<ReadOutcome> {

@@ -27,6 +27,7 @@ import { readObjectMeta } from './protocol/read-documents.ts';
 import { flushDisks } from './protocol/flush.ts';
 import { gc, type GcOptions, type GcReport } from './health/gc.ts';
 import { get, type GetResult } from './objects/get.ts';
+import { getManyToFiles, type GetItem, type GetOutcome } from './objects/get-many.ts';
 import { getToFile } from './objects/get-to-file.ts';
 import { heal, type HealOptions, type HealReport } from './health/heal.ts';
 import type { HealthReport } from './health/diagnosis.ts';
@@ -156,6 +157,18 @@ export class ObjectStore {
    */
   getToFile(bucket: string, key: string, file: string, options: GetOptions = {}): Promise<ObjectMeta> {
     return getToFile(this.#context, bucket, key, file, options);
+  }
+
+  /**
+   * Reads many objects into files, and tells of each as soon as its file is there or it has failed. What small ones cost is shared;
+   * every file appears when it is whole, as by `getToFile`. Of several items for one file, the last one stays.
+   * @example
+   * const keys = ['photo.jpg', 'hello.txt'].map((key) => ({ bucket: 'my-bucket', key, file: `copies/${key}` }));
+   * for await (const outcome of store.getManyToFiles(keys))
+   *   if ('error' in outcome) console.error(outcome.item.key, outcome.error.message);
+   */
+  getManyToFiles<Item extends GetItem>(items: Iterable<Item> | AsyncIterable<Item>): AsyncGenerator<GetOutcome<Item>> {
+    return getManyToFiles(this.#context, items);
   }
 
   /** The meta of an object's newest version. @throws NO_SUCH_KEY, NO_SUCH_BUCKET, META_DAMAGED, TOO_FEW_DISKS_TO_READ */
