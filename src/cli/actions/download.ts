@@ -1,6 +1,6 @@
 import * as path from 'node:path';
-import pMap from 'p-map';
-import { isStoreError, type ByteRange, type ObjectMeta, type ObjectStore, type StoreError } from '../../index.ts';
+import { isStoreError } from '../../index.ts';
+import type { ByteRange, GetItem, ObjectMeta, ObjectStore, StoreError } from '../../index.ts';
 import { noSuchPrefix, parseAddress } from '../input/address.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
 import { printError, printNote, UsageError } from '../terminal/failure.ts';
@@ -12,7 +12,7 @@ import type { CommonOptions } from '../input/options.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { Rebuilt } from '../terminal/rebuilt.ts';
 import { parseRange } from '../input/range-option.ts';
-import { resolveTarget, targetBelow, type Target } from '../input/target.ts';
+import { resolveTarget, targetBelow, TargetFolder, type Target } from '../input/target.ts';
 import { copyToDevice, copyToOutput } from './copy.ts';
 
 export interface DownloadOptions extends CommonOptions {
@@ -25,8 +25,6 @@ export interface DownloadOptions extends CommonOptions {
 }
 
 export const DEFAULT_FOLDER = 'downloaded_files';
-
-const FILES_AT_ONCE = 4;
 
 /** Downloads an object, or everything under a prefix, and tells the exit code. */
 export async function runDownload(address: string, options: DownloadOptions, io: Io): Promise<number> {
@@ -41,6 +39,13 @@ export async function runDownload(address: string, options: DownloadOptions, io:
   const store = await openStore(options, io, { concurrency: options.concurrency });
   if (isMany) return downloadMany({ store, bucket, options, io }, options.prefix ?? key ?? '');
   return downloadOne({ store, bucket, options, io }, key ?? '', range);
+}
+
+/** One of many downloads. */
+interface DownloadItem extends GetItem {
+  /** When its turn came. */
+  began: number;
+  rebuilt: Rebuilt;
 }
 
 /** What the downloads of a command have in common. */
@@ -101,31 +106,39 @@ async function downloadMany({ store, bucket, options, io }: Download, prefix: st
     failed++;
     await lines.add(() => printError(error, io));
   };
+  async function* items(): AsyncGenerator<DownloadItem> {
+    const target = new TargetFolder(folder);
+    const { allowStale } = options;
+    const onDamaged = (_: string, error: StoreError): undefined => void fail(error);
+    for await (const { key, size } of store.list(bucket, { prefix, allowStale, onDamaged })) {
+      if (io.signal.aborted) return;
+      const began = performance.now();
+      const rebuilt = new Rebuilt(rebuiltInAll);
+      const watch = { signal: io.signal, onBytes: progress.add, onRebuilt: rebuilt.add };
+      try {
+        const file = await target.fileOf(key);
+        yield { bucket, key, file, size, allowStale, ...watch, began, rebuilt };
+      } catch (error) {
+        if (!isStoreError(error)) throw error;
+        await fail(error);
+      }
+    }
+  }
   try {
-    await pMap(
-      store.list(bucket, { prefix, allowStale: options.allowStale, onDamaged: (_, error) => void fail(error) }),
-      async ({ key }) => {
-        if (io.signal.aborted) return;
-        const start = performance.now();
-        const rebuilt = new Rebuilt(rebuiltInAll);
-        try {
-          const file = await targetBelow(folder, key);
-          const watch = { signal: io.signal, onBytes: progress.add, onRebuilt: rebuilt.add };
-          const meta = await store.getToFile(bucket, key, file, { allowStale: options.allowStale, ...watch });
-          files++;
-          bytes += meta.size;
-          const milliseconds = performance.now() - start;
-          const transfer = { bytes: meta.size, milliseconds, rebuilt: rebuilt.count };
-          await lines.add(() => report(meta, file, transfer, options, io));
-        } catch (error) {
-          // Deleted since it was listed: it is not there, as asked.
-          if (isStoreError(error, 'NO_SUCH_KEY')) return;
-          if (!isStoreError(error)) throw error;
-          if (error.code !== 'ABORTED') await fail(error);
-        }
-      },
-      { concurrency: FILES_AT_ONCE },
-    );
+    for await (const outcome of store.getManyToFiles(items())) {
+      const { item } = outcome;
+      if ('error' in outcome) {
+        // Deleted since it was listed: it is not there, as asked.
+        if (!isStoreError(outcome.error, 'NO_SUCH_KEY', 'ABORTED')) await fail(outcome.error);
+        continue;
+      }
+      const { meta } = outcome;
+      files++;
+      bytes += meta.size;
+      const milliseconds = performance.now() - item.began;
+      const transfer = { bytes: meta.size, milliseconds, rebuilt: item.rebuilt.count };
+      await lines.add(() => report(meta, item.file, transfer, options, io));
+    }
   } finally {
     progress.stop();
   }

@@ -5,20 +5,43 @@ import { errnoOf, reasonOf, StoreError } from '../../errors.ts';
 /** Longest file name, in bytes, that usual file systems take. */
 const MAX_NAME_BYTES = 255;
 
-/**
- * The file below `folder` for a key. A key may hold anything; one that is no plain relative path is refused, so that
- * nothing lands outside the folder or under another name than its own. @throws BAD_TARGET, TARGET_IO
- */
-export async function targetBelow(folder: string, key: string): Promise<string> {
-  const segments = key.split('/');
-  const reason = segments.map(whyNoFileName).find((why) => why !== undefined);
-  if (reason !== undefined) {
-    const words = `key ${JSON.stringify(key)} cannot be a file below "${folder}": ${reason}`;
-    throw new StoreError('BAD_TARGET', words, { key, path: folder });
+/** A folder that was found to be inside is not looked at again for so many milliseconds: many keys may be in it. */
+const KNOWN_MS = 1000;
+
+/** A folder that objects are read into, each into the file of its key. */
+export class TargetFolder {
+  readonly #folder: string;
+  /** The folder below this one that was looked at last, and until when that counts. */
+  #known: { folder: string; until: number } | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
   }
-  const file = path.join(folder, ...segments);
-  await checkInside(folder, file, key);
-  return file;
+
+  /**
+   * The file for a key. A key may hold anything; one that is no plain relative path is refused, so that nothing lands
+   * outside the folder or under another name than its own. @throws BAD_TARGET, TARGET_IO
+   */
+  async fileOf(key: string): Promise<string> {
+    const segments = key.split('/');
+    const reason = segments.map(whyNoFileName).find((why) => why !== undefined);
+    if (reason !== undefined) {
+      const words = `key ${JSON.stringify(key)} cannot be a file below "${this.#folder}": ${reason}`;
+      throw new StoreError('BAD_TARGET', words, { key, path: this.#folder });
+    }
+    const file = path.join(this.#folder, ...segments);
+    const folder = path.dirname(file);
+    if (this.#known?.folder === folder && performance.now() < this.#known.until) return file;
+    const until = performance.now() + KNOWN_MS;
+    await checkInside(this.#folder, file, key);
+    this.#known = { folder, until };
+    return file;
+  }
+}
+
+/** The file below `folder` for a key, as `TargetFolder.fileOf` gives it. @throws BAD_TARGET, TARGET_IO */
+export function targetBelow(folder: string, key: string): Promise<string> {
+  return new TargetFolder(folder).fileOf(key);
 }
 
 function whyNoFileName(segment: string): string | undefined {
