@@ -23,6 +23,7 @@ export type { BucketOptions, CreateBucketOptions, ListedBucket } from './store/o
 export type { DiskOptions } from './store/fleet/entries.ts';
 export type { ReplaceOptions } from './store/fleet/replace.ts';
 export type { DeleteOptions } from './store/objects/delete.ts';
+export type { DeleteItem, DeleteOutcome } from './store/objects/deletes.ts';
 export type { UnreadableFolder } from './store/protocol/unreadable-folders.ts';
 export type { GcOptions, GcReport } from './store/health/gc.ts';
 export type { GetItem, GetOutcome } from './store/objects/get-many.ts';

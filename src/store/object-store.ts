@@ -17,7 +17,8 @@ import {
   type ListedBucket,
 } from './objects/buckets.ts';
 import { StoreContext } from './protocol/context.ts';
-import { deleteObject, type DeleteOptions } from './objects/delete.ts';
+import type { DeleteOptions } from './objects/delete.ts';
+import { deleteMany, Deletes, type DeleteItem, type DeleteOutcome } from './objects/deletes.ts';
 import { addDisk } from './fleet/add.ts';
 import { setDraining } from './fleet/drain.ts';
 import type { DiskOptions } from './fleet/entries.ts';
@@ -66,11 +67,13 @@ export class ObjectStore {
   readonly root: string;
   readonly #context: StoreContext;
   readonly #puts: Puts;
+  readonly #deletes: Deletes;
 
   private constructor(members: Membership, concurrency: number) {
     this.root = members.root;
     this.#context = new StoreContext(members, members.attendance.locks, concurrency);
     this.#puts = new Puts(this.#context);
+    this.#deletes = new Deletes(this.#context);
   }
 
   /** The store's `store.json`, as it was when an operation last looked at it. */
@@ -197,7 +200,20 @@ export class ObjectStore {
    * @example await store.delete('my-bucket', 'hello.txt');
    */
   delete(bucket: string, key: string, options: DeleteOptions = {}): Promise<void> {
-    return deleteObject(this.#context, bucket, key, options);
+    return this.#deletes.delete({ bucket, key }, options);
+  }
+
+  /**
+   * Deletes many objects, and tells of each as soon as it is gone or has failed. What it costs is shared; each is deleted as by `delete`.
+   * @example
+   * const gone = ['a.txt', 'b.txt'].map((key) => ({ bucket: 'my-bucket', key }));
+   * for await (const outcome of store.deleteMany(gone))
+   *   if ('error' in outcome) console.error(outcome.item.key, outcome.error.message);
+   */
+  deleteMany<Item extends DeleteItem>(
+    items: Iterable<Item> | AsyncIterable<Item>,
+  ): AsyncGenerator<DeleteOutcome<Item>> {
+    return deleteMany(this.#deletes, items);
   }
 
   /**

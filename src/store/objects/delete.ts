@@ -2,11 +2,11 @@ import { isStoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { agreedDocument, type Copy } from '../../metadata/copies.ts';
 import { isTombstone, makeTombstone, type Meta } from '../../metadata/meta.ts';
-import { checkBucketName, checkKey } from '../../metadata/names.ts';
+import type { Address } from '../../metadata/names.ts';
 import { mintVersion } from '../protocol/clock.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { noSuchKey } from '../protocol/read-documents.ts';
-import { Operation } from '../protocol/operation.ts';
+import { Operation, type LockedKey } from '../protocol/operation.ts';
 import { reclaim } from '../protocol/reclaim.ts';
 
 export interface DeleteOptions {
@@ -14,7 +14,7 @@ export interface DeleteOptions {
 }
 
 /** Whether there is an object. One whose metas can't be read can be deleted too, because the tombstone is newer than all of them. */
-function isThere({ disks }: StoreContext, copies: readonly Copy<Meta>[]): boolean {
+export function isThere({ disks }: StoreContext, copies: readonly Copy<Meta>[]): boolean {
   try {
     const meta = agreedDocument(disks, copies, false);
     return meta !== undefined && !isTombstone(meta);
@@ -22,6 +22,14 @@ function isThere({ disks }: StoreContext, copies: readonly Copy<Meta>[]): boolea
     if (isStoreError(error, 'META_DAMAGED')) return true;
     throw error;
   }
+}
+
+/** Takes the metas of a locked key back. @throws PublishError */
+export function retractObject(operation: Operation, locked: LockedKey, { bucket, key }: Address): Promise<void> {
+  return operation.retract(locked, async () => {
+    const version = await mintVersion(operation, locked);
+    return makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });
+  });
 }
 
 /**
@@ -35,15 +43,10 @@ export async function deleteObject(
   key: string,
   options: DeleteOptions,
 ): Promise<void> {
-  checkBucketName(bucket);
-  checkKey(key);
   await Operation.run(context, { signal: options.signal }, async (operation) => {
     const locked = await operation.lockKey(bucket, key);
     const wasThere = isThere(context, locked.copies);
-    await operation.retract(locked, async () => {
-      const version = await mintVersion(operation, locked);
-      return makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });
-    });
+    await retractObject(operation, locked, { bucket, key });
     operation.session.unlock(lockName.key(bucket, key));
     await reclaim(operation, locked.view, locked.copies);
     if (!wasThere) throw noSuchKey(bucket, key);
