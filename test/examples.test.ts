@@ -14,12 +14,14 @@ function examplesOf(file: string): string[] {
   );
 }
 
-/** What the examples find: a store with an object, a file, and, when it comes to replacing it, a disk that is lost. */
+/** What the examples find: an empty store, files, and, when it comes to replacing it, a disk that is lost. */
 const SCENERY = `
 const store = await ObjectStore.init('scene', { disks: 3, redundancy: '1+1' });
 await store.ensureBucket('my-bucket');
 mkdirSync('/tmp/');
 writeFileSync('/tmp/photo.jpg', 'a photo');
+writeFileSync('/tmp/a.txt', 'a');
+writeFileSync('/tmp/b.txt', 'b');
 `;
 const LOSS = `rmSync('scene/disk2', { recursive: true });\nmkdirSync('/mnt/other', { recursive: true });\n`;
 
@@ -29,7 +31,7 @@ function program(library: string): string {
   const story = examples.map((code) => `{\n${code.includes('replaceDisk') ? LOSS : ''}${code}\n}\n`).join('');
   return `import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { isStoreError, ObjectStore } from '${library}';
-${SCENERY}${story}`.replaceAll(/'\/(tmp|mnt)\//g, `'./$1/`);
+${SCENERY}${story}`.replaceAll(/(['`])\/(tmp|mnt)\//g, '$1./$2/');
 }
 
 function typeErrors(file: string): string[] {
