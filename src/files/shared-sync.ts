@@ -80,6 +80,12 @@ export class SharedSync {
   }
 }
 
+/** One sync for all that is done in a file system while it is open. */
+export type OneSync = Pick<SharedSync, 'device' | 'sync' | 'close'>;
+
+/** Opens one for a folder's file system; undefined where each file must be synced by itself. */
+export type OpenSync = (folder: string) => Promise<OneSync | undefined>;
+
 /** syncfs(2), which Node lacks, in one of Node's threads; undefined where the system has none, or one that hides errors. */
 async function loadSyncfs(): Promise<Syncfs | undefined> {
   const [major = 0, minor = 0] = release().split('.').map(Number);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
 import { makeFolders, stat } from './calls.ts';
 import { FileThread, together, type Job } from './file-thread.ts';
-import { SharedSync } from './shared-sync.ts';
+import { SharedSync, type OneSync, type OpenSync } from './shared-sync.ts';
 
 /** A small file to be written: what is to stand at its absolute path. */
 export interface NewTarget {
@@ -21,8 +21,8 @@ interface Target {
   isFailed: boolean;
 }
 
-/** One file system: how its files are made durable together; undefined where each must be by itself. */
-type Syncs = ReadonlyMap<number, SharedSync | undefined>;
+/** What makes the files of each file system durable together; undefined where each must be by itself. */
+type Syncs = ReadonlyMap<number, OneSync | undefined>;
 
 /**
  * Writes many small files, in a thread of its own, each under a name of its own beside its place. All are synced before the first is
@@ -32,6 +32,11 @@ export class TargetFiles {
   readonly #thread = new FileThread();
   /** Folders that have been made for files. They are removed again where none stays in them. */
   readonly #made = new Set<string>();
+  readonly #openSync: OpenSync;
+
+  constructor(openSync: OpenSync = (folder) => SharedSync.open(folder)) {
+    this.#openSync = openSync;
+  }
 
   /**
    * @returns for each whether it is in its place, whole and durable. What could not be done, or was aborted, has left nothing
@@ -44,7 +49,7 @@ export class TargetFiles {
       return { file, folder, part, device: undefined, isFailed: false };
     });
     await this.#makeFolders(targets);
-    const syncs = await openSyncs(targets);
+    const syncs = await this.#openSyncs(targets);
     try {
       await this.#writeParts(targets, syncs);
       await forEachDevice(targets, syncs, (_, sync) => sync?.sync());
@@ -72,6 +77,19 @@ export class TargetFiles {
       target.device = devices.get(target.folder);
       target.isFailed = target.device === undefined;
     }
+  }
+
+  async #openSyncs(targets: readonly Target[]): Promise<Syncs> {
+    const syncs = new Map<number, OneSync | undefined>();
+    for (const { device, folder } of targets) {
+      if (device === undefined || syncs.has(device)) continue;
+      const sync = await this.#openSync(folder).catch(() => undefined);
+      // Something else may have been mounted there meanwhile.
+      const isIts = sync?.device === device;
+      if (!isIts) await sync?.close().catch(() => undefined);
+      syncs.set(device, isIts ? sync : undefined);
+    }
+    return syncs;
   }
 
   async #writeParts(targets: readonly Target[], syncs: Syncs): Promise<void> {
@@ -124,15 +142,6 @@ export class TargetFiles {
   }
 }
 
-async function openSyncs(targets: readonly Target[]): Promise<Syncs> {
-  const syncs = new Map<number, SharedSync | undefined>();
-  for (const { device, folder } of targets) {
-    if (device === undefined || syncs.has(device)) continue;
-    syncs.set(device, await SharedSync.open(folder).catch(() => undefined));
-  }
-  return syncs;
-}
-
 function isShared({ device }: Target, syncs: Syncs): boolean {
   return device !== undefined && syncs.get(device) !== undefined;
 }
@@ -141,7 +150,7 @@ function isShared({ device }: Target, syncs: Syncs): boolean {
 async function forEachDevice(
   targets: readonly Target[],
   syncs: Syncs,
-  work: (own: readonly Target[], sync: SharedSync | undefined) => Promise<void> | undefined,
+  work: (own: readonly Target[], sync: OneSync | undefined) => Promise<void> | undefined,
 ): Promise<void> {
   for (const [device, sync] of syncs) {
     const own = targets.filter((target) => target.device === device && !target.isFailed);

@@ -3,7 +3,7 @@ import { isStoreError, must, type StoreError } from '../../errors.ts';
 import type { Turns } from '../../concurrency/call-gate.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { FileThread, together, type Job, type Outcome, type Step } from '../../files/file-thread.ts';
-import { SharedSync } from '../../files/shared-sync.ts';
+import { SharedSync, type OneSync, type OpenSync } from '../../files/shared-sync.ts';
 import { diskError } from '../disk-error.ts';
 import { STAGING_FOLDER } from '../disk.ts';
 import type {
@@ -31,12 +31,6 @@ export interface One extends Pick<Disk, 'name' | 'read' | 'stat' | 'create' | 's
   /** Syncs the innermost folder of a path that is there. */
   syncNearest: (path: string) => Promise<void>;
 }
-
-/** One sync for all that is done in a file system while it is open. */
-type OneSync = Pick<SharedSync, 'device' | 'sync' | 'close'>;
-
-/** Opens one for a folder's file system; undefined where each file must be synced by itself. */
-export type OpenSync = (folder: string) => Promise<OneSync | undefined>;
 
 /** So many files are worked on side by side where it is done one by one. */
 const LANES = 8;
