@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { ObjectStore } from '../../src/index.ts';
 import { seededBytes } from '../support/bytes.ts';
 import { Cli, parseLines } from '../support/cli.ts';
 import { startDoor, untilWhile, type Running } from '../support/processes.ts';
@@ -161,6 +162,30 @@ describe('Ctrl-C ends with 130 and leaves nothing behind', () => {
     expect(await running.ended).toMatchObject({ code: 130, stdout: '' });
     expect(existsSync(cli.path('out'))).toBe(false);
   });
+
+  test.each(['SIGINT', 'SIGKILL'] as const)(
+    'in a download of many small objects: all files that are there are whole (%s)',
+    async (signal) => {
+      const cli = new Cli();
+      const store = await ObjectStore.open(cli.root, { create: true });
+      await store.createBucket('my-bucket');
+      const keys = Array.from({ length: 3000 }, (_, index) => `folder${index % 20}/${index}`);
+      const items = keys.map((key) => ({ bucket: 'my-bucket', key, source: seededBytes(2000, key) }));
+      for await (const outcome of store.putMany(items)) expect(outcome).not.toHaveProperty('error');
+      const out = cli.path('out');
+      const running = startDoor('download', ['-r', 'my-bucket', '-o', out, '--root', cli.root]);
+      const names = (): string[] => (existsSync(out) ? readdirSync(out, { recursive: true, encoding: 'utf8' }) : []);
+      await untilWhile(running, 'the first file is there', () => names().some((name) => keys.includes(name)));
+      running.kill(signal);
+      expect(await running.ended).toMatchObject(signal === 'SIGINT' ? { code: 130 } : { signal });
+      const left = names();
+      for (const name of left.filter((file) => keys.includes(file)))
+        expect(readFileSync(path.join(out, name)).equals(seededBytes(2000, name)), name).toBe(true);
+      // Only who is killed leaves what it was about to write, under names that are nobody's.
+      const others = left.filter((name) => !keys.includes(name) && !/^folder\d+$/.test(name));
+      expect(others.filter((name) => signal === 'SIGINT' || !name.endsWith('.part'))).toEqual([]);
+    },
+  );
 
   test('in a download to standard output that nobody takes', async () => {
     const cli = new Cli();
