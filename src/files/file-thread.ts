@@ -147,7 +147,9 @@ function encodeStep(step: Step): string {
   const words: (string | number)[] = [step.do, step.path];
   if (step.do === 'rename') words.push(step.to);
   if (step.do === 'write') words.push(step.from, step.to, `${step.isNew ? 'new' : ''} ${step.sync ? 'sync' : ''}`);
-  return `${words.join('\0')}\0`;
+  // A NUL would end a word; and no path has one, so the step fails.
+  const isFit = words.every((word) => !String(word).includes('\0'));
+  return isFit ? `${words.join('\0')}\0` : 'nothing\0there\0';
 }
 
 /** Of a job of which there is nothing to tell. */

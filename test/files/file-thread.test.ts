@@ -89,6 +89,18 @@ describe('work in a thread', () => {
     );
   });
 
+  it('takes no part of a path for a step of its own', async () => {
+    const root = tempFolder();
+    fs.writeFileSync(join(root, 'file'), 'x');
+    const { outcomes } = await new FileThread().run(root, [
+      write('one\0\0unlink\0file\0'),
+      [{ do: 'rename', path: 'file', to: 'two\0\0unlink\0two' }],
+      write('three'),
+    ]);
+    expect(outcomes.map(({ errno }) => errno)).toEqual(['EINVAL', 'EINVAL', undefined]);
+    expect(fs.readdirSync(root).sort()).toEqual(['file', 'three']);
+  });
+
   it('leaves what is empty, or too large for it, to others', async () => {
     const root = tempFolder();
     fs.writeFileSync(join(root, 'empty'), '');
