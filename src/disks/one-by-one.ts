@@ -16,7 +16,8 @@ import type {
 } from './disk.ts';
 
 type One = Pick<Disk, 'read' | 'stat' | 'create' | 'stage' | 'remove' | 'makeFolder' | 'syncFolder'>;
-type Many = Pick<Disk, 'readMany' | 'statMany' | 'createMany' | 'stageMany' | 'removeMany'>;
+/** The calls for many files. */
+export type Many = Pick<Disk, 'readMany' | 'statMany' | 'createMany' | 'stageMany' | 'removeMany'>;
 
 /** The calls for many files by those for one, side by side: for a disk that has nothing to share among them, or for few files. */
 export class OneByOne implements Many {

@@ -1,11 +1,11 @@
 import { dirname } from 'node:path/posix';
-import { isDiskFault, isStoreError, StoreError } from '../errors.ts';
+import { isDiskFault, StoreError } from '../errors.ts';
 import { CallGate, type Turns } from '../concurrency/call-gate.ts';
 import { bufferFor, type Disk, type DiskEntry, type DiskRoom, type DiskState, type FileStat } from './disk.ts';
 import type { ReadOptions, RemoveOptions, StagedFile, StageOptions, WriteOptions } from './disk.ts';
 import type { CreateManyOptions, Failures, NewDocument, NewFile, OldFile, ReadOutcome } from './disk.ts';
 import type { RemoveManyOptions, StagedFiles, StatOutcome } from './disk.ts';
-import { OneByOne } from './one-by-one.ts';
+import { PatientMany, type Call, type Calling } from './patient-many.ts';
 import { lend } from '../memory/lent-memory.ts';
 import type { Patience } from '../concurrency/patience.ts';
 
@@ -17,9 +17,6 @@ const PARTS = 5;
 
 /** A disk that has kept a reader waiting is slow for so many milliseconds; then it is trusted again, by a reader that will notice. */
 const SLOW_MS = 30_000;
-
-/** Fewer files than so many are not worth being worked on together. */
-const TOGETHER_FROM = 8;
 
 /** What tells everybody, other processes too, that a disk owes something: a change that was given up, and may still be made. */
 export interface Owed {
@@ -41,17 +38,6 @@ export interface PatientDiskOptions {
   hurry?: AbortSignal | undefined;
 }
 
-interface Call<T> {
-  milliseconds?: number;
-  /** Memory that the call uses, if it has any yet. */
-  memory?: () => Uint8Array | undefined;
-  /** Whether it changes what others may rely on. */
-  changes?: boolean;
-  late?: (outcome: T) => Promise<unknown>;
-  givesWay?: boolean;
-  isBeside?: boolean;
-}
-
 /**
  * A disk around a disk: nobody waits for it for ever. All that waits for the disk, in all operations of a store, waits
  * here: for a turn, because calls that hang must leave threads to others; for an answer; and for a chunk that is slow to
@@ -70,7 +56,7 @@ export class PatientDisk implements Disk {
   readonly #options: PatientDiskOptions;
   /** A flush keeps no thread, so it takes no turn from other calls. */
   readonly #flushes = new CallGate(() => Infinity);
-  readonly #few = new OneByOne(this);
+  readonly #many: PatientMany;
   #isNoticed = false;
   #slowUntil = 0;
 
@@ -81,6 +67,8 @@ export class PatientDisk implements Disk {
     this.name = disk.name;
     this.#disk = disk;
     this.#options = options;
+    const calling: Calling = (action, path, call, how) => this.#call(action, path, call, how);
+    this.#many = new PatientMany(this, disk, calling, options.patience);
   }
 
   get isSlow(): boolean {
@@ -185,73 +173,23 @@ export class PatientDisk implements Disk {
   }
 
   readMany(paths: readonly string[]): Promise<ReadOutcome[]> {
-    if (paths.length < TOGETHER_FROM) return this.#few.readMany(paths);
-    const read = (): Promise<ReadOutcome[]> => this.#disk.readMany(paths);
-    return this.#together('read', paths, read, (error) => paths.map(() => ({ error })));
+    return this.#many.readMany(paths);
   }
 
   statMany(paths: readonly string[]): Promise<StatOutcome[]> {
-    if (paths.length < TOGETHER_FROM) return this.#few.statMany(paths);
-    const look = (): Promise<StatOutcome[]> => this.#disk.statMany(paths);
-    return this.#together('look at', paths, look, (error) => paths.map(() => ({ error })));
+    return this.#many.statMany(paths);
   }
 
   createMany(files: readonly NewFile[], options: CreateManyOptions): Promise<Failures> {
-    if (files.length < TOGETHER_FROM) return this.#few.createMany(files, options);
-    const create = (): Promise<Failures> => this.#disk.createMany(files, options);
-    const late = async (failures: Failures): Promise<void> => {
-      const made = files.filter((_, index) => !failures.has(index));
-      const old = made.map(({ path }) => ({ path, within: dirname(path) }));
-      await this.#disk.removeMany(old, { durable: false });
-    };
-    return this.#together('write', files, create, (error) => allFailed(files, error), { changes: true, late });
+    return this.#many.createMany(files, options);
   }
 
-  async stageMany(documents: readonly NewDocument[], options: WriteOptions): Promise<StagedFiles> {
-    if (documents.length < TOGETHER_FROM) return this.#few.stageMany(documents, options);
-    const stage = (): Promise<StagedFiles> => this.#disk.stageMany(documents, options);
-    const late = (staged: StagedFiles): Promise<Failures> =>
-      staged.discard([...documents.keys()].filter((index) => !staged.failures.has(index)));
-    const nothing = (): Promise<Failures> => Promise.resolve(new Map());
-    const refused = (error: StoreError): StagedFiles => ({
-      failures: allFailed(documents, error),
-      publish: nothing,
-      discard: nothing,
-    });
-    const staged = await this.#together('stage', documents, stage, refused, { changes: true, late });
-    const change = (action: string, which: readonly number[], call: () => Promise<Failures>): Promise<Failures> => {
-      if (which.length === 0) return nothing();
-      const failed = (error: StoreError): Failures => new Map(which.map((index) => [index, error]));
-      return this.#together(action, which, call, failed, { changes: true });
-    };
-    return {
-      failures: staged.failures,
-      publish: (which) => change('publish', which, () => staged.publish(which)),
-      discard: (which) => change('discard', which, () => staged.discard(which)),
-    };
+  stageMany(documents: readonly NewDocument[], options: WriteOptions): Promise<StagedFiles> {
+    return this.#many.stageMany(documents, options);
   }
 
   removeMany(files: readonly OldFile[], options: RemoveManyOptions): Promise<Failures> {
-    if (files.length < TOGETHER_FROM) return this.#few.removeMany(files, options);
-    const remove = (): Promise<Failures> => this.#disk.removeMany(files, options);
-    return this.#together('remove', files, remove, (error) => allFailed(files, error), { changes: true });
-  }
-
-  /** Work on many files, which has a thread of the disk's own. @param failed what it comes to where all of it fails */
-  async #together<T>(
-    action: string,
-    { length }: readonly unknown[],
-    call: () => Promise<T>,
-    failed: (error: StoreError) => T,
-    how: Call<T> = {},
-  ): Promise<T> {
-    const milliseconds = 2 * this.#options.patience.work;
-    try {
-      return await this.#call(action, `${length} files`, call, { ...how, milliseconds, isBeside: true });
-    } catch (error) {
-      if (!isStoreError(error)) throw error;
-      return failed(error);
-    }
+    return this.#many.removeMany(files, options);
   }
 
   #look<T>(action: string, path: string, call: () => Promise<T>): Promise<T> {
@@ -330,8 +268,4 @@ export class PatientDisk implements Disk {
     if (!this.#isNoticed) this.#options.onWait?.(`waiting for disk "${this.name}", which does not answer`);
     this.#isNoticed = true;
   }
-}
-
-function allFailed(many: readonly unknown[], error: StoreError): Failures {
-  return new Map(many.map((_, index) => [index, error]));
 }
