@@ -6,7 +6,7 @@ import { findDisk, withDisk, type DiskEntry, type StoreDocument } from '../membe
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import type { Obstacles } from './obstacles.ts';
-import type { Settled } from './settle.ts';
+import type { Settled } from './decision.ts';
 
 /** A document that a disk cannot have, because something stands in its place, or in that of a folder on the way to it. */
 export interface BlockedDocument {

@@ -9,7 +9,8 @@ import { byUpload, CHUNKS_FOLDER, isFanOut, SET_ASIDE, uploadIdOf } from '../../
 import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import { Operation } from '../protocol/operation.ts';
-import { Settler, sortOut, type Settled } from './settle.ts';
+import type { Settled } from './decision.ts';
+import { Settler, sortOut } from './settle.ts';
 import { GOES_ON, Walk, type WalkRules } from '../protocol/walk.ts';
 
 export interface GcOptions {
@@ -173,9 +174,7 @@ class Sweep {
         throwIfAborted(this.#operation.signal);
         const { agreed, rest } = sortOut(slice);
         for (const meta of agreed) this.#keep(meta);
-        await forEachAtOnce(rest, AT_ONCE, ({ key, isInUnreadable, copies }) =>
-          this.#settle(() => this.#settler.key(bucket, key, copies), isInUnreadable),
-        );
+        await this.#settler.keys(rest, ({ isInUnreadable }, settle) => this.#settle(settle, isInUnreadable));
       });
       await exhaust(settled);
       await this.#settle(() => this.#settler.bucket(bucket));

@@ -20,7 +20,8 @@ import { Obstacles } from './obstacles.ts';
 import { Operation } from '../protocol/operation.ts';
 import { Relocation } from './relocation.ts';
 import { Walk, type Scope } from '../protocol/walk.ts';
-import { Settler, sortOut, type Settled } from './settle.ts';
+import type { Settled, SettleOptions } from './decision.ts';
+import { Settler, sortOut } from './settle.ts';
 
 export interface HealOptions extends Scope {
   /** Look and report, change nothing. */
@@ -189,19 +190,16 @@ class Healing {
       await this.#settle(bucketKind(bucket).path, (settler) => settler.bucket(bucket));
     }
     const { signal } = this.#options;
+    const settler = this.#newSettler();
     let total = 0;
     const onBytes = (bytes: number): void => {
       total += bytes;
     };
     const slices = walk.mapMetas(async (slice) => {
       // What had to be settled is not agreed in the slice, so it is looked at anew.
-      await forEachAtOnce(sortOut(slice).rest, AT_ONCE, async ({ bucket, key, copies }) => {
+      await settler.keys(sortOut(slice).rest, ({ bucket, key }, settle) => {
         throwIfAborted(signal);
-        await this.#settle(
-          metaKind(bucket, key).path,
-          (settler) => settler.key(bucket, key),
-          (settler) => settler.key(bucket, key, copies),
-        );
+        return this.#settle(metaKind(bucket, key).path, (anew) => anew.key(bucket, key), settle);
       });
       return examineSlice(this.#context, this.#view, slice, { signal, onBytes });
     });
@@ -223,16 +221,21 @@ class Healing {
     return new Walk(this.#context, this.#view, this.#options, { allowStale, onTooFew });
   }
 
+  #newSettler(view = this.#view, how: Partial<SettleOptions> = {}): Settler {
+    const { dryRun = false, allowStale, signal } = this.#options;
+    const obstacles = dryRun ? undefined : this.#obstacles;
+    return new Settler(this.#context, view, { dryRun, mend: true, allowStale, obstacles, signal, ...how });
+  }
+
   /** @param first how it is settled now, where the walk has looked already */
   async #settle(
     path: string,
     settle: (settler: Settler) => Promise<Settled>,
-    first = settle,
+    first = () => settle(this.#newSettler()),
   ): Promise<Settled | undefined> {
-    const { dryRun = false, allowStale, signal } = this.#options;
-    const how = { dryRun, mend: true, allowStale, obstacles: dryRun ? undefined : this.#obstacles, signal };
+    const { dryRun = false } = this.#options;
     try {
-      const settled = await first(new Settler(this.#context, this.#view, how));
+      const settled = await first();
       const { outcome, blocked, isVouchedFor } = settled;
       if (outcome !== 'agreed' || (dryRun && isVouchedFor && blocked.length > 0)) this.#done.settled++;
       for (const { disk, isAbove } of blocked) {
@@ -241,7 +244,7 @@ class Healing {
           folder: isAbove ? dirname(path) : undefined,
           isVouchedFor,
           settle: () => this.#settle(path, settle),
-          look: (view) => settle(new Settler(this.#context, view, { ...how, dryRun: true, obstacles: undefined })),
+          look: (view) => settle(this.#newSettler(view, { dryRun: true, obstacles: undefined })),
         });
       }
       return settled;

@@ -1,4 +1,4 @@
-import { exhaust, forEachAtOnce } from '../../concurrency/workers.ts';
+import { exhaust } from '../../concurrency/workers.ts';
 import type { Disk } from '../../disks/disk.ts';
 import { describeOffline } from '../../disks/disk-set.ts';
 import { diskFault, throwIfAborted } from '../../errors.ts';
@@ -6,11 +6,9 @@ import type { StoreContext } from '../protocol/context.ts';
 import { flushDisks } from '../protocol/flush.ts';
 import type { Obstacles } from './obstacles.ts';
 import { Walk } from '../protocol/walk.ts';
-import { Settler, sortOut, type SettleOptions, type Settled } from './settle.ts';
+import type { Settled, SettleOptions } from './decision.ts';
+import { Settler, sortOut } from './settle.ts';
 import type { StoreDocument } from '../members/store-document.ts';
-
-/** Metas of a slice that are brought into step side by side. */
-const AT_ONCE = 8;
 
 /** How often metas that a commit has kept from some disk meanwhile are brought into step again. */
 const TRIES = 3;
@@ -102,11 +100,7 @@ async function walkMetas(
   const { allowStale } = options;
   const walk = new Walk(context, view, {}, { allowStale, onTooFew: ({ message }) => problems.push(message) });
   for (const bucket of await walk.buckets()) await note(() => settler.bucket(bucket));
-  const settled = walk.mapMetas((slice) =>
-    forEachAtOnce(sortOut(slice).rest, AT_ONCE, ({ bucket, key, copies }) =>
-      note(() => settler.key(bucket, key, copies)),
-    ),
-  );
+  const settled = walk.mapMetas((slice) => settler.keys(sortOut(slice).rest, (_, settle) => note(settle)));
   await exhaust(settled);
   // Which metas a folder holds that can't be listed, or lacks, is not known.
   problems.unshift(...walk.unreadable.reasons());

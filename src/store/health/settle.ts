@@ -1,66 +1,27 @@
 import { dirname } from 'node:path/posix';
-import type { Disk } from '../../disks/disk.ts';
+import { forEachAtOnce } from '../../concurrency/workers.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { lockName } from '../../locks/locks.ts';
 import type { BucketDocument } from '../../metadata/bucket-document.ts';
 import { bucketFolder, bucketKind, metaKind } from '../../metadata/catalog.ts';
-import { commonDocument, newestCopy, readCopies, type Copy, type DocumentKind } from '../../metadata/copies.ts';
-import { compareAge, type VersionedDocument } from '../../metadata/document.ts';
+import { commonDocument, newestCopy, readCopies, type Copy } from '../../metadata/copies.ts';
+import type { VersionedDocument } from '../../metadata/document.ts';
 import { horizonKind, type Horizon } from '../../metadata/horizon.ts';
 import { isTombstone, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
 import { PublishError } from '../../metadata/publish.ts';
 import type { StoreContext } from '../protocol/context.ts';
 import { Operation, type Locked } from '../protocol/operation.ts';
 import type { WalkedMeta } from '../protocol/walk.ts';
-import { findBlocks, readOpenCopies, type Block, type Obstacles } from './obstacles.ts';
+import { decide, isObject, type Decision, type Settled, type SettleOptions, type Settling } from './decision.ts';
+import { readOpenCopies } from './obstacles.ts';
+import { settleTogether } from './settle-together.ts';
 
-/** What became of one key's or bucket's copies. */
-export interface Settled {
-  /** `agreed`: nothing to do; `settled`: brought to the newest; `removed`: a tombstone that all disks had. */
-  outcome: 'agreed' | 'settled' | 'removed';
-  /** Every object version that some disk still shows. */
-  live: ObjectMeta[];
-  /** Why it can't be told what the copies refer to. */
-  problem?: string;
-  /** Disks on which something stands in the way of the document, and was left there. */
-  blocked: Block[];
-  /** Whether so many disks answer that what the others should have is known. */
-  isVouchedFor: boolean;
-}
-
-export interface SettleOptions {
-  dryRun: boolean;
-  /** Replace damaged copies as well, where enough others vouch for what they should be. */
-  mend: boolean;
-  /** Let any copy that can be read vouch, even where others are needed to be sure that it is the newest. */
-  allowStale?: boolean | undefined;
-  /**
-   * Opens copies that were closed to us, and takes what is no file out of the place of a copy of a joining disk; if not given, it
-   * stays. Any other disk would say meanwhile that there is no such document, and be believed.
-   */
-  obstacles?: Obstacles | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-/** A kind of document, and what decides whether one says "deleted". */
-interface Settling<T> extends DocumentKind<T> {
-  isDeleted: (document: T) => boolean;
-}
-
-/** What has to be done about a document's copies. */
-interface Decision<T> extends Omit<Settled, 'live'> {
-  /** The documents that disks show. */
-  shown: T[];
-  /** The newest of them, or none. */
-  newest: T[];
-  behind: Copy<T>[];
-  /** The disks among those of `behind` on which something stands in the place of the document. */
-  replaced: Disk[];
-}
+/** Keys that are settled side by side, where each is settled by itself. */
+const AT_ONCE = 8;
 
 /**
  * Brings documents into step on the disks of a view. Each is looked at first, and where there is something to do, once more
- * with the locks of a commit, in an operation of its own: many are settled side by side.
+ * with the locks of a commit: keys together where that goes well, and otherwise each in an operation of its own, side by side.
  */
 export class Settler {
   readonly #context: StoreContext;
@@ -90,6 +51,21 @@ export class Settler {
       await operation.keepVersions(copies);
       const again = await this.#settle(operation, { kind, view, copies });
       return { ...again, live: again.shown.filter(isObject) };
+    });
+  }
+
+  /**
+   * The same for keys of one bucket that a walk in the same view has just read.
+   * @param take gets each of them, several side by side, with what settles it, or tells what became of it
+   */
+  async keys(
+    walked: readonly WalkedMeta[],
+    take: (walked: WalkedMeta, settle: () => Promise<Settled>) => Promise<unknown>,
+  ): Promise<void> {
+    const [context, view, options] = [this.#context, this.#view, this.#options];
+    const settled = await settleTogether({ context, view, options, walked });
+    await forEachAtOnce(walked, AT_ONCE, async (one) => {
+      await take(one, async () => settled.get(one) ?? this.key(one.bucket, one.key, one.copies));
     });
   }
 
@@ -128,47 +104,11 @@ export class Settler {
   async #look<T extends VersionedDocument>(kind: Settling<T>, walked: readonly Copy<T>[] = []): Promise<Decision<T>> {
     const isRead = walked.length > 0 && walked.every(({ state }) => state !== 'bad');
     const copies = isRead ? walked : await readOpenCopies(this.#view.online, kind, this.#options.obstacles);
-    return this.#decide({ kind, view: this.#view, copies });
+    return decide(this.#context, this.#options, { kind, view: this.#view, copies });
   }
 
   #alone(work: (operation: Operation) => Promise<Settled>): Promise<Settled> {
     return Operation.run(this.#context, { view: this.#view, signal: this.#options.signal }, work);
-  }
-
-  async #decide<T extends VersionedDocument>({
-    kind: { path, isDeleted },
-    view,
-    copies,
-  }: Locked<T> & { kind: Settling<T> }): Promise<Decision<T>> {
-    const { disks } = this.#context;
-    const { mend, allowStale, obstacles } = this.#options;
-    const shown = copies.flatMap((copy) => (copy.state === 'valid' ? [copy.document] : []));
-    const bad = copies.filter((copy) => copy.state === 'bad');
-    const answers = copies.filter((copy) => copy.state !== 'bad' && disks.isVoter(copy.disk)).length;
-    // What a damaged copy said is unknown. Where R others answer, one of them knows of all that was ever acknowledged; a
-    // copy that a later program wrote stays as it is.
-    const first = bad.find(({ error }) => error.code === 'UNKNOWN_FORMAT') ?? bad[0];
-    const newest = newestCopy(copies)?.document;
-    const isVouchedFor = answers >= disks.readQuorum || (allowStale === true && newest !== undefined);
-    // What stands in the place of a folder concerns more than this document: whoever asked decides about it.
-    const blocks = await findBlocks(copies, path);
-    const canClear = ({ disk, isAbove }: Block): boolean => obstacles !== undefined && !isAbove && !disks.isVoter(disk);
-    const blocked = blocks.filter((block) => !canClear(block));
-    const replaced = blocks.filter(canClear).map(({ disk }) => disk);
-    const common = { shown, replaced, blocked, isVouchedFor };
-    if (first !== undefined && !(mend && isVouchedFor && first.error.code !== 'UNKNOWN_FORMAT'))
-      return { ...common, outcome: 'agreed', newest: shown, behind: [], problem: first.error.message };
-    const mendable = bad.filter((copy) => !blocked.some(({ disk }) => disk === copy.disk));
-    const stale = copies.filter(
-      (copy) =>
-        newest !== undefined &&
-        (copy.state === 'absent' || (copy.state === 'valid' && compareAge(copy.document, newest) !== 0)),
-    );
-    const behind = [...stale, ...mendable];
-    // What is behind an obstacle may come back, as a disk does that is away.
-    const isDone = newest !== undefined && isDeleted(newest) && view.offline.length === 0 && blocked.length === 0;
-    const outcome = isDone ? 'removed' : behind.length === 0 ? 'agreed' : 'settled';
-    return { ...common, outcome, newest: newest === undefined ? [] : [newest], behind };
   }
 
   async #settle<T extends VersionedDocument>(
@@ -177,7 +117,7 @@ export class Settler {
   ): Promise<Decision<T>> {
     const { kind, copies } = locked;
     const { path, within } = kind;
-    const decision = await this.#decide(locked);
+    const decision = await decide(this.#context, this.#options, locked);
     const newest = newestCopy(copies);
     if (decision.outcome === 'agreed') return decision;
     const { durable } = operation;
@@ -209,10 +149,6 @@ export class Settler {
     if (failures.length > 0) throw new PublishError({ path, quorum: behind.length }, failures, true);
     return { ...decision, shown: [newest.document] };
   }
-}
-
-function isObject(meta: Meta): meta is ObjectMeta {
-  return !isTombstone(meta);
 }
 
 /** What a walk has read, apart: the objects of which all disks have one and the same meta, and what there may be something to do about. */

@@ -8,7 +8,7 @@ import { newestCopy, readCopies, readManyCopies, type Copy, type DocumentKind } 
 import { formatDocument, type VersionedDocument } from '../../metadata/document.ts';
 import { uploadIds, type Meta } from '../../metadata/meta.ts';
 import { publish, publishAll, PublishError } from '../../metadata/publish.ts';
-import type { DiskFailure, Published, Publishing, PublishOptions } from '../../metadata/publish.ts';
+import type { DiskFailure, Publication, Published, Publishing, PublishOptions } from '../../metadata/publish.ts';
 import { retract } from '../../metadata/retract.ts';
 import { mintId } from '../../metadata/version.ts';
 import type { Durability } from '../members/store-document.ts';
@@ -189,6 +189,19 @@ export class Operation {
       if (error instanceof PublishError) return [...error.failures];
       throw error;
     }
+  }
+
+  /** The same of many documents, and what becomes of one does not touch the others. */
+  async bringAll(
+    documents: readonly { kind: DocumentPath; behind: readonly Copy<unknown>[]; bytes: Uint8Array }[],
+  ): Promise<Published[]> {
+    const publications: Publication[] = [];
+    for (const { kind, behind, bytes } of documents) {
+      const id = mintId();
+      await this.session.lock(lockName.upload(id), 'shared', this.signal);
+      publications.push({ path: kind.path, within: kind.within, id, before: behind, bytes });
+    }
+    return publishAll(publications, this.#how(1));
   }
 
   /** Makes a bucket's folder, and tells which disks could not. */
