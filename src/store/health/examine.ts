@@ -20,6 +20,7 @@ import {
   type DeletableDocument,
   type ObjectHealth,
 } from './diagnosis.ts';
+import { holdVersions, type HeldVersion } from '../protocol/hold-many.ts';
 import type { Walk, WalkedMeta } from '../protocol/walk.ts';
 import { openVersion, type OpenVersion } from '../protocol/open-version.ts';
 
@@ -33,6 +34,9 @@ export interface ExamineOptions {
 
 /** Shards of one object, or objects of a slice, that are looked at side by side. */
 const AT_ONCE = 8;
+
+/** Fewer objects than so many are looked at as fast by themselves. */
+const LEAST = 4;
 
 /** Looks at every chunk, parity chunk and meta copy of an object. Undefined where there is no such object. */
 export async function examine(
@@ -58,8 +62,8 @@ export async function examine(
 
 /**
  * The same of objects that a walk has come by, in their order, as `quick` has it. What all disks agree about, and has all of
- * its chunks, is whole without a lock: its chunks were there after its meta. Any other is looked at by itself, because it may
- * have been overwritten meanwhile.
+ * its chunks, is whole without a lock: its chunks were there after its meta. Any other is looked at with its version held,
+ * because it may have been overwritten meanwhile: together with others where nothing is odd about its metas, or else by itself.
  */
 export async function examineSlice(
   context: StoreContext,
@@ -68,36 +72,74 @@ export async function examineSlice(
   options: Omit<ExamineOptions, 'quick'>,
 ): Promise<(ObjectHealth | undefined)[]> {
   throwIfAborted(options.signal);
-  const metas = slice.map(({ copies }) => commonDocument(copies));
-  const sought: SoughtShard[] = [];
-  for (const meta of metas) {
-    if (meta === undefined || isTombstone(meta)) continue;
-    const reader = new ShardReader(meta, view);
-    for (const shards of [meta.chunks, meta.parity]) for (const shard of shards) sought.push({ shard, reader });
-  }
-  const faults = await presenceFaults(sought);
-  const healths = new Map<WalkedMeta, ObjectHealth | undefined>();
+  const seen: Seen[] = [];
   const others: WalkedMeta[] = [];
-  const faultOf = (shard: ShardEntry): StoreError | undefined => faults.get(shard);
-  for (const [index, walked] of slice.entries()) {
-    const meta = metas[index];
-    if (meta !== undefined && isTombstone(meta)) continue;
-    if (meta === undefined || (faults.size > 0 && hasLost(meta, faultOf))) {
-      others.push(walked);
-      continue;
-    }
-    healths.set(walked, healthOf(context, view, { meta, copies: walked.copies, faultOf }));
-    for (const shards of [meta.chunks, meta.parity]) for (const { size } of shards) options.onBytes?.(size);
+  for (const walked of slice) {
+    const meta = commonDocument(walked.copies);
+    if (meta === undefined) others.push(walked);
+    else if (!isTombstone(meta)) seen.push({ walked, meta, copies: walked.copies });
   }
-  await forEachAtOnce(others, AT_ONCE, async (walked) => {
+  const healths = new Map<WalkedMeta, ObjectHealth | undefined>();
+  const conclude = ({ walked, meta, copies }: Seen, disks: DiskView, faultOf: FaultOf): void => {
+    healths.set(walked, healthOf(context, disks, { meta, copies, faultOf }));
+    for (const shards of [meta.chunks, meta.parity]) for (const { size } of shards) options.onBytes?.(size);
+  };
+  const faultOf = await findMissing(view, seen);
+  for (const one of seen) {
+    if (hasLost(one.meta, faultOf)) others.push(one.walked);
+    else conclude(one, view, faultOf);
+  }
+  await examineHeld(context, others, conclude);
+  const alone = others.filter((walked) => !healths.has(walked));
+  await forEachAtOnce(alone, AT_ONCE, async (walked) => {
     const { bucket, key } = walked;
     healths.set(walked, await examine(context, bucket, key, { ...options, quick: true }));
   });
   return slice.map((walked) => healths.get(walked));
 }
 
+/** An object that a walk has come by, and the meta that all disks have. */
+interface Seen extends HeldVersion {
+  walked: WalkedMeta;
+}
+
+type FaultOf = (shard: ShardEntry) => StoreError | undefined;
+
+/** Looks at those of the objects whose versions can be held together. */
+async function examineHeld(
+  context: StoreContext,
+  objects: readonly WalkedMeta[],
+  conclude: (one: Seen, view: DiskView, faultOf: FaultOf) => void,
+): Promise<void> {
+  if (objects.length < LEAST) return;
+  const view = await context.lookForReading();
+  const session = await context.locks.open('read');
+  try {
+    const { versions } = await holdVersions(context, objects, { session, view });
+    const held = objects.flatMap((walked, index) => {
+      const version = versions[index];
+      return version === undefined ? [] : [{ walked, ...version }];
+    });
+    const faultOf = await findMissing(view, held);
+    for (const one of held) conclude(one, view, faultOf);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Looks whether the shards of objects are there and as long as they should be. */
+async function findMissing(view: DiskView, objects: readonly HeldVersion[]): Promise<FaultOf> {
+  const sought: SoughtShard[] = [];
+  for (const { meta } of objects) {
+    const reader = new ShardReader(meta, view);
+    for (const shards of [meta.chunks, meta.parity]) for (const shard of shards) sought.push({ shard, reader });
+  }
+  const faults = await presenceFaults(sought);
+  return (shard) => faults.get(shard);
+}
+
 /** Whether a shard is not as it should be on a disk that answers: of a disk that does not, no commit tells more. */
-function hasLost(meta: ObjectMeta, faultOf: (shard: ShardEntry) => StoreError | undefined): boolean {
+function hasLost(meta: ObjectMeta, faultOf: FaultOf): boolean {
   return [...meta.chunks, ...meta.parity].some((shard) => {
     const fault = faultOf(shard);
     return fault !== undefined && fault.details.fault !== 'offline';
