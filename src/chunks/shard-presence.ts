@@ -1,13 +1,6 @@
-import type { Disk } from '../disks/disk.ts';
-import { diskFault, must, type StoreError } from '../errors.ts';
+import { must, type StoreError } from '../errors.ts';
 import type { ShardEntry } from '../metadata/stripes.ts';
-import type { ShardReader } from './shard-reader.ts';
-
-/** A shard, and the reader of its object. */
-export interface SoughtShard {
-  shard: ShardEntry;
-  reader: ShardReader;
-}
+import { byDisk, type SoughtShard } from './sought-shards.ts';
 
 /** Shards that are looked for with one call to each disk. */
 const TOGETHER = 1024;
@@ -23,22 +16,9 @@ export async function presenceFaults(sought: readonly SoughtShard[]): Promise<Ma
 }
 
 async function lookFor(sought: readonly SoughtShard[], faults: Map<ShardEntry, StoreError>): Promise<void> {
-  const byDisk = new Map<Disk, SoughtShard[]>();
-  for (const one of sought) {
-    const { shard, reader } = one;
-    let disk: Disk;
-    try {
-      disk = reader.diskOf(shard);
-    } catch (error) {
-      faults.set(shard, diskFault(error));
-      continue;
-    }
-    const here = byDisk.get(disk);
-    if (here === undefined) byDisk.set(disk, [one]);
-    else here.push(one);
-  }
+  const disks = byDisk(sought, ({ shard }, error) => faults.set(shard, error));
   await Promise.all(
-    [...byDisk].map(async ([disk, here]) => {
+    [...disks].map(async ([disk, here]) => {
       const outcomes = await disk.statMany(here.map(({ shard }) => shard.file));
       for (const [index, { shard, reader }] of here.entries()) {
         const fault = reader.presenceFault(shard, must(outcomes[index], 'look at a shard'));

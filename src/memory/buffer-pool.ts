@@ -51,6 +51,11 @@ export class BufferPool implements Buffers {
     return this.#isPooled(size) ? this.#size : size;
   }
 
+  /** Whether a buffer of `size` bytes is one for direct I/O. */
+  isForDirect(size: number): boolean {
+    return this.#isPooled(size);
+  }
+
   give(buffer: Buffer): void {
     if (buffer.length !== this.#size) return;
     // A call that nobody waits for any more may still read or write it.

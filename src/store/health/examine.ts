@@ -1,5 +1,6 @@
-import { presenceFaults, type SoughtShard } from '../../chunks/shard-presence.ts';
+import { presenceFaults } from '../../chunks/shard-presence.ts';
 import { ShardReader } from '../../chunks/shard-reader.ts';
+import type { SoughtShard } from '../../chunks/sought-shards.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { diskFault, isStoreError, throwIfAborted, type StoreError } from '../../errors.ts';

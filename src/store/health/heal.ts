@@ -1,11 +1,13 @@
 import { dirname } from 'node:path/posix';
-import { Throttle } from '../../concurrency/throttle.ts';
 import { forEachAtOnce } from '../../concurrency/workers.ts';
 import { STAGING_FOLDER, type Disk } from '../../disks/disk.ts';
 import type { DiskView } from '../../disks/disk-set.ts';
 import { diskFault, throwIfAborted } from '../../errors.ts';
 import { BUCKETS_FOLDER, bucketKind, metaKind } from '../../metadata/catalog.ts';
+import { commonDocument, type Copy } from '../../metadata/copies.ts';
 import { horizonKind } from '../../metadata/horizon.ts';
+import { isTombstone, type Meta } from '../../metadata/meta.ts';
+import type { Address } from '../../metadata/names.ts';
 import { CHUNKS_FOLDER, isFanOut } from '../../metadata/shard-file.ts';
 import { Blockade, type BlockedDocument } from './blocked.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -15,10 +17,9 @@ import type { UnreadableFolder } from '../protocol/unreadable-folders.ts';
 import { gc, type GcReport } from './gc.ts';
 import { Tally, type HealthReport, type ObjectHealth } from './diagnosis.ts';
 import { joinDisks } from './joining.ts';
-import { mend, type Mended } from './mend.ts';
+import { ObjectHealer, type SizedAddress } from './heal-objects.ts';
 import { Obstacles } from './obstacles.ts';
 import { Operation } from '../protocol/operation.ts';
-import { Relocation } from './relocation.ts';
 import { Walk, type Scope } from '../protocol/walk.ts';
 import type { Settled, SettleOptions } from './decision.ts';
 import { Settler, sortOut } from './settle.ts';
@@ -60,9 +61,7 @@ export interface HealReport extends HealthReport {
 }
 
 /** An object of which something is known to be missing. */
-interface Hurt {
-  bucket: string;
-  key: string;
+interface Hurt extends SizedAddress {
   survives: number;
 }
 
@@ -206,8 +205,8 @@ class Healing {
     for await (const healths of slices) {
       for (const health of healths) {
         if (health === undefined || health.state === 'whole') continue;
-        const { bucket, key, survives } = health;
-        this.#hurt.set(`${bucket}/${key}`, { bucket, key, survives });
+        const { bucket, key, size, survives } = health;
+        this.#hurt.set(`${bucket}/${key}`, { bucket, key, size, survives });
       }
     }
     this.#options.onTotal?.(total);
@@ -257,66 +256,71 @@ class Healing {
   async #mendAll(): Promise<void> {
     // What could not be listed before may be able to be now.
     const walk = this.#newWalk();
-    const work = await this.#makeWork();
     const documents = examineDocuments(this.#context, this.#view, walk, this.#options.signal);
     for await (const health of documents) await this.#report(health);
-    const urgent = [...this.#hurt.values()].sort((a, b) => a.survives - b.survives);
-    await forEachAtOnce(urgent, AT_ONCE, async ({ bucket, key }) => {
-      await this.#report(await work(bucket, key));
-    });
-    const rest = walk.map(async ({ bucket, key }) =>
-      this.#hurt.has(`${bucket}/${key}`) ? undefined : work(bucket, key),
-    );
-    for await (const health of rest) await this.#report(health);
+    if (this.#options.dryRun === true) await this.#examineObjects(walk);
+    else await this.#mendObjects(walk);
     this.#unreadable = walk.unreadable.all();
   }
 
-  /** What is done with each object: mending, or only looking. */
-  async #makeWork(): Promise<(bucket: string, key: string) => Promise<ObjectHealth | undefined>> {
-    const { dryRun, signal, rate } = this.#options;
-    const context = this.#context;
-    const onBytes = (bytes: number): void => {
-      this.#tally.addBytes(bytes);
-      this.#options.onBytes?.(bytes);
-    };
-    if (dryRun === true) return (bucket, key) => examine(context, bucket, key, { quick: false, signal, onBytes });
-    const relocate = await Relocation.of(context, this.#view);
-    const options = { throttle: new Throttle(rate), relocate, movesOnly: false, signal, onBytes };
-    return async (bucket, key) => {
-      throwIfAborted(signal);
-      try {
-        let mended = this.#count(await mend(context, bucket, key, options));
-        if (await this.#openChunks(mended.health)) mended = this.#count(await mend(context, bucket, key, options));
-        this.#failed.push(...mended.failed);
-        return mended.health;
-      } catch (error) {
-        // One object that can't be mended must not keep the others waiting.
-        this.#fail(error);
-        return examine(context, bucket, key, { quick: false, signal });
-      }
-    };
+  async #examineObjects(walk: Walk): Promise<void> {
+    const { signal } = this.#options;
+    const look = { quick: false, signal, onBytes: this.#onBytes };
+    const examineOne = ({ bucket, key }: Address): Promise<ObjectHealth | undefined> =>
+      examine(this.#context, bucket, key, look);
+    await forEachAtOnce(this.#urgent().flat(), AT_ONCE, async (hurt) => this.#report(await examineOne(hurt)));
+    const rest = walk.map(async (one) => (this.#isHurt(one) ? undefined : examineOne(one)));
+    for await (const health of rest) await this.#report(health);
   }
 
-  #count(mended: Mended): Mended {
-    for (const name of ['rebuilt', 'rebuiltBytes', 'moved', 'movedBytes'] as const) this.#done[name] += mended[name];
-    return mended;
+  async #mendObjects(walk: Walk): Promise<void> {
+    const { rate, signal } = this.#options;
+    const [obstacles, onBytes] = [this.#obstacles, this.#onBytes];
+    const healer = await ObjectHealer.of(this.#context, this.#view, { obstacles, rate, signal, onBytes });
+    await forEachAtOnce(this.#mendUrgent(healer), AT_ONCE, async (hurt) => this.#report(await healer.healAlone(hurt)));
+    const rest = walk.mapMetas((slice) => {
+      const others = slice.filter((one) => !this.#isHurt(one));
+      return healer.heal(others.map(({ bucket, key, copies }) => ({ bucket, key, size: sizeIn(copies) })));
+    });
+    for await (const healths of rest) for (const health of healths) await this.#report(health);
+    Object.assign(this.#done, healer.done);
+    this.#failed.push(...healer.failed);
   }
 
-  /** Opens chunks' files that could not be read; tells whether any was closed. */
-  async #openChunks(health: ObjectHealth | undefined): Promise<boolean> {
-    const { online } = this.#view;
-    let isOpened = false;
-    for (const { part, disk: name, path, state } of health?.problems ?? []) {
-      const disk = online.find((candidate) => candidate.name === name);
-      if (part === 'meta' || state === 'leaving' || disk === undefined) continue;
-      if (await this.#obstacles.openChunk(disk, path)) isOpened = true;
+  /** Mends objects that are hurt together, and gives those that have to be mended by themselves, the most endangered first. */
+  async *#mendUrgent(healer: ObjectHealer): AsyncGenerator<Hurt> {
+    for (const equal of this.#urgent()) yield* await healer.healTogether(equal, (_, health) => this.#report(health));
+  }
+
+  /** The objects that are hurt, those that survive as many losses together; those that survive fewest come first. */
+  #urgent(): Hurt[][] {
+    const bySurvival = new Map<number, Hurt[]>();
+    for (const hurt of this.#hurt.values()) {
+      const equal = bySurvival.get(hurt.survives);
+      if (equal === undefined) bySurvival.set(hurt.survives, [hurt]);
+      else equal.push(hurt);
     }
-    return isOpened;
+    return [...bySurvival].sort(([a], [b]) => a - b).map(([, equal]) => equal);
   }
+
+  #isHurt({ bucket, key }: Address): boolean {
+    return this.#hurt.has(`${bucket}/${key}`);
+  }
+
+  readonly #onBytes = (bytes: number): void => {
+    this.#tally.addBytes(bytes);
+    this.#options.onBytes?.(bytes);
+  };
 
   async #report(health: ObjectHealth | undefined): Promise<void> {
     if (health === undefined) return;
     this.#tally.add(health);
     await this.#options.onObject?.(health);
   }
+}
+
+/** The size of an object of which all disks have the same meta. */
+function sizeIn(copies: readonly Copy<Meta>[]): number | undefined {
+  const meta = commonDocument(copies);
+  return meta === undefined || isTombstone(meta) ? undefined : meta.size;
 }
