@@ -11,6 +11,12 @@ const MIRROR = seededBytes(MIB + 5, 'mirror');
 const STRIPES = seededBytes(2 * MIB + 9, 'stripes');
 const TINY = seededBytes(900, 'tiny');
 
+/** So many that each disk gets some of them together. */
+const SMALL: Expected[] = Array.from({ length: 9 }, (_, index) => {
+  const bytes = seededBytes(100 + index, `small ${index}`);
+  return { key: `small/${index}`, before: bytes, after: bytes };
+});
+
 /** Something that keeps a store well, and may be interrupted anywhere. */
 export interface CareScenario extends Runnable {
   door: 'care';
@@ -45,7 +51,7 @@ function scenario(
   care: Care,
   prepare: (root: string) => Promise<unknown>,
   least: number,
-  { objects = all, done = [] }: { objects?: Expected[]; done?: string[] } = {},
+  { objects = all, done = [], threads }: Partial<Pick<CareScenario, 'objects' | 'done' | 'threads'>> = {},
 ): CareScenario {
   return {
     name,
@@ -58,6 +64,7 @@ function scenario(
     objects,
     least,
     done,
+    threads,
   };
 }
 
@@ -86,6 +93,10 @@ export const CARE: CareScenario[] = [
     ],
   }),
   scenario('a heal after a disk was replaced', { do: 'heal' }, prepareReplaced, 15, { objects: [stripes, tiny] }),
+  scenario('a heal of many small objects after a disk was replaced', { do: 'heal' }, prepareManyReplaced, 30, {
+    objects: SMALL,
+    threads: 'several',
+  }),
   scenario('adding a disk', { do: 'add disk', name: 'disk4' }, (root) => fill(root, 3, [stripes, tiny]), 12, {
     objects: [stripes, tiny],
     done: ['DISK_EXISTS'],
@@ -161,6 +172,15 @@ async function prepareLost(root: string): Promise<ObjectStore> {
 
 async function prepareReplaced(root: string): Promise<void> {
   await (await prepareLost(root)).replaceDisk('disk2');
+}
+
+/** Of each small object, one shard and a copy of the meta are lost. */
+async function prepareManyReplaced(root: string): Promise<void> {
+  const store = await ObjectStore.init(root, { disks: 2, redundancy: '1+1' });
+  await store.createBucket(BUCKET);
+  await Promise.all(SMALL.map(({ key, before }) => store.put(BUCKET, key, before ?? Buffer.alloc(0))));
+  rmSync(path.join(root, 'disk2'), { recursive: true });
+  await store.replaceDisk('disk2');
 }
 
 async function prepareUneven(root: string): Promise<void> {

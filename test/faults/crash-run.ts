@@ -68,7 +68,7 @@ export class Rig<S extends Runnable> {
     return this.#run(STATE_CALLS, undefined, async (folder, root, ended) => {
       expect(ended, `${ended.stderr}${ended.stdout}`).toMatchObject({ code: 0, signal: null });
       await check?.(root);
-      return findPoints(ended.calls, folder, names);
+      return findPoints(ended.calls, folder, names, this.scenario.threads);
     });
   }
 

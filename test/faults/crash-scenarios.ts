@@ -20,6 +20,8 @@ export interface Runnable {
   /** `care`: a script that calls the library (`care-script.ts`). */
   door: Door | 'care';
   args: (root: string, input: string) => string[];
+  /** Whether threads of disks make some of the calls; if not given, one thread makes all of them. */
+  threads?: 'one' | 'several' | undefined;
 }
 
 /** A command, the store that it finds, and what it does to it. */

@@ -24,16 +24,26 @@ const VERSION = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const WRITING = /\bO_(CREAT|WRONLY|RDWR)\b/;
 const PATHS = /"(\/[^"]*)"|<(\/[^>]*)>/g;
 
-/** The calls of these names that change something in `folder`, in their order. */
-export function findPoints(calls: readonly Call[], folder: string, names: readonly string[]): Point[] {
+/**
+ * The calls of these names that change something in `folder`, in their order.
+ * @param threads `one`: all such calls are to be made by one thread; `several`: threads of disks make some, and what can't be
+ *   struck, because another thread makes as many such calls before, is left out
+ */
+export function findPoints(
+  calls: readonly Call[],
+  folder: string,
+  names: readonly string[],
+  threads: 'one' | 'several' = 'one',
+): Point[] {
   const points: Point[] = [];
-  for (const call of calls) {
+  for (const [index, call] of calls.entries()) {
     if (!names.includes(call.name) || !changesState(call, folder)) continue;
-    const rival = calls.find(
-      (other) => other.name === call.name && other.thread !== call.thread && other.ordinal >= call.ordinal,
-    );
+    const isRival = (other: Call): boolean =>
+      other.name === call.name && other.thread !== call.thread && other.ordinal >= call.ordinal;
     const label = labelOf(call, folder);
-    if (rival !== undefined) throw new Error(`two threads reach ${call.name} number ${call.ordinal}: ${label}`);
+    if (threads === 'several' && calls.slice(0, index).some(isRival)) continue;
+    if (threads === 'one' && calls.some(isRival))
+      throw new Error(`two threads reach ${call.name} number ${call.ordinal}: ${label}`);
     points.push({ syscall: call.name, ordinal: call.ordinal, label });
   }
   return points;
