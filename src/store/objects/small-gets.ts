@@ -5,7 +5,7 @@ import { TargetFiles, type NewTarget } from '../../files/target-files.ts';
 import type { ObjectMeta } from '../../metadata/meta.ts';
 import type { Address } from '../../metadata/names.ts';
 import type { StoreContext } from '../protocol/context.ts';
-import { openVersions } from '../protocol/open-versions.ts';
+import { holdVersions } from '../protocol/hold-many.ts';
 import { SMALL } from './puts.ts';
 
 /** A small object as it was read, all of one version. `alone`: it has to go by itself. */
@@ -55,15 +55,19 @@ export class SmallGets {
 
   async #read(addresses: readonly Address[]): Promise<SmallObject[]> {
     try {
-      const { metas, view, release } = await openVersions(this.#context, addresses);
+      const found = await this.#context.lookForReading();
+      const session = await this.#context.locks.open('read');
       try {
-        const small = metas.map((meta) => (meta !== undefined && meta.size <= SMALL ? meta : undefined));
+        const { view, versions } = await holdVersions(this.#context, addresses, { session, view: found });
+        const small = versions.map((version) =>
+          (version?.meta.size ?? Infinity) <= SMALL ? version?.meta : undefined,
+        );
         const contents = await readSmallChunks(view.online, small);
         return contents.map((bytes, index) =>
           bytes === undefined ? 'alone' : { meta: must(small[index], 'meta'), bytes },
         );
       } finally {
-        await release();
+        await session.close();
       }
     } catch (error) {
       // Each by itself says what is wrong for it.

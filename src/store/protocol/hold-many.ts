@@ -1,7 +1,8 @@
 import type { DiskView } from '../../disks/disk-set.ts';
+import { must } from '../../errors.ts';
 import { lockName, type LockSession } from '../../locks/locks.ts';
 import { metaKind } from '../../metadata/catalog.ts';
-import { commonDocument, readManyCopies, type Copy } from '../../metadata/copies.ts';
+import { areUnchanged, commonDocument, newestCopy, readManyCopies, type Copy } from '../../metadata/copies.ts';
 import { isTombstone, uploadIds, type Meta, type ObjectMeta } from '../../metadata/meta.ts';
 import type { Address } from '../../metadata/names.ts';
 import type { StoreContext } from './context.ts';
@@ -24,14 +25,15 @@ export interface HoldingMany {
 /** Versions that are held, in the order of their objects, and the disks that have them. */
 export interface HeldVersions {
   view: DiskView;
-  /** Undefined where there is something about an object that is not as it mostly is; its locks are free then. */
+  /** Undefined where there is something about an object that is not as it mostly is. */
   versions: (HeldVersion | undefined)[];
 }
 
 /**
  * Holds the newest versions of many objects as `holdVersion` does that of one, and waits for nobody: so no two who hold many
- * wait for one another in a circle. It holds those about which the disks that are there agree, and which nobody has locked.
- * @param objects each of them once
+ * wait for one another in a circle. It holds those about which the disks that are there agree to the byte, and which nobody has locked.
+ * Locks of uploads that turn out to be of no use stay until the session ends: another object's chunks may come from the same.
+ * @param objects each of them once, if they take a lock alone
  */
 export async function holdVersions(
   context: StoreContext,
@@ -39,32 +41,27 @@ export async function holdVersions(
   { session, view, alone, narrow }: HoldingMany,
 ): Promise<HeldVersions> {
   const found = await readCommon(context, view, objects);
-  const locksOf = (meta: ObjectMeta): { name: string; mode: 'shared' | 'exclusive' }[] => [
-    ...uploadIds(meta).map((id) => ({ name: lockName.upload(id), mode: 'shared' as const })),
-    ...(alone === undefined ? [] : [{ name: alone(meta), mode: 'exclusive' as const }]),
-  ];
-  const unlock = (meta: ObjectMeta, count = Infinity): void => {
-    for (const { name } of locksOf(meta).slice(0, count)) session.unlock(name);
-  };
-  const locked = found.map((version) => {
-    if (version === undefined) return undefined;
-    const refused = locksOf(version.meta).findIndex(({ name, mode }) => !session.tryLock(name, mode));
-    if (refused === -1) return version.meta;
-    unlock(version.meta, refused);
-    return undefined;
-  });
+  const isHeld = ({ meta }: Common): boolean =>
+    uploadIds(meta).every((id) => session.tryLock(lockName.upload(id), 'shared')) &&
+    (alone === undefined || session.tryLock(alone(meta), 'exclusive'));
+  const held = found.filter((version) => version !== undefined).filter(isHeld);
   // Whoever had a lock before may have given up a call to a disk.
   const now = (await narrow?.(view)) ?? view;
-  const again = await readCommon(context, now, objects);
-  const versions = locked.map((meta, index) => {
-    if (meta === undefined) return undefined;
-    const version = again[index];
-    // Who removes chunks does it after a newer meta, so those of a version that is still the newest are there, and stay.
-    if (version?.meta.version === meta.version) return version;
-    unlock(meta);
-    return undefined;
+  // Who removes chunks does it after a newer meta, so those of a version that is still the newest are there, and stay.
+  const unchanged = session.effective ? await areUnchanged(now.online, held) : held.map(() => true);
+  const kept = new Set(held.filter((_, index) => unchanged[index]));
+  for (const version of held) if (alone !== undefined && !kept.has(version)) session.unlock(alone(version.meta));
+  const versions = found.map((version) => {
+    if (version === undefined || !kept.has(version)) return undefined;
+    return { meta: version.meta, copies: version.copies.filter(({ disk }) => now.online.includes(disk)) };
   });
   return { view: now, versions };
+}
+
+/** An object's meta, which all disks have alike, and where it is. */
+interface Common extends HeldVersion {
+  path: string;
+  bytes: Buffer;
 }
 
 /** The objects of which all disks of the view have the same meta, which R disks vouch for. */
@@ -72,13 +69,15 @@ async function readCommon(
   { disks }: StoreContext,
   { online }: DiskView,
   objects: readonly Address[],
-): Promise<(HeldVersion | undefined)[]> {
+): Promise<(Common | undefined)[]> {
   const isEnough = online.filter((disk) => disks.isVoter(disk)).length >= disks.readQuorum;
   if (!isEnough) return objects.map(() => undefined);
   const sought = objects.map(({ bucket, key }) => ({ kind: metaKind(bucket, key), holders: online }));
   const found = await readManyCopies(online, sought);
-  return found.map((copies) => {
+  return found.map((copies, index) => {
     const meta = commonDocument(copies);
-    return meta === undefined || isTombstone(meta) ? undefined : { meta, copies };
+    const bytes = newestCopy(copies)?.bytes;
+    if (meta === undefined || isTombstone(meta) || bytes === undefined) return undefined;
+    return { meta, copies, path: must(sought[index], 'document').kind.path, bytes };
   });
 }

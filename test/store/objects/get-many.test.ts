@@ -7,7 +7,8 @@ import { KernelLocks } from '../../../src/locks/kernel-locks.ts';
 import { lockName } from '../../../src/locks/locks.ts';
 import { deleteObject } from '../../../src/store/objects/delete.ts';
 import { getManyToFiles } from '../../../src/store/objects/get-many.ts';
-import { openVersions } from '../../../src/store/protocol/open-versions.ts';
+import { holdVersions } from '../../../src/store/protocol/hold-many.ts';
+import type { StoreContext } from '../../../src/store/protocol/context.ts';
 import { contextOf } from '../../support/context.ts';
 import { DISK_KINDS, storeOn } from '../../support/disk-kinds.ts';
 import { FaultyDisk } from '../../support/faulty-disk.ts';
@@ -237,9 +238,15 @@ describe('objects that are read into files together', () => {
   });
 });
 
-describe('versions that are opened together', () => {
+describe('versions that are held together', () => {
   const KEYS = ['a', 'b', 'c', 'd'];
   const addresses = KEYS.map((key) => ({ bucket: 'bucket', key }));
+
+  async function holdAll(context: StoreContext) {
+    const session = await context.locks.open('read');
+    const { versions } = await holdVersions(context, addresses, { session, view: await context.lookForReading() });
+    return { metas: versions.map((version) => version?.meta), release: () => session.close() };
+  }
 
   async function withKeys(): Promise<ObjectStore> {
     const store = await newStore();
@@ -249,7 +256,7 @@ describe('versions that are opened together', () => {
 
   test('are held until they are released: a delete meanwhile leaves their chunks', async () => {
     const store = await withKeys();
-    const { metas, release } = await openVersions(await contextOf(store), addresses);
+    const { metas, release } = await holdAll(await contextOf(store));
     expect(metas.map((meta) => meta?.key)).toEqual(KEYS);
     const files = metas.map((meta) => (meta === undefined ? '' : chunkPath(store, meta, 0)));
     await store.delete('bucket', 'a');
@@ -265,7 +272,7 @@ describe('versions that are opened together', () => {
     const session = await locks.open('write');
     const id = (await store.head('bucket', 'b')).chunks[0]?.file.split('/')[2]?.split('.')[0] ?? '';
     await session.lock(lockName.upload(id), 'exclusive');
-    const { metas, release } = await openVersions(await contextOf(store), addresses);
+    const { metas, release } = await holdAll(await contextOf(store));
     expect(metas.map((meta) => meta?.key)).toEqual(['a', undefined, 'c', 'd']);
     await release();
     await session.close();
@@ -293,7 +300,7 @@ describe('versions that are opened together', () => {
           }
         })(disk, []),
     );
-    const { metas, release } = await openVersions(context, addresses);
+    const { metas, release } = await holdAll(context);
     // Held or not: what is given has all its chunks.
     for (const meta of metas) if (meta !== undefined) expect(fs.existsSync(chunkPath(store, meta, 0))).toBe(true);
     expect(metas[2]).toBeUndefined();
