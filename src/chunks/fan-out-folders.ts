@@ -1,6 +1,6 @@
 import { dirname } from 'node:path/posix';
 import type { Disk, WriteOptions } from '../disks/disk.ts';
-import { isDiskFault } from '../errors.ts';
+import { isDiskFault, StoreError } from '../errors.ts';
 import { CHUNKS_FOLDER } from '../metadata/shard-file.ts';
 
 /** What is known of a disk. */
@@ -42,6 +42,10 @@ export class FanOutFolders {
   }
 
   async #make(disk: Disk, folder: string): Promise<void> {
+    // Another disk may have come to its place: nothing is to be made in that.
+    const { status, reason } = await disk.state();
+    if (status !== 'online')
+      throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
     await disk.makeFolder(folder);
     const known = this.#known(disk);
     known.durable.delete(folder);
