@@ -8,7 +8,7 @@ import type { Redundancy } from '../metadata/redundancy.ts';
 import { chunkFile, fanOutOf, parityFile } from '../metadata/shard-file.ts';
 import type { Budget, Release } from '../concurrency/budget.ts';
 import type { BufferPool } from '../memory/buffer-pool.ts';
-import type { FanOutFolders } from './fan-out-folders.ts';
+import { requireOnline, type FanOutFolders } from './fan-out-folders.ts';
 import { placeStripe, startOf } from './placement.ts';
 import { removeChunks } from './remove-chunks.ts';
 import { sha256 } from './sha256.ts';
@@ -278,11 +278,4 @@ export class ChunkWriter {
     // Whoever finds them later must not take them for safe.
     if (failed.length > 0) await removeChunks(failed, [...chunks, ...parity].filter(isLost));
   }
-}
-
-/** @throws DISK_IO where a disk is not, or no longer, the one that the store means */
-async function requireOnline(disk: Disk): Promise<void> {
-  const { status, reason } = await disk.state();
-  if (status === 'online') return;
-  throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
 }

@@ -43,9 +43,7 @@ export class FanOutFolders {
 
   async #make(disk: Disk, folder: string): Promise<void> {
     // Another disk may have come to its place: nothing is to be made in that.
-    const { status, reason } = await disk.state();
-    if (status !== 'online')
-      throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
+    await requireOnline(disk);
     await disk.makeFolder(folder);
     const known = this.#known(disk);
     known.durable.delete(folder);
@@ -60,4 +58,11 @@ export class FanOutFolders {
     }
     return known;
   }
+}
+
+/** @throws DISK_IO where a disk is not, or no longer, the one that the store means */
+export async function requireOnline(disk: Disk): Promise<void> {
+  const { status, reason } = await disk.state();
+  if (status === 'online') return;
+  throw new StoreError('DISK_IO', `disk "${disk.name}" is ${status} (${reason})`, { disk: disk.name });
 }
