@@ -42,7 +42,8 @@ export interface Command {
   done?: readonly number[];
 }
 
-export const THREE = ['disk1', 'disk2', 'disk3'];
+export const TWO = ['disk1', 'disk2'];
+export const THREE = [...TWO, 'disk3'];
 export const FOUR = [...THREE, 'disk4'];
 
 /** What a care command may say after another one has begun the same and died. */

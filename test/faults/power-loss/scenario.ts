@@ -1,7 +1,7 @@
 import { ObjectStore } from '../../../src/index.ts';
 import { CARE } from '../care-scenarios.ts';
 import { BUCKET, SCENARIOS } from '../crash-scenarios.ts';
-import { FOUR, THREE, type Command } from './commands.ts';
+import { FOUR, THREE, TWO, type Command } from './commands.ts';
 import type { Mending } from './judge.ts';
 import type { Effect } from './world.ts';
 
@@ -75,6 +75,7 @@ export const CARE_STORES = {
   damaged: careStore('a heal of damaged chunks and metas', { hurt: true }),
   stale: careStore('a heal of a disk that comes back stale', { hurt: true }),
   replaced: careStore('a heal after a disk was replaced', { hurt: true }),
+  small: careStore('a heal of many small objects after a disk was replaced', { disks: TWO, hurt: true }),
   lost: careStore('replacing a disk', { hurt: true, lost: ['disk2'] }),
   away: careStore('a delete while a disk is away', { hurt: true, lost: ['disk3'] }),
   three: careStore('adding a disk'),
