@@ -4,7 +4,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { close, fstat, open, readFully } from '../files/calls.ts';
 import { errnoOf, reasonOf, shortageError, StoreError } from '../errors.ts';
 
-/** What `put` takes: a path, bytes, or a stream of bytes. */
+/** What `put` takes: a path, bytes, or a stream of bytes. Bytes that change before it is done leave no object that is damaged. */
 export type PutSource = string | Uint8Array | Readable | ReadableStream<Uint8Array>;
 
 /** An object's bytes on their way in, chunk by chunk and in order. */
@@ -122,9 +122,11 @@ class BytesSource implements ChunkSource {
   }
 
   next(buffer: Buffer): Promise<Uint8Array> {
-    const bytes = this.#bytes.subarray(this.#position, this.#position + buffer.length);
-    this.#position += bytes.length;
-    return Promise.resolve(bytes);
+    // A copy, because the caller may use its memory for something else: what is hashed has to be what is written.
+    const part = this.#bytes.subarray(this.#position, this.#position + buffer.length);
+    buffer.set(part);
+    this.#position += part.length;
+    return Promise.resolve(buffer.subarray(0, part.length));
   }
 
   check(): Promise<void> {

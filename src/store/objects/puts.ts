@@ -30,8 +30,9 @@ export class Puts {
     checkBucketName(address.bucket);
     checkKey(address.key);
     if (options.redundancy !== undefined) parseRedundancy(options.redundancy);
+    // A copy: until its group's turn comes the caller may use its memory for something else.
     if (source instanceof Uint8Array && source.length <= SMALL)
-      return this.#putSmall({ ...address, bytes: source, options });
+      return this.#putSmall({ ...address, bytes: Buffer.from(source), options });
     const input = await openSource(source, options.signal);
     let bytes: Uint8Array;
     try {

@@ -101,6 +101,41 @@ test('a concurrency that is no whole number from 1 is a TypeError', async () => 
   }
 });
 
+test('memory that its owner uses for something else leaves no object that is damaged', async () => {
+  const store = await newStore();
+  const small = Buffer.alloc(3000);
+  const all = Array.from({ length: 40 }, (_, index) => {
+    small.fill(index);
+    return store.put('bucket', `small${index}`, small);
+  });
+  const large = Buffer.alloc(5 * MIB);
+  all.push(store.put('bucket', 'large', large));
+  const isOver = { yet: false };
+  const over = Promise.all(all).finally(() => (isOver.yet = true));
+  for (let value = 1; !isOver.yet; value++) {
+    small.fill(value);
+    large.fill(value);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await over;
+  for (const index of all.slice(1).keys())
+    expect(await read(store, `small${index}`)).toEqual(Buffer.alloc(3000, index));
+  expect(await read(store, 'large')).toHaveLength(large.length);
+});
+
+test('many objects whose items have one memory in common are stored as each was when it was asked for', async () => {
+  const store = await newStore();
+  const source = Buffer.alloc(3000);
+  function* items() {
+    for (let index = 0; index < 40; index++) {
+      source.fill(index);
+      yield { bucket: 'bucket', key: `key${index}`, source };
+    }
+  }
+  for await (const outcome of store.putMany(items())) expect(outcome).toHaveProperty('result');
+  for (let index = 0; index < 40; index++) expect(await read(store, `key${index}`)).toEqual(Buffer.alloc(3000, index));
+});
+
 test('onBytes adds up to the size, on the way in and out', async () => {
   const store = await newStore();
   const bytes = seededBytes(2 * MIB + 9, 'count');
