@@ -50,8 +50,10 @@ export async function deleteTogether(
     const retracted: Task[] = [];
     for (const task of tasks) {
       try {
-        // Under the same lock, and with what the disks had before: it knows what to make of it, and how to take it back.
-        if (!isSure || failed.has(task)) await retractObject(operation, task.locked, task.address);
+        // Under the same lock, and with what the disks had before: it knows what to make of it, and how to take it back. A
+        // removal that failed, perhaps in its sync, may come undone, whatever a second sync says.
+        const hasFailed = failed.has(task);
+        if (!isSure || hasFailed) await retractObject(operation, task.locked, task.address, !hasFailed);
         retracted.push(task);
         outcomes[task.index] = 'done';
       } catch (error) {

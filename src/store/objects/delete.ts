@@ -1,7 +1,7 @@
 import { isStoreError } from '../../errors.ts';
 import { lockName } from '../../locks/locks.ts';
 import { agreedDocument, type Copy } from '../../metadata/copies.ts';
-import { isTombstone, makeTombstone, type Meta } from '../../metadata/meta.ts';
+import { isTombstone, makeTombstone, type Meta, type Tombstone } from '../../metadata/meta.ts';
 import type { Address } from '../../metadata/names.ts';
 import { mintVersion } from '../protocol/clock.ts';
 import type { StoreContext } from '../protocol/context.ts';
@@ -24,12 +24,18 @@ export function isThere({ disks }: StoreContext, copies: readonly Copy<Meta>[]):
   }
 }
 
-/** Takes the metas of a locked key back. @throws PublishError */
-export function retractObject(operation: Operation, locked: LockedKey, { bucket, key }: Address): Promise<void> {
-  return operation.retract(locked, async () => {
+/** Takes the metas of a locked key back. @param mayUnlink as for `Operation.retract` @throws PublishError */
+export function retractObject(
+  operation: Operation,
+  locked: LockedKey,
+  { bucket, key }: Address,
+  mayUnlink = true,
+): Promise<void> {
+  const tombstone = async (): Promise<Tombstone> => {
     const version = await mintVersion(operation, locked);
     return makeTombstone({ bucket, key, version, createdAt: new Date().toISOString() });
-  });
+  };
+  return operation.retract(locked, tombstone, mayUnlink);
 }
 
 /**

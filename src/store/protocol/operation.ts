@@ -167,13 +167,19 @@ export class Operation {
     return publishAll(publications, this.#how());
   }
 
-  /** Takes a document back from the disks of its copies. @param makeTombstone called where that takes one @throws PublishError */
+  /**
+   * Takes a document back from the disks of its copies.
+   * @param makeTombstone called where that takes one
+   * @param mayUnlink false where a disk has failed to remove it durably: that is not tried again, it takes a tombstone
+   * @throws PublishError
+   */
   retract<T extends VersionedDocument>(
     { kind, view, copies }: Locked<T>,
     makeTombstone: () => Promise<T>,
+    mayUnlink = true,
   ): Promise<void> {
     const areAllOnline = async (): Promise<boolean> =>
-      view.offline.length === 0 && (await this.context.disks.areAllOnline());
+      mayUnlink && view.offline.length === 0 && (await this.context.disks.areAllOnline());
     const bytes = async (): Promise<Buffer> => Buffer.from(formatDocument(await makeTombstone()));
     return retract(copies, bytes, { ...this.#publishing(kind), areAllOnline });
   }

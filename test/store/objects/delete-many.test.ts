@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Failures } from '../../../src/disks/disk.ts';
-import type { DeleteItem, DeleteOutcome, ObjectStore } from '../../../src/index.ts';
+import { StoreError, type DeleteItem, type DeleteOutcome, type ObjectStore } from '../../../src/index.ts';
 import { KernelLocks } from '../../../src/locks/kernel-locks.ts';
 import { lockName } from '../../../src/locks/locks.ts';
 import { deleteTogether, type DeletedTogether } from '../../../src/store/objects/delete-together.ts';
@@ -146,6 +146,30 @@ describe('objects that are deleted together', () => {
       metaCopies(store, key).map(() => true),
     );
     expect(objectFiles(store).filter((file) => !file.includes(key))).toEqual([]);
+  });
+
+  test('what a disk could not sync gets tombstones, and what it loses with the power brings none back', async () => {
+    const store = await newStore(3, { durability: 'fsync' });
+    const items = await fill(store);
+    const buckets = path.join(store.root, 'disk2', 'buckets');
+    const before = `${store.root}-buckets`;
+    fs.cpSync(buckets, before, { recursive: true });
+    const context = await contextOf(store, (disk) => {
+      if (disk.name !== 'disk2') return disk;
+      const removeMany = disk.removeMany.bind(disk);
+      disk.removeMany = async (files, options) => {
+        await removeMany(files, options);
+        const error = new StoreError('DISK_IO', 'cannot sync', { disk: 'disk2', errno: 'EIO' });
+        return new Map(options.durable ? files.map((_, index) => [index, error]) : []);
+      };
+      return disk;
+    });
+    expect(words(await deleteTogether(context, items))).toEqual(items.map(() => 'done'));
+    fs.rmSync(buckets, { recursive: true });
+    fs.renameSync(before, buckets);
+    expect(await keysOf(store)).toEqual([]);
+    expect(await store.gc()).toMatchObject({ leftoverChunks: 0, tombstones: items.length, kept: [], failed: [] });
+    expect(objectFiles(store)).toEqual([]);
   });
 
   test('one that can be neither removed nor marked as deleted is whole again, and its failure is its own', async () => {
