@@ -28,8 +28,10 @@ export interface Waiting extends Pick<Patience, 'notice'> {
   milliseconds: number;
   /** Called once, when `notice` is over. */
   onNotice: () => void;
-  /** Once aborted, patience is at its end within a second. */
+  /** Once aborted, patience is at its end within a second, or after `grace`. */
   hurry?: AbortSignal | undefined;
+  /** So many milliseconds are waited once in a hurry, for what may take longer than a second although nothing hangs. */
+  grace?: number | undefined;
   /** Asked at every part of the time: whether what is waited for is only busy. Then that part counts a tenth. */
   isBusy?: (() => boolean) | undefined;
 }
@@ -40,12 +42,13 @@ export interface Waiting extends Pick<Patience, 'notice'> {
  */
 export async function answerWithin<T>(
   promise: Promise<T>,
-  { milliseconds, notice, onNotice, hurry, isBusy }: Waiting,
+  { milliseconds, notice, onNotice, hurry, grace = 0, isBusy }: Waiting,
 ): Promise<T | typeof NO_ANSWER> {
   const tick = Math.min(notice / 3, LONGEST_TICK_MS);
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<typeof NO_ANSWER>((resolve) => {
     let waited = 0;
+    let hurried = 0;
     let isNoticed = false;
     const wait = (): void => {
       timer = setTimeout(() => {
@@ -54,7 +57,9 @@ export async function answerWithin<T>(
           isNoticed = true;
           onNotice();
         }
-        if (waited >= milliseconds || hurry?.aborted === true) resolve(NO_ANSWER);
+        if (hurry?.aborted === true) hurried += tick;
+        const isAtEnd = hurry?.aborted === true && hurried >= grace;
+        if (waited >= milliseconds || isAtEnd) resolve(NO_ANSWER);
         else wait();
       }, tick);
     };

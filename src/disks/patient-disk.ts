@@ -202,7 +202,7 @@ export class PatientDisk implements Disk {
 
   #call<T>(action: string, path: string, call: () => Promise<T>, how: Call<T> = {}): Promise<T> {
     const { owed, patience, hurry } = this.#options;
-    const { milliseconds, memory, changes, late, givesWay, isBeside } = how;
+    const { milliseconds, grace, memory, changes, late, givesWay, isBeside } = how;
     const onNotice = (): void => {
       this.#notice();
     };
@@ -212,7 +212,7 @@ export class PatientDisk implements Disk {
         this.#isNoticed = false;
         return outcome;
       },
-      waiting: { milliseconds: milliseconds ?? patience.work, notice: patience.notice, hurry, onNotice },
+      waiting: { milliseconds: milliseconds ?? patience.work, notice: patience.notice, hurry, grace, onNotice },
       givesWay,
       isBeside,
       refusal: () => this.#offline(`does not answer: cannot ${action} ${path}`, isBeside === true ? undefined : path),

@@ -11,6 +11,8 @@ const TOGETHER_FROM = 8;
 /** How a call to a disk is waited for. */
 export interface Call<T> {
   milliseconds?: number;
+  /** Milliseconds that it is waited for by who is in a hurry. */
+  grace?: number;
   /** Memory that the call uses, if it has any yet. */
   memory?: () => Uint8Array | undefined;
   /** Whether it changes what others may rely on. */
@@ -105,8 +107,10 @@ export class PatientMany implements Many {
     how: Call<T> = {},
   ): Promise<T> {
     const milliseconds = 2 * this.#patience.work;
+    // All disks are at such work at the same time: were it given up at once, others would find no disk that owes nothing.
+    const grace = this.#patience.look;
     try {
-      return await this.#call(action, `${length} files`, call, { milliseconds, ...how, isBeside: true });
+      return await this.#call(action, `${length} files`, call, { milliseconds, grace, ...how, isBeside: true });
     } catch (error) {
       if (!isStoreError(error)) throw error;
       return failed(error);

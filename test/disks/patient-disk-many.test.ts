@@ -151,6 +151,24 @@ describe('work on many files that hangs', () => {
     expect(await call(disk)).toHaveLength(MANY);
   });
 
+  it('is given up soon when whoever waits is interrupted, but not before it could have come to its end', async () => {
+    const hang = deferred();
+    const controller = new AbortController();
+    const effect = { kind: 'hang', until: hang.promise } as const;
+    const faulty = new FaultyDisk(new MemoryDisk('disk2'), [{ operation: 'create', effect }]);
+    const disk = patient(faulty, { hurry: controller.signal });
+    let isTold = false;
+    const creating = disk.createMany(documents(MANY), { within: 'buckets', durable: true });
+    void creating.then(() => (isTold = true));
+    controller.abort();
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS - 1000);
+    expect(isTold).toBe(false);
+    await vi.advanceTimersByTimeAsync(1000);
+    expectAllSilent(await creating);
+    hang.resolve();
+    await settle();
+  });
+
   it('is refused at once where a call for one file hangs already', async () => {
     const { disk, release } = withHanging('list');
     const listing = disk.list('buckets').catch((error: unknown) => error);
